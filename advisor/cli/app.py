@@ -1,0 +1,38 @@
+"""The command tree. Each command is one file whose imports beyond typer happen inside the function: `--help` stays fast."""
+
+from typing import Annotated
+
+import typer
+
+from advisor.cli import pending
+
+app = typer.Typer(
+    name="advisor",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help=(
+        "Decides [bold]llama.cpp or vLLM[/bold], weights format, hardware and settings for a workload, prices a request, "
+        "and proves the choice by loading the model on the engine."
+    ),
+    epilog="Start: [bold]advisor ask -o workload.yaml[/bold], then [bold]advisor plan workload.yaml -o plan.yaml[/bold].",
+)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from advisor.resources import advisor_version
+
+        typer.echo(f"llm-serving-advisor {advisor_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop.")] = False,
+) -> None:
+    """Nothing here: the options are eager."""
+
+
+pending.register(app)

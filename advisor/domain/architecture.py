@@ -1,0 +1,203 @@
+"""What a model is made of, in the field's own words: layers, what each caches per token, what each multiplies.
+
+Every number is a dimension (elements), never bytes: bytes depend on the engine, the format and the cache type.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+# ---- what a layer keeps between tokens; one estimate function per kind and engine
+@dataclass(frozen=True, slots=True)
+class FullCache:
+    """Keys and values of every token: `kv_heads` x (`key_dim` + `value_dim`) elements a token."""
+
+    kv_heads: int
+    key_dim: int
+    value_dim: int
+
+
+@dataclass(frozen=True, slots=True)
+class SlidingCache:
+    """Keys and values of the last `window_tokens` tokens."""
+
+    kv_heads: int
+    key_dim: int
+    value_dim: int
+    window_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkedCache:
+    """Keys and values of the current chunk of `chunk_tokens` tokens (Llama 4)."""
+
+    kv_heads: int
+    key_dim: int
+    value_dim: int
+    chunk_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class LatentCache:
+    """One compressed row of `rank` + `rope_dim` elements a token (multi-head latent attention), whatever the heads."""
+
+    rank: int
+    rope_dim: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexerCache:
+    """Keys of a sparse-attention indexer: `head_dim` elements a token."""
+
+    head_dim: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateCache:
+    """A recurrent state per sequence, independent of its length: convolution tail and state matrix, in elements."""
+
+    conv_elements: int
+    state_elements: int
+
+
+Cache = FullCache | SlidingCache | ChunkedCache | LatentCache | IndexerCache | StateCache
+
+
+# ---- what a layer mixes tokens with
+@dataclass(frozen=True, slots=True)
+class GroupedAttention:
+    """Attention with `kv_heads` shared by `heads` queries (multi-head and multi-query are its ends)."""
+
+    heads: int
+    kv_heads: int
+    key_dim: int
+    value_dim: int
+    qkv_bias: bool = False
+    output_bias: bool = False
+    qk_norm: Literal["none", "head", "projection"] = "none"
+    output_gate: bool = False
+    sinks: bool = False
+    fused_qkv: bool = False
+    shared_kv: bool = False  # key projection also serves as value projection (Gemma 4 full layers)
+
+
+@dataclass(frozen=True, slots=True)
+class LatentAttention:
+    """Multi-head latent attention (DeepSeek V2/V3); `q_lora_rank` is None when queries are not compressed."""
+
+    heads: int
+    q_lora_rank: int | None
+    kv_lora_rank: int
+    qk_nope_dim: int
+    qk_rope_dim: int
+    value_dim: int
+
+
+@dataclass(frozen=True, slots=True)
+class GatedDeltaNet:
+    """Linear attention with a gated delta rule (Qwen3-Next, Qwen3.5)."""
+
+    key_heads: int
+    value_heads: int
+    key_dim: int
+    value_dim: int
+    conv_kernel: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mamba2:
+    """A Mamba-2 mixer (Granite 4, Nemotron-H)."""
+
+    heads: int
+    head_dim: int
+    state_dim: int
+    groups: int
+    conv_kernel: int
+    conv_bias: bool = True
+
+
+Mixer = GroupedAttention | LatentAttention | GatedDeltaNet | Mamba2
+
+
+# ---- what a layer does to each token on its own
+@dataclass(frozen=True, slots=True)
+class DenseFfn:
+    """A feed-forward block of `width`; gated ones have three matrices, others two."""
+
+    width: int
+    gated: bool = True
+    bias: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MoeFfn:
+    """A mixture of `experts`, of which each token uses `experts_per_token`, next to shared experts of total width `shared_width`."""
+
+    experts: int
+    experts_per_token: int
+    expert_width: int
+    shared_width: int = 0
+    shared_gate: bool = False
+    gated: bool = True
+    router_bias: bool = False
+    expert_bias: bool = False
+    dense_width: int = 0  # a dense block beside the experts in the same layer (Gemma 4)
+
+
+Ffn = DenseFfn | MoeFfn
+
+
+@dataclass(frozen=True, slots=True)
+class LayerGroup:
+    """Layers of equal structure, by their index from 0; a layer may hold several caches or none."""
+
+    layers: tuple[int, ...]
+    mixer: Mixer | None
+    caches: tuple[Cache, ...]
+    ffn: Ffn | None
+    norms: int = 2  # vectors of hidden_size elements
+
+    @property
+    def count(self) -> int:
+        """How many layers are in the group."""
+        return len(self.layers)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelArchitecture:
+    """A model's structure, read from config.json or a GGUF header; the same object whichever it was.
+
+    `name` is the Hugging Face model_type, `gguf_name` what llama.cpp calls it (None: not supported there).
+    """
+
+    name: str
+    gguf_name: str | None
+    layer_groups: tuple[LayerGroup, ...]
+    hidden_size: int
+    vocab_size: int
+    tied_embeddings: bool
+    parameters_total: int
+    parameters_active: int  # per token, all tables counted
+    max_context_tokens: int
+
+    @property
+    def layers(self) -> int:
+        """The number of layers."""
+        return sum(group.count for group in self.layer_groups)
+
+    @property
+    def experts(self) -> int:
+        """The largest number of experts in a layer; 0 for a dense model."""
+        return max((g.ffn.experts for g in self.layer_groups if isinstance(g.ffn, MoeFfn)), default=0)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Short words for what is unusual here: moe, sliding, latent, hybrid."""
+        caches = [cache for group in self.layer_groups for cache in group.caches]
+        found = {
+            "moe": self.experts > 0,
+            "sliding": any(isinstance(c, SlidingCache | ChunkedCache) for c in caches),
+            "latent": any(isinstance(c, LatentCache) for c in caches),
+            "hybrid": any(isinstance(c, StateCache) for c in caches),
+        }
+        return tuple(kind for kind, present in found.items() if present)

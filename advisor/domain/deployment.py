@@ -1,0 +1,35 @@
+"""What may be deployed: a candidate is one replica's recipe, a deployment says how many replicas and for what."""
+
+from dataclasses import dataclass, field
+
+from advisor.domain.engine import EngineSettings, Parallelism, RuntimeRef
+from advisor.domain.hardware import Node
+from advisor.domain.model import Checkpoint, Model
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One replica: this checkpoint on this runtime, on `parallelism.devices` devices of this node, with these settings.
+
+    For llama.cpp on several devices `parallelism.pipeline` counts the devices of the layer split.
+    `why` gives the reason of a setting, keyed by the engine's flag name.
+    """
+
+    model: Model
+    checkpoint: Checkpoint
+    runtime: RuntimeRef
+    node: Node
+    parallelism: Parallelism
+    settings: EngineSettings
+    why: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A candidate in service: a name, a role, how many replicas, and which share of the device each may use."""
+
+    name: str
+    candidate: Candidate
+    replicas: int
+    role: str = "serve"
+    device_share: float = 1.0

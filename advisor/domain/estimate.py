@@ -1,0 +1,116 @@
+"""What is computed about a candidate: memory, performance, cost. Shapes of `advisor.estimate/1` (see docs/schemas)."""
+
+from dataclasses import dataclass
+
+from advisor.domain.quantity import Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMemory:
+    """Bytes on one device. `required` starts the engine and serves one request of full context; `reserved` is what the driver shows."""
+
+    device: str
+    weights_bytes: Quantity
+    kv_cache_bytes: Quantity
+    recurrent_state_bytes: Quantity
+    compute_buffer_bytes: Quantity
+    output_buffer_bytes: Quantity
+    runtime_overhead_bytes: Quantity
+    required_bytes: Quantity
+    reserved_bytes: Quantity
+    usable_bytes: Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class HostMemory:
+    """Bytes of host RAM that the engine needs beside the devices; `weights_bytes` is evictable page cache under mmap."""
+
+    weights_bytes: Quantity
+    repacked_weights_bytes: Quantity
+    kv_cache_bytes: Quantity
+    recurrent_state_bytes: Quantity
+    compute_buffer_bytes: Quantity
+    output_buffer_bytes: Quantity
+    prompt_cache_bytes: Quantity
+    runtime_overhead_bytes: Quantity
+    required_bytes: Quantity
+    usable_bytes: Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryEstimate:
+    """Memory of one replica. `fits` is judged on required against usable: True, False, or None when the range straddles."""
+
+    devices: tuple[DeviceMemory, ...]
+    host: HostMemory
+    kv_cache_bytes_per_token: Quantity  # marginal byte of one more token at full length, one device
+    kv_cache_capacity_tokens: Quantity
+    num_blocks: Quantity | None  # vLLM
+    max_concurrency_x: Quantity | None  # what vLLM's log prints
+    steady_concurrency_x: Quantity | None
+    requests_held_typical: Quantity
+    requests_held_longest: Quantity
+    context_total_tokens: int
+    context_per_request_tokens: int
+    parallel_requests: int
+    fits: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepTime:
+    """Seconds of one engine step as a sum of named parts; `value_s` is their sum with its range."""
+
+    value_s: Quantity
+    parts_s: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """50th, 95th and 99th percentile over requests."""
+
+    p50: Quantity
+    p95: Quantity
+    p99: Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceEstimate:
+    """Latency and throughput of the deployment under the given load. TTFT includes queueing; TPOT = (e2e - TTFT)/(output - 1)."""
+
+    ttft_s: Percentiles
+    tpot_s: Percentiles
+    e2e_s: Percentiles
+    output_tokens_per_s: Quantity
+    requests_per_s: Quantity
+    prefill_tokens_per_s: Quantity
+    utilization: Quantity
+    saturated: bool
+    start_s: Quantity
+    capacity_requests_per_s: Quantity  # of the whole deployment, at the workload's lengths
+    in_flight: Quantity  # mean requests in service per replica
+    decode_step: StepTime  # one step at the mean batch
+    prefill_step: StepTime  # the whole prompt of the median request, alone
+
+
+@dataclass(frozen=True, slots=True)
+class CostEstimate:
+    """Money for the whole deployment, whole instances charged; None where there is no price or no volume."""
+
+    usd_per_hour: Quantity | None
+    usd_per_month: Quantity | None
+    usd_per_request: Quantity | None
+    usd_per_request_at_capacity: Quantity | None
+    usd_per_million_output_tokens: Quantity | None
+    price_as_of: str | None
+    idle_devices_charged: int
+    basis_text: str  # one sentence: what was charged
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """All three, for one deployment and one workload. `performance_degraded` is with the workload's replicas down."""
+
+    memory: MemoryEstimate
+    performance: PerformanceEstimate | None
+    performance_degraded: PerformanceEstimate | None
+    cost: CostEstimate | None

@@ -1,0 +1,54 @@
+"""What a real run showed about a deployment: `evidence/<deployment>-<12 hex>.json`, schema `advisor.evidence/1`.
+
+It holds no host names, paths, user names or prompts. It shows consistency, not authenticity.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from advisor.domain.strict import STRICT
+
+SCHEMA = "advisor.evidence/1"
+ClaimOutcome = Literal["proven", "refuted", "not tested"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimResult:
+    """A claim in two columns: does the requirement hold (gates), was the prediction right (teaches)."""
+
+    __pydantic_config__ = STRICT
+    name: str
+    predicted: float | None
+    low: float | None
+    high: float | None
+    basis: str | None
+    at_most: float | None
+    at_least: float | None
+    measured: float | None
+    requirement: ClaimOutcome | None  # None: nothing is required
+    prediction: Literal["right", "outside"] | None  # None: nothing was predicted or measured
+    tolerance_pct: float | None
+    gates: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFile:
+    """One validation run."""
+
+    __pydantic_config__ = STRICT
+    schema: Literal["advisor.evidence/1"]
+    deployment: str
+    fingerprint: str
+    measured_on: str  # ISO date
+    engine: dict[str, Any]  # name, runtime, version, backend, system_info
+    device: str
+    weights: Literal["real", "synthetic"]
+    weights_sha256: str | None
+    settings: dict[str, Any]
+    reduced: tuple[str, ...]  # what was scaled down, in words
+    claims: tuple[ClaimResult, ...]
+    benchmark: tuple[dict[str, Any], ...]  # one row per concurrency
+    memory: dict[str, Any]
+    contention: dict[str, Any]
+    made_with: dict[str, Any]

@@ -1,0 +1,96 @@
+"""Devices and the nodes they sit in. A device never stands alone: a bare device id takes its class's default host."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+DeviceClass = Literal["gpu-datacenter", "gpu-workstation", "gpu-consumer", "gpu-laptop", "apu", "apple", "cpu", "board"]
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """An accelerator or a CPU as the driver reports it. Rates are dense; `None` means the unit does not exist or is not published."""
+
+    id: str
+    name: str
+    vendor: str
+    device_class: DeviceClass
+    memory_bytes: int  # what the driver reports
+    memory_bandwidth_bytes_per_s: float
+    bf16_flops_per_s: float | None  # tensor bf16 (fp16 where there is no bf16) with FP32 accumulate
+    fp8_flops_per_s: float | None
+    fp4_flops_per_s: float | None
+    int8_ops_per_s: float | None
+    link: str | None  # NVLink4, xGMI, PCIe5 …
+    link_bytes_per_s: float | None  # one direction, per device
+    compute_capability: float | None
+    power_w: float | None
+    backends: tuple[str, ...]  # of llama.cpp, best first: cuda, rocm, vulkan, sycl, metal, cpu
+    aliases: tuple[str, ...] = ()
+    unified_memory: bool = False  # the device's memory is the host's memory
+    source: str = ""
+
+    @property
+    def is_cpu(self) -> bool:
+        """True for CPUs and boards: the model lives in host memory."""
+        return self.device_class in ("cpu", "board")
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The machine around the devices."""
+
+    memory_bytes: int
+    memory_bandwidth_bytes_per_s: float
+    cpu_cores: int
+    disk_bytes_per_s: float
+    device_link_bytes_per_s: float  # host to one device
+    repacks_weights: bool = False  # llama.cpp copies Q4 tensors into a CPU-friendly layout here (AVX2/AVX-512/ARM)
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine as it stands or is sold: `devices` equal devices in one host. `id` is the device id or `machine-<12 hex>`."""
+
+    id: str
+    device: Device
+    devices: int
+    host: Host
+    assumed_host: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A price for a whole instance: whole instances are sold, so whole instances are charged."""
+
+    provider: str
+    instance: str
+    device: str
+    devices: int
+    usd_per_hour: float
+    spot_usd_per_hour: float | None
+    region: str
+    as_of: str
+    source: str
+
+
+Acquisition = Literal["owned", "rent", "buy", "this_machine"]
+
+
+@dataclass(frozen=True, slots=True)
+class Available:
+    """Hardware that the workload may use: at most `nodes` of them (None: as many as wanted), how it is paid for, at which price."""
+
+    node: Node
+    nodes: int | None
+    acquisition: Acquisition
+    offer: Offer | None = None
+    purchase_usd_per_device: float | None = None
+    all_in_kw_per_device: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Everything the workload may run on."""
+
+    available: tuple[Available, ...]

@@ -1,0 +1,36 @@
+"""Weight bytes by what they are used for: the one shape that memory, step time and placement share."""
+
+from dataclasses import dataclass
+
+from advisor.domain.quantity import Basis
+
+
+@dataclass(frozen=True, slots=True)
+class LayerWeights:
+    """One layer: `experts_bytes` are all routed experts, `dense_bytes` the rest (attention, norms, router, shared experts)."""
+
+    dense_bytes: int
+    experts_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class WeightBytes:
+    """All weights of a checkpoint as the engine holds them (vLLM: of one rank).
+
+    `token_embedding_bytes` is the lookup table, `output_bytes` the head that is read for each step; when `tied` they are one
+    tensor, counted once in `total_bytes`. `other_bytes` is what is in neither a layer nor a table (final norm, per-layer tables).
+    """
+
+    layers: tuple[LayerWeights, ...]
+    token_embedding_bytes: int
+    output_bytes: int
+    other_bytes: int
+    tied: bool
+    basis: Basis
+    source: str
+
+    @property
+    def total_bytes(self) -> int:
+        """Every tensor once."""
+        tables = self.token_embedding_bytes + (0 if self.tied else self.output_bytes)
+        return tables + self.other_bytes + sum(layer.dense_bytes + layer.experts_bytes for layer in self.layers)

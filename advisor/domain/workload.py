@@ -1,0 +1,239 @@
+"""What is asked of a deployment: `workload.yaml`, schema `advisor.workload/1`. Absent means no requirement."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from advisor.domain.strict import STRICT, FieldFault
+
+SCHEMA = "advisor.workload/1"
+Task = Literal["chat", "summarisation", "rag", "extraction", "coding", "agents", "translation", "classification", "voice", "batch"]
+Place = Literal["this_device", "premises", "own_cloud_account", "region", "anywhere"]
+LossBand = Literal["none", "slight", "some", "any"]
+
+
+def _positive(owner: object, *names: str) -> None:
+    for name in names:
+        value = getattr(owner, name)
+        if value is not None and value <= 0:
+            raise FieldFault(name, f"{value:g} must be above 0")
+
+
+def _not_negative(owner: object, *names: str) -> None:
+    for name in names:
+        value = getattr(owner, name)
+        if value is not None and value < 0:
+            raise FieldFault(name, f"{value:g} must not be negative")
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """People who have it open at once (not accounts), each waiting `pause_s` between reading an answer and the next request."""
+
+    __pydantic_config__ = STRICT
+    active: int
+    pause_s: float | None = field(default=None, metadata={"synonyms": ("think_time_s", "think_s", "pause")})
+
+    def __post_init__(self) -> None:
+        _positive(self, "active")
+        _not_negative(self, "pause_s")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A pile of requests with a deadline."""
+
+    __pydantic_config__ = STRICT
+    requests: int
+    finish_within_h: float
+
+    def __post_init__(self) -> None:
+        _positive(self, "requests", "finish_within_h")
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The busiest quarter of an hour it must survive: exactly one of the four."""
+
+    __pydantic_config__ = STRICT
+    users: Users | None = None
+    requests_per_s: float | None = field(default=None, metadata={"synonyms": ("rps", "qps", "request_rate")})
+    in_flight: int | None = field(default=None, metadata={"synonyms": ("concurrency", "concurrent_requests")})
+    batch: Batch | None = None
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("users", "requests_per_s", "in_flight", "batch") if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) if given else "none"
+            raise ValueError(f"give exactly one of users, requests_per_s, in_flight, batch; found {found}")
+        _positive(self, "requests_per_s", "in_flight")
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """What the bill is divided by; it says nothing about the peak."""
+
+    __pydantic_config__ = STRICT
+    requests_per_day: float
+    days_per_month: float = 30
+
+    def __post_init__(self) -> None:
+        _positive(self, "requests_per_day", "days_per_month")
+        if self.days_per_month > 31:
+            raise FieldFault("days_per_month", f"{self.days_per_month:g} days: a month has at most 31")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLengths:
+    """Tokens per request at the median, the 95th percentile and the longest; absent ones come from the preset's shape."""
+
+    __pydantic_config__ = STRICT
+    p50: int
+    p95: int | None = None
+    max: int | None = None
+
+    def __post_init__(self) -> None:
+        _positive(self, "p50", "p95", "max")
+        if self.p95 is not None and self.p95 < self.p50:
+            raise FieldFault("p95", f"p95 ({self.p95}) is below p50 ({self.p50}); p50 <= p95 <= max")
+        floor = self.p95 or self.p50
+        if self.max is not None and self.max < floor:
+            raise FieldFault("max", f"max ({self.max}) is below {floor}; p50 <= p95 <= max")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: everything sent, everything generated (hidden reasoning included), and what it needs of the engine."""
+
+    __pydantic_config__ = STRICT
+    input_tokens: TokenLengths
+    output_tokens: TokenLengths
+    shared_prefix_tokens: int = 0
+    needs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _not_negative(self, "shared_prefix_tokens")
+        if self.shared_prefix_tokens > self.input_tokens.p50:
+            median = self.input_tokens.p50
+            raise FieldFault("shared_prefix_tokens", f"{self.shared_prefix_tokens} is more than the median prompt ({median})")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLevel:
+    """Latency limits at the 95th percentile of requests, and how many replicas may be down while they hold."""
+
+    __pydantic_config__ = STRICT
+    ttft_p95_s: float | None = None
+    tpot_p95_s: float | None = None
+    e2e_p95_s: float | None = None
+    with_replicas_down: int = 0
+
+    def __post_init__(self) -> None:
+        _positive(self, "ttft_p95_s", "tpot_p95_s", "e2e_p95_s")
+        _not_negative(self, "with_replicas_down")
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """Where prompts and answers may be processed. `data` is a label that selects rules; it is not legal advice."""
+
+    __pydantic_config__ = STRICT
+    stays_on: Place
+    data: Literal["public", "internal", "personal", "patient"] = "internal"
+    internet_at_runtime: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedHardware:
+    """Devices that exist already."""
+
+    __pydantic_config__ = STRICT
+    device: str
+    count: int = 1
+    per_node: int | None = None
+
+    def __post_init__(self) -> None:
+        _positive(self, "count", "per_node")
+
+
+@dataclass(frozen=True, slots=True)
+class RentedHardware:
+    """Which offers may be used; empty lists mean any."""
+
+    __pydantic_config__ = STRICT
+    devices: tuple[str, ...] = ()
+    providers: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    spot: bool = False
+    max_devices: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BoughtHardware:
+    """Which devices may be bought."""
+
+    __pydantic_config__ = STRICT
+    devices: tuple[str, ...] = ()
+    max_devices: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HardwareChoice:
+    """Hardware that may be used: any combination."""
+
+    __pydantic_config__ = STRICT
+    owned: tuple[OwnedHardware, ...] = ()
+    rent: RentedHardware | None = None
+    buy: BoughtHardware | None = None
+    this_machine: bool = False
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CostTerms:
+    """Money: the ceiling and what owned hardware costs to own."""
+
+    __pydantic_config__ = STRICT
+    budget_usd_per_month: float | None = None
+    electricity_usd_per_kwh: float | None = None
+    amortisation_years: float | None = None
+    host_overhead_pct: float | None = None
+    price_usd_per_hour: float | None = None
+
+    def __post_init__(self) -> None:
+        _positive(self, "budget_usd_per_month", "amortisation_years")
+        _not_negative(self, "electricity_usd_per_kwh", "host_overhead_pct", "price_usd_per_hour")
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How much answer quality compression may cost."""
+
+    __pydantic_config__ = STRICT
+    quantization_loss: LossBand = "slight"
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A workload as its owner wrote it. `assumed` lists the dotted paths nobody has confirmed yet."""
+
+    __pydantic_config__ = STRICT
+    schema: Literal["advisor.workload/1"]
+    load: Load
+    request: Request
+    privacy: Privacy
+    name: str = "workload"
+    task: Task = "chat"
+    models: tuple[str, ...] | Literal["any"] | None = None
+    quality: Quality = field(default_factory=Quality)
+    volume: Volume | None = None
+    growth_pct_per_year: float = 0.0
+    service_level: ServiceLevel = field(default_factory=ServiceLevel)
+    hardware: HardwareChoice | None = None
+    cost: CostTerms = field(default_factory=CostTerms)
+    assumed: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.models is None and self.hardware is None:
+            raise ValueError("give models, or hardware, or both: with neither there is nothing to decide between")
+        if self.models == ():
+            raise FieldFault("models", "the list is empty: name a model, or write `models: any`")
