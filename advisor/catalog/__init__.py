@@ -1,0 +1,1 @@
+"""Reads the catalog folder: models, devices, engines, prices and measurements as typed records."""
