@@ -1,5 +1,7 @@
 """Bad files are refused with every fault at its place; good scalars survive what YAML 1.1 would do to them."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,7 +81,5 @@ def test_alias_bombs_are_refused():
 
 @given(st.text(max_size=200))
 def test_any_text_parses_or_is_refused(text):
-    try:
+    with contextlib.suppress(AdvisorError):
         parse(text, "any.yaml")
-    except AdvisorError:
-        pass
