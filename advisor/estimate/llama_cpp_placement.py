@@ -42,14 +42,12 @@ def _share(part: float, rest: float) -> float:
     return part / (part + rest) if part else 0.0
 
 
-def everything_on_one_side(weights: WeightBytes, *, host: bool) -> Placement:
-    """All weights on the devices, or all in host memory."""
+def everything_on_one_side(weights: WeightBytes) -> Placement:
+    """All weights in one memory."""
     read = ReadBytes(
         sum(layer.dense_bytes for layer in weights.layers) + head_bytes(weights), sum(layer.experts_bytes for layer in weights.layers)
     )
-    nothing = ReadBytes(0, 0)
-    layers = len(weights.layers)
-    return Placement(nothing, read, layers, layers, 0, True) if host else Placement(read, nothing, layers, 0, 0, False)
+    return Placement(read, ReadBytes(0, 0), len(weights.layers), 0, 0, False)
 
 
 def placement(weights: WeightBytes, settings: LlamaCppSettings) -> Placement:

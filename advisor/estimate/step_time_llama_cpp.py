@@ -4,13 +4,10 @@ Batched decode is a p-norm of reading and arithmetic, anchored at one stream. La
 """
 
 from dataclasses import dataclass, field
-from typing import Final
 
 from advisor.estimate.device_rates import ReadBytes
 from advisor.estimate.step_time_base import Parts, StepTimeModel
 from advisor.estimate.token_work import TokenWork, expected_experts_share
-
-_NOTHING: Final = ReadBytes(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +96,10 @@ class LlamaCppSteps(StepTimeModel):
         micro_batches = tokens / micro_tokens if micro_tokens else 0.0
         share = expected_experts_share(r.work, micro_tokens)
         flops = 2 * (r.work.dense_parameters + r.work.expert_parameters / prompt.moe_factor)
-        read = r.device.read if r.device else _NOTHING
         return {
             "compute": tokens * flops / prompt.flops_per_s,
             "attention": tokens * r.work.attention_flops.mean_over(context_tokens, tokens) / prompt.attention_flops_per_s,
-            "weights": micro_batches * (read.dense + read.experts * share) / prompt.weights_bytes_per_s,
+            "weights": micro_batches * (r.device.read.dense + r.device.read.experts * share) / prompt.weights_bytes_per_s,
             "layers": micro_batches * prompt.layers_s,
             "host_offload": micro_batches * self._host_prompt_s(micro_tokens, share),
         }

@@ -1,4 +1,4 @@
-"""Step time of vLLM: a sum of weights, KV cache, arithmetic, layers, sequences and all-reduces (constants: catalog/calibration/vllm.yaml)."""
+"""Step time of vLLM: a sum of weights, KV cache, arithmetic, layers, sequences and all-reduces (constants: catalog/calibration)."""
 
 import re
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from advisor.domain.engine import VllmSettings
 from advisor.domain.quantization import Quantization
 from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
-from advisor.estimate.device_rates import ReadBytes, Rate, arithmetic_rate, reached_bandwidth, read_bytes, sixteen_bit_rate
+from advisor.estimate.device_rates import Rate, ReadBytes, arithmetic_rate, reached_bandwidth, read_bytes, sixteen_bit_rate
 from advisor.estimate.start_up import start_time
 from advisor.estimate.step_time_base import Parts, StepTimeModel, speed_range
 from advisor.estimate.token_work import TokenWork, expected_experts_share, token_work

@@ -86,7 +86,8 @@ def expected_experts_share(work: TokenWork, tokens: float) -> float:
     """Share of the experts that a step of `tokens` reads: E_d(n) / E = 1 - (1 - k/E)^n, uniform routing (an upper bound)."""
     if work.experts == 0:
         return 0.0
-    return 1.0 - (1.0 - work.experts_per_token / work.experts) ** max(tokens, 1.0)
+    missed: float = (1.0 - work.experts_per_token / work.experts) ** max(tokens, 1.0)
+    return 1.0 - missed
 
 
 def token_work(architecture: ModelArchitecture, *, key_bytes: float, value_bytes: float, ranks: int = 1) -> TokenWork:
