@@ -1,1 +1,1 @@
-"""Pure arithmetic: weights, KV cache, memory, step time, load and cost of a candidate. Data arrives as arguments; nothing is read."""
+"""Pure arithmetic: weights, caches, memory, step time, load, cost. Starts nothing and reads nothing; data arrives as arguments."""
