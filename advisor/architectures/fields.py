@@ -8,7 +8,13 @@ from typing import Any, Final
 
 from advisor.errors import UserInputError
 
-HARMLESS: Final = frozenset(
+
+def names(text: str) -> frozenset[str]:
+    """The words of a block of text: long lists of keys stay readable in columns."""
+    return frozenset(text.split())
+
+
+HARMLESS: Final = names(
     """
     architectures auto_map _name_or_path _class _attn_implementation model_type torch_dtype dtype transformers_version transformers.js_config
     use_cache return_dict return_dict_in_generate torchscript use_bfloat16 tf_legacy_loss is_decoder is_encoder_decoder is_llama_config
@@ -30,11 +36,11 @@ HARMLESS: Final = frozenset(
     compression_config use_bidirectional_attention text_config normalization_function use_mem_eff_path init_method
     moe_router_dtype mlp_dropout mamba_chunk_size mamba_proj_bias time_step_limit time_step_min time_step_max time_step_floor
     default_output_length num_nextn_predict_layers mtp_num_hidden_layers
-    """.split()
+    """
 )
 """Keys that change no size. `num_nextn_predict_layers`: draft layers are loaded only for speculative decoding, which is not planned."""
 
-STRUCTURAL: Final = frozenset(
+STRUCTURAL: Final = names(
     """
     hidden_size num_hidden_layers num_attention_heads num_key_value_heads head_dim intermediate_size vocab_size tie_word_embeddings
     max_position_embeddings rope_scaling rope_parameters attention_bias qkv_bias mlp_bias sliding_window sliding_window_size
@@ -47,7 +53,7 @@ STRUCTURAL: Final = frozenset(
     mamba_n_heads mamba_d_head mamba_d_state mamba_n_groups mamba_d_conv mamba_expand mamba_conv_bias
     global_head_dim num_global_key_value_heads attention_k_eq_v enable_moe_block hidden_size_per_layer_input num_kv_shared_layers
     use_double_wide_mlp vocab_size_per_layer_input
-    """.split()
+    """
 )
 """Keys that some family reads. A key that is in neither list names something that this version does not know."""
 
@@ -83,7 +89,9 @@ class Fields:
         if found is None:
             found = default
         if found is None:
-            raise UserInputError(f"{self.where}: {' or '.join(names)}: required for model_type {self._raw.get('model_type')!r}, but missing")
+            raise UserInputError(
+                f"{self.where}: {' or '.join(names)}: required for model_type {self._raw.get('model_type')!r}, but missing"
+            )
         return found
 
     def flag(self, name: str, *, default: bool = False) -> bool:

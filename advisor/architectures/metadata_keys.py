@@ -3,9 +3,10 @@
 from collections.abc import Collection, Mapping, Sized
 from typing import Any, Final
 
+from advisor.architectures.fields import names
 from advisor.errors import UserInputError
 
-_HARMLESS: Final = frozenset(
+_HARMLESS: Final = names(
     """
     vocab_size rope.freq_base rope.freq_base_swa rope.dimension_count rope.dimension_count_swa rope.dimension_sections
     rope.scaling.type rope.scaling.factor rope.scaling.attn_factor rope.scaling.original_context_length rope.scaling.finetuned
@@ -14,7 +15,7 @@ _HARMLESS: Final = frozenset(
     attention.value_length attention.temperature_scale attention.temperature_length expert_weights_scale expert_weights_norm
     expert_gating_func expert_group_count expert_group_used_count attn_logit_softcapping final_logit_softcapping logit_scale residual_scale
     embedding_scale nextn_predict_layers use_parallel_residual tensor_data_layout pooling_type
-    """.split()
+    """
 )
 """Keys below `<architecture>.` that change no size. attention.value_length is checked against key_length where it may differ."""
 
@@ -66,7 +67,9 @@ class GgufKeys:
             return tokens
         if isinstance(tokens, Sized):
             return len(tokens)
-        raise UserInputError(f"{self.where}: neither {self._prefix}vocab_size nor tokenizer.ggml.tokens: the vocabulary's size is not known")
+        raise UserInputError(
+            f"{self.where}: neither {self._prefix}vocab_size nor tokenizer.ggml.tokens: the vocabulary's size is not known"
+        )
 
     def has_tensor(self, name: str, *, default: bool = False) -> bool:
         """Whether the file holds this tensor; the default when the tensors were not given."""
@@ -82,8 +85,8 @@ class GgufKeys:
         left = sorted(key for key in mine if key not in self._read and key not in _HARMLESS and self._metadata[self._prefix + key])
         if left:
             raise UserInputError(
-                f"{self.where}: GGUF architecture {self._prefix[:-1]!r} is known, but not with {', '.join(map(repr, left))}: refused, not guessed."
-                " Try --ask-engine with a llama.cpp that knows it"
+                f"{self.where}: GGUF architecture {self._prefix[:-1]!r} is known, but not with {', '.join(map(repr, left))}:"
+                " refused, not guessed. Try --ask-engine with a llama.cpp that knows it"
             )
 
 

@@ -94,9 +94,7 @@ def _situations(architecture: ModelArchitecture, mix: GgufMix, *, imatrix: bool)
         by_count = kind == "values" or not architecture.experts
         index = seen[kind] if by_count else (tensor.layer or 0)
         layers = values if kind == "values" else architecture.layers
-        found.append(
-            _Situation(tensor, index, layers, seen[kind], mix.default_type, groups, architecture.experts, seventy, imatrix)
-        )
+        found.append(_Situation(tensor, index, layers, seen[kind], mix.default_type, groups, architecture.experts, seventy, imatrix))
         seen[kind] += 1
     return found
 
