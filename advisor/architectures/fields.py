@@ -16,7 +16,8 @@ def names(text: str) -> frozenset[str]:
 
 HARMLESS: Final = names(
     """
-    architectures auto_map _name_or_path _class _attn_implementation model_type torch_dtype dtype transformers_version transformers.js_config
+    architectures auto_map _name_or_path _class _attn_implementation model_type torch_dtype dtype transformers_version
+    transformers.js_config
     use_cache return_dict return_dict_in_generate torchscript use_bfloat16 tf_legacy_loss is_decoder is_encoder_decoder is_llama_config
     tokenizer_class prefix problem_type task_specific_params finetuning_task id2label label2id pruned_heads cache_implementation
     bos_token_id eos_token_id pad_token_id sep_token_id decoder_start_token_id forced_bos_token_id forced_eos_token_id suppress_tokens
