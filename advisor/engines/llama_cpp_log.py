@@ -1,4 +1,4 @@
-"""What llama.cpp's own log says about memory and context, in bytes. Sizes in the log have two decimals of a MiB, so they are exact to 5 KiB.
+"""What llama.cpp's own log says about memory and context, in bytes. Sizes in the log have two decimals of a MiB, hence exact to 5 KiB.
 
 Lines as written by llama.cpp commit 0c1e570 (2026-11): `load_tensors`, `llama_context`, `llama_kv_cache`, `llama_memory_recurrent`,
 `sched_reserve`.
