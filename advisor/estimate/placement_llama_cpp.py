@@ -7,6 +7,7 @@ from itertools import accumulate
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import LlamaCppSettings
 from advisor.domain.weights import WeightBytes
+from advisor.estimate.memory_parts import runs_on_cpu
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,9 @@ def place(candidate: Candidate, settings: LlamaCppSettings) -> Placement:
     src/llama-model.cpp:1589 (b11549): device of layer i = upper_bound(cumulative split, (i - first) / N). CPU candidates: all on the host.
     """
     layers = candidate.model.architecture.layers
-    devices = 0 if candidate.node.device.is_cpu else candidate.parallelism.devices
-    offloaded = min(settings.n_gpu_layers, layers + 1) if devices else 0
+    devices = 0 if runs_on_cpu(candidate) else candidate.parallelism.devices
+    asked = settings.n_gpu_layers if settings.n_gpu_layers >= 0 else layers + 1  # -1: everything
+    offloaded = min(asked, layers + 1) if devices else 0
     if not offloaded:
         return Placement((None,) * layers, None, devices, 0)
     first = layers + 1 - offloaded
