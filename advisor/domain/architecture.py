@@ -54,10 +54,14 @@ class IndexerCache:
 
 @dataclass(frozen=True, slots=True)
 class StateCache:
-    """A recurrent state per sequence, independent of its length: convolution tail and state matrix, in elements."""
+    """A recurrent state per sequence, independent of its length: convolution tail and state matrix, in elements.
+
+    `state_float32`: the model's configuration asks for the matrix in float32 (mamba_ssm_dtype); vLLM heeds it, llama.cpp always does so.
+    """
 
     conv_elements: int
     state_elements: int
+    state_float32: bool = False
 
 
 Cache = FullCache | SlidingCache | ChunkedCache | LatentCache | IndexerCache | StateCache
