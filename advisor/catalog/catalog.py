@@ -11,10 +11,12 @@ from advisor import resources
 from advisor.catalog import lookup
 from advisor.catalog.api_prices import load_api_prices
 from advisor.catalog.devices import load_devices
+from advisor.catalog.models import load_models
 from advisor.catalog.nodes import Hosts, assumed_node, load_hosts, rented_node
 from advisor.catalog.offers import load_offers
 from advisor.catalog.presets import load_presets
 from advisor.catalog.quality import load_quality
+from advisor.catalog.quantizations import load_quantizations
 from advisor.domain.hardware import Device, Node, Offer
 from advisor.domain.model import Model
 from advisor.domain.money import ApiPrice, Purchase
@@ -118,6 +120,7 @@ def read_catalog(root: Path) -> Catalog:
     offers = load_offers(root, devices)
     presets = load_presets(root)
     api_prices, quality = load_api_prices(root), load_quality(root)
+    quantizations = load_quantizations(root)
     dates = [device.retrieved for device in devices.values()]
     for table in (offers, presets.values(), purchases.values(), api_prices, quality):
         dates += [dated.as_of for dated in cast(Iterable[_Dated], table)]
@@ -131,6 +134,8 @@ def read_catalog(root: Path) -> Catalog:
         quality=quality,
         as_of=_newest(dates),
         fingerprint=_fingerprint(root),
+        models=load_models(root, quantizations),
+        quantizations=quantizations,
     )
 
 

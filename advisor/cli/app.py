@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli import catalog, pending
+from advisor.cli import catalog, engines, pending
 
 app = typer.Typer(
     name="advisor",
@@ -36,4 +36,5 @@ def root(
 
 
 app.add_typer(catalog.app, name="catalog")
+app.add_typer(engines.app, name="engines")
 pending.register(app)
