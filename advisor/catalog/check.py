@@ -8,17 +8,25 @@ from advisor.catalog import lookup
 from advisor.catalog.api_prices import ApiPriceRecord
 from advisor.catalog.catalog import Catalog, read_catalog
 from advisor.catalog.devices import DeviceRecord
+from advisor.catalog.models import ModelRecord
 from advisor.catalog.nodes import HostRecord, InstanceRecord
 from advisor.catalog.offers import OfferRecord
 from advisor.catalog.presets import PresetRecord
 from advisor.catalog.quality import QualityRecord
 from advisor.catalog.records import csv_faults, shown, yaml_faults
+from advisor.domain.quantization import Quantization
 from advisor.domain.workload import Task
 from advisor.errors import DataError, Fault, UserInputError
 
-_YAML: Final = {"devices": DeviceRecord, "nodes": HostRecord, "workloads": PresetRecord}
+_YAML: Final = {
+    "devices": DeviceRecord,
+    "nodes": HostRecord,
+    "workloads": PresetRecord,
+    "models": ModelRecord,
+    "quantizations": Quantization,
+}
 _TABLES: Final = {"nodes": InstanceRecord, "offers": OfferRecord, "api_prices": ApiPriceRecord, "quality": QualityRecord}
-_READ_ELSEWHERE: Final = frozenset({"models", "quantizations", "licences", "engines", "calibration", "measurements"})
+_READ_ELSEWHERE: Final = frozenset({"licences", "engines", "calibration", "measurements"})
 _SUFFIXES: Final = frozenset({".yaml", ".csv", ".md"})
 
 
@@ -64,10 +72,10 @@ def _missing(catalog: Catalog) -> Iterator[Fault]:
 
 def _ambiguous(catalog: Catalog) -> Iterator[Fault]:
     for folder, things in (("devices", catalog.devices), ("models", catalog.models), ("quantizations", catalog.quantizations)):
-        owners: dict[str, str] = {lookup.plain(thing_id): thing_id for thing_id in things}
+        owners: dict[str, str] = {}
         for thing_id, thing in things.items():
             for alias in thing.aliases:
-                owner = owners.setdefault(lookup.plain(alias), thing_id)
+                owner = alias if alias in things else owners.setdefault(lookup.plain(alias), thing_id)
                 if owner != thing_id:
                     yield Fault(f"catalog/{folder}/{thing_id}.yaml", f"aliases: {alias!r} already means {owner}")
 
