@@ -1,0 +1,1 @@
+"""Engines as programs: their settings under their own names, their command lines, finding, starting and watching them."""
