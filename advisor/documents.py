@@ -24,6 +24,7 @@ from advisor.errors import DataError, Fault, UserInputError
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_BYTES = 16 * 1024 * 1024
 _MAX_DEPTH = 64
+_MAX_VALUES = 100_000
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 Path_ = tuple[int | str, ...]
 T = typing.TypeVar("T")
@@ -118,13 +119,15 @@ def _raw(node: yaml.Node, path: Path_, into: Document, parents: frozenset[int]) 
     at = _place(node, into.file)
     if id(node) in parents or len(path) > _MAX_DEPTH:
         raise DataError.at(at, "nested too deep or referring to itself")
+    if len(into.values_at) >= _MAX_VALUES:
+        raise DataError.at(at, f"more than {_MAX_VALUES:,} values: aliases that blow up a small file are refused")
     into.values_at[path] = at
     inside = parents | {id(node)}
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, path, into, inside)
     if isinstance(node, yaml.SequenceNode):
         return [_raw(child, (*path, index), into, inside) for index, child in enumerate(node.value)]
-    plain = isinstance(node, yaml.ScalarNode) and node.style is None
+    plain = isinstance(node, yaml.ScalarNode) and not node.style
     return None if plain and node.value in _NULLS else node.value
 
 
@@ -137,8 +140,6 @@ def _mapping(node: yaml.MappingNode, path: Path_, into: Document, parents: froze
             raise DataError.at(_place(key, into.file), f"{key.value}: given twice")
         into.keys_at[(*path, key.value)] = _place(key, into.file)
         result[key.value] = _raw(value, (*path, key.value), into, parents)
-    if len(into.values_at) > 200_000:  # aliases can blow a small file up
-        raise DataError.at(_place(node, into.file), "too many values")
     return result
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+Backend = Literal["cuda", "rocm", "vulkan", "sycl", "metal", "cpu"]
 DeviceClass = Literal["gpu-datacenter", "gpu-workstation", "gpu-consumer", "gpu-laptop", "apu", "apple", "cpu", "board"]
 
 
@@ -28,6 +29,9 @@ class Device:
     aliases: tuple[str, ...] = ()
     unified_memory: bool = False  # the device's memory is the host's memory
     source: str = ""
+    installed_memory_bytes: int = 0  # nominal, as sold; of unified memory the whole RAM
+    host_link_bytes_per_s: float | None = None  # PCIe slot, one direction; None: no bus between host and device
+    retrieved: str = ""  # ISO date of the facts
 
     @property
     def is_cpu(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from advisor.domain.engine import EngineName
 from advisor.domain.quantity import Basis
-from advisor.domain.strict import STRICT
+from advisor.domain.strict import STRICT, plain_scalar
 
 SCHEMA = "advisor.plan/1"
 
@@ -74,6 +74,9 @@ class Setting:
     __pydantic_config__ = STRICT
     value: bool | int | float | str
     why: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", plain_scalar(self.value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,3 +11,17 @@ class FieldFault(ValueError):
     def __init__(self, field: str, message: str) -> None:
         self.field = field
         super().__init__(message)
+
+
+def plain_scalar(value: bool | int | float | str) -> bool | int | float | str:
+    """A flag's value as people mean it: `true`, `16384` and `0.92` are not text, whether they were quoted or not."""
+    if not isinstance(value, str):
+        return value
+    if value in ("true", "false"):
+        return value == "true"
+    for number in (int, float):
+        try:
+            return number(value)
+        except ValueError:
+            continue
+    return value

@@ -1,1 +1,1 @@
-"""Engines as programs: their settings under their own names, their command lines, finding, starting and watching them."""
+"""Engines from outside: find one, install one, run it as a process, read what it says. No engine enters the advisor's own process."""

@@ -1,0 +1,150 @@
+"""Catalog: all records of the data folder under their ids, and the questions the rest of the advisor asks of them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol, cast
+
+from advisor import resources
+from advisor.catalog import lookup
+from advisor.catalog.api_prices import load_api_prices
+from advisor.catalog.devices import load_devices
+from advisor.catalog.models import load_models
+from advisor.catalog.nodes import Hosts, assumed_node, load_hosts, rented_node
+from advisor.catalog.offers import load_offers
+from advisor.catalog.presets import load_presets
+from advisor.catalog.quality import load_quality
+from advisor.catalog.quantizations import load_quantizations
+from advisor.domain.hardware import Device, Node, Offer
+from advisor.domain.model import Model
+from advisor.domain.money import ApiPrice, Purchase
+from advisor.domain.preset import Preset
+from advisor.domain.quality import QualityMeasurement
+from advisor.domain.quantization import Quantization
+from advisor.errors import UserInputError
+from advisor.units import gib
+
+_NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Everything in the data folder. `as_of` is the newest date in it, `fingerprint` the first 12 hex of its files' sha256."""
+
+    devices: Mapping[str, Device]
+    hosts: Hosts
+    offers: tuple[Offer, ...]
+    presets: Mapping[str, Preset]
+    purchases: Mapping[str, Purchase]
+    api_prices: tuple[ApiPrice, ...]
+    quality: tuple[QualityMeasurement, ...]
+    as_of: str
+    fingerprint: str
+    models: Mapping[str, Model] = field(default_factory=dict)
+    quantizations: Mapping[str, Quantization] = field(default_factory=dict)
+
+    @cached_property
+    def _device_ids(self) -> dict[str, str]:
+        return lookup.index(self.devices)
+
+    @cached_property
+    def _model_ids(self) -> dict[str, str]:
+        return lookup.index(self.models)
+
+    @cached_property
+    def _quantization_ids(self) -> dict[str, str]:
+        return lookup.index(self.quantizations)
+
+    def device(self, text: str) -> Device:
+        """The device of this id or spelling. Raises UserInputError that lists what an ambiguous word may mean, or near names."""
+        device_id = self._device_ids.get(lookup.plain(text))
+        if device_id is not None:
+            return self.devices[device_id]
+        meant = lookup.family(self.devices, text)
+        if len(meant) > 1:
+            count = _NUMBERS.get(len(meant), str(len(meant)))
+            listed = ", ".join(_with_size(self.devices[device_id]) for device_id in meant)
+            raise UserInputError(f'"{text}" is {count} devices: {listed} (advisor catalog show {text})')
+        raise lookup.unknown("device", text, self.devices, "advisor catalog list devices")
+
+    def model(self, text: str) -> Model:
+        """The model of this id or alias."""
+        model_id = self._model_ids.get(lookup.plain(text))
+        if model_id is None:
+            raise lookup.unknown("model", text, self._model_ids, "advisor catalog list models")
+        return self.models[model_id]
+
+    def quantization(self, text: str) -> Quantization:
+        """The weight format of this id or alias."""
+        quantization_id = self._quantization_ids.get(lookup.plain(text))
+        if quantization_id is None:
+            raise lookup.unknown("quantization", text, self._quantization_ids, "advisor catalog list quantizations")
+        return self.quantizations[quantization_id]
+
+    def preset(self, task: str) -> Preset:
+        """The preset of a task."""
+        if task not in self.presets:
+            raise lookup.unknown("preset", task, self.presets, "advisor catalog list presets")
+        return self.presets[task]
+
+    def node(self, device_id: str, devices: int = 1) -> Node:
+        """`devices` of a device in the host that is assumed for it."""
+        return assumed_node(self.hosts, self.device(device_id), devices)
+
+    def node_of(self, offer: Offer) -> Node:
+        """The node that an offer rents."""
+        return rented_node(self.hosts, offer, self.device(offer.device))
+
+
+def _with_size(device: Device) -> str:
+    size, bandwidth = gib(device.installed_memory_bytes), device.memory_bandwidth_bytes_per_s / 1e9
+    return f"{device.id} ({size:,.0f} GB, {bandwidth:,.0f} GB/s)"
+
+
+class _Dated(Protocol):
+    @property
+    def as_of(self) -> str: ...
+
+
+@cache
+def load_catalog() -> Catalog:
+    """The catalog that comes with the advisor, read once per process."""
+    return read_catalog(resources.folder("catalog"))
+
+
+def read_catalog(root: Path) -> Catalog:
+    """A catalog folder. Raises DataError at the faults of the first faulty file; `check` finds those of all."""
+    devices, purchases = load_devices(root)
+    offers = load_offers(root, devices)
+    presets = load_presets(root)
+    api_prices, quality = load_api_prices(root), load_quality(root)
+    quantizations = load_quantizations(root)
+    dates = [device.retrieved for device in devices.values()]
+    for table in (offers, presets.values(), purchases.values(), api_prices, quality):
+        dates += [dated.as_of for dated in cast(Iterable[_Dated], table)]
+    return Catalog(
+        devices=devices,
+        hosts=load_hosts(root),
+        offers=offers,
+        presets=presets,
+        purchases=purchases,
+        api_prices=api_prices,
+        quality=quality,
+        as_of=_newest(dates),
+        fingerprint=_fingerprint(root),
+        models=load_models(root, quantizations),
+        quantizations=quantizations,
+    )
+
+
+def _newest(dates: Iterable[str]) -> str:
+    return max(dates, default="")
+
+
+def _fingerprint(root: Path) -> str:
+    digest = sha256()
+    for path in sorted(p for p in root.rglob("*") if p.is_file()):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]

@@ -1,0 +1,42 @@
+"""Finds a thing by its id or an alias, matched whole and never by substring; says what was near or meant when it cannot."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from advisor.errors import UserInputError
+
+_SHOWN = 12
+
+
+class Named(Protocol):
+    """A thing of the catalog with other spellings of its id."""
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Other spellings."""
+
+
+def plain(text: str) -> str:
+    """A spelling as it is compared: case does not matter and a blank is a dash; nothing else is forgiven."""
+    return "-".join(text.split()).casefold()
+
+
+def index(things: Mapping[str, Named]) -> dict[str, str]:
+    """Every spelling -> id. Ids win over aliases of other things."""
+    spellings = {plain(alias): thing_id for thing_id, thing in things.items() for alias in thing.aliases}
+    return spellings | {plain(thing_id): thing_id for thing_id in things}
+
+
+def family(things: Iterable[str], text: str) -> list[str]:
+    """The ids that a too short name may mean: it must end where a word of the id ends, so that `l4` is not `l40s`."""
+    start = plain(text)
+    return sorted(thing_id for thing_id in things if thing_id.startswith(start + "-") or thing_id.endswith("-" + start))
+
+
+def unknown(kind: str, text: str, spellings: Iterable[str], hint: str) -> UserInputError:
+    """The error for a name that means nothing here, with near names."""
+    names = sorted(spellings)
+    near = difflib.get_close_matches(plain(text), names, n=3, cutoff=0.6)
+    known = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names[:_SHOWN])}{' …' if len(names) > _SHOWN else ''}"
+    return UserInputError(f"{kind} {text!r} is not in the catalog; {known} ({hint})")

@@ -1,0 +1,80 @@
+"""Reads the catalog's files: one YAML a thing (the path is its id) and one CSV a source, with every fault at file:line:column."""
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, cast
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from advisor import documents
+from advisor.domain.position import Position
+from advisor.errors import DataError, Fault
+from advisor.units import parse_quantity
+
+T = TypeVar("T")
+
+
+def _iso(text: str) -> str:
+    return date.fromisoformat(text).isoformat()
+
+
+def _in(unit: str) -> BeforeValidator:
+    return BeforeValidator(lambda text: parse_quantity(str(text), unit))
+
+
+# Datasheet quantities, read strictly with their unit: "80 GiB" -> 85899345920.0
+Bytes = Annotated[float, _in("B"), Field(gt=0)]
+BytesPerSecond = Annotated[float, _in("B/s"), Field(gt=0)]
+FlopsPerSecond = Annotated[float, _in("FLOP/s"), Field(gt=0)]
+OpsPerSecond = Annotated[float, _in("OP/s"), Field(gt=0)]
+Watts = Annotated[float, _in("W"), Field(gt=0)]
+IsoDate = Annotated[str, AfterValidator(_iso)]
+Usd = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def shown(root: Path, path: Path) -> str:
+    """A file as messages name it: from the catalog's own folder on."""
+    return f"{root.name}/{path.relative_to(root).as_posix()}"
+
+
+def yaml_records(root: Path, folder: str, kind: type[T]) -> Iterator[tuple[str, T, documents.Document]]:
+    """Each thing of a folder as (id, record, document), in order of its id. Raises DataError at the first faulty file."""
+    base = root / folder
+    for path in sorted(base.rglob("*.yaml")):
+        document = documents.parse(documents.read_text(path), shown(root, path))
+        yield path.relative_to(base).with_suffix("").as_posix(), documents.typed(document, kind), document
+
+
+def csv_records(root: Path, folder: str, kind: type[T]) -> Iterator[tuple[T, Position]]:
+    """Each row of each table of a folder with the place of its first cell. Raises DataError with every fault of the first faulty table."""
+    for path in sorted((root / folder).glob("*.csv")):
+        document = _table(documents.read_text(path), shown(root, path))
+        rows = documents.typed(document, cast(type[Any], tuple[kind, ...]))  # type: ignore[valid-type]
+        yield from ((row, document.position((index,))) for index, row in enumerate(rows))
+
+
+def _table(text: str, file: str) -> documents.Document:
+    """A CSV as a document of rows; an empty cell is an absent value."""
+    reader = csv.reader(io.StringIO(text))
+    header = next(reader, [])
+    document = documents.Document(file, [], {}, {})
+    for index, cells in enumerate(reader):
+        at = Position(file, reader.line_num, 1)
+        if len(cells) != len(header):
+            raise DataError([Fault(str(at), f"{len(cells)} cells, but the header has {len(header)} columns")])
+        document.values_at[(index,)] = at
+        document.raw.append({name: cell for name, cell in zip(header, cells, strict=True) if cell})
+        _place_cells(document, index, header, cells)
+    return document
+
+
+def _place_cells(document: documents.Document, index: int, header: list[str], cells: list[str]) -> None:
+    line, column = document.values_at[(index,)].line, 1
+    for name, cell in zip(header, cells, strict=True):
+        document.values_at[(index, name)] = Position(document.file, line, column)
+        document.keys_at[(index, name)] = Position(document.file, 1, 1 + len(",".join(header[: header.index(name)])))
+        quoted = any(c in cell for c in ',"\n')
+        column += len(cell) + 1 + (2 + cell.count('"') if quoted else 0)

@@ -1,0 +1,1 @@
+"""Pure arithmetic: weights, caches, memory, step time, load, cost. Starts nothing and reads nothing; data arrives as arguments."""

@@ -1,0 +1,1 @@
+"""What is read from outside: model files, the Hub, this computer. Everything here is treated as untrusted."""

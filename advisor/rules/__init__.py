@@ -1,0 +1,9 @@
+"""Rules: what is known about engines, formats, memory and privacy as files with evidence, and the judge that runs them over facts."""
+
+from advisor.rules.build_facts import build_facts
+from advisor.rules.facts import Facts, ManifestFacts
+from advisor.rules.judge import Configuration, configure, configured, judge
+from advisor.rules.load import load_rules
+from advisor.rules.rule import Rule, RuleSet
+
+__all__ = ["Configuration", "Facts", "ManifestFacts", "Rule", "RuleSet", "build_facts", "configure", "configured", "judge", "load_rules"]

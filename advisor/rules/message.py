@@ -1,0 +1,93 @@
+"""The `message` of a rule: a sandboxed Jinja2 template over the same facts, with every name checked at load."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from jinja2 import Environment, StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from advisor.rules.condition import ConditionFault
+from advisor.rules.fact_paths import fact_paths, groups, near, unknown_fact
+from advisor.rules.facts import Facts
+from advisor.units import significant
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A compiled message: the facts it prints, and how to print it."""
+
+    text: str
+    reads: tuple[str, ...]
+    show: Callable[[Facts], str]
+
+
+def compile_message(text: str) -> Message:
+    """The message, checked. Raises ConditionFault for a syntax fault, an unknown fact or an unknown filter."""
+    environment = _environment()
+    try:
+        tree = environment.parse(text)
+        template = environment.from_string(text)
+    except TemplateSyntaxError as error:
+        raise ConditionFault(f"message: {error.message}") from None
+    reads = tuple(dict.fromkeys(_read(node) for node in tree.find_all(nodes.Getattr) if isinstance(node.node, nodes.Name)))
+    _check_names(tree)
+    return Message(text, reads, _shower(template))
+
+
+def _shower(template: Template) -> Callable[[Facts], str]:
+    def show(facts: Facts) -> str:
+        try:
+            return " ".join(template.render({group: getattr(facts, group) for group in groups()}).split())
+        except TemplateError as error:
+            raise ConditionFault(f"message: {error.message}") from None
+
+    return show
+
+
+def _read(node: nodes.Getattr) -> str:
+    assert isinstance(node.node, nodes.Name)  # noqa: S101 - the caller picked these
+    path = f"{node.node.name}.{node.attr}"
+    if path not in fact_paths():
+        raise ConditionFault(f"message: {unknown_fact(path)}", node.attr)
+    return path
+
+
+def _check_names(tree: nodes.Template) -> None:
+    for name in tree.find_all(nodes.Name):
+        if name.name not in groups():
+            raise ConditionFault(f"message: unknown name {name.name!r}{near(name.name, groups())}", name.name)
+
+
+@cache
+def _environment() -> Environment:
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+    environment.filters = {"short": _short, "count": _count, "gib": _gib, "seconds": _seconds, "listed": _listed}
+    return environment
+
+
+def _short(value: float | None) -> str:
+    """Two significant digits."""
+    return "unknown" if value is None else significant(value)
+
+
+def _count(value: float | None) -> str:
+    """A whole number with thousands separators."""
+    return "unknown" if value is None else f"{value:,.0f}"
+
+
+def _gib(value: float | None) -> str:
+    """GiB with one decimal."""
+    return "unknown" if value is None else f"{value:,.1f} GiB"
+
+
+def _seconds(value: float | None) -> str:
+    """Seconds, or milliseconds below one, with two significant digits."""
+    if value is None:
+        return "unknown"
+    return f"{significant(value * 1000)} ms" if value < 1 else f"{significant(value)} s"
+
+
+def _listed(values: tuple[str, ...]) -> str:
+    """`a, b and c`; nothing for none."""
+    return " and ".join(filter(None, [", ".join(values[:-1]), *values[-1:]]))
