@@ -12,6 +12,7 @@ from advisor.catalog import lookup
 from advisor.catalog.api_prices import load_api_prices
 from advisor.catalog.calibration import load_calibrations
 from advisor.catalog.devices import load_devices
+from advisor.catalog.licences import load_licences
 from advisor.catalog.memory_constants import load_memory_constants
 from advisor.catalog.models import load_models
 from advisor.catalog.nodes import Hosts, assumed_node, load_hosts, rented_node
@@ -21,6 +22,7 @@ from advisor.catalog.quality import load_quality
 from advisor.catalog.quantizations import load_quantizations
 from advisor.domain.calibration import Calibration
 from advisor.domain.hardware import Device, Node, Offer
+from advisor.domain.licence import Licence
 from advisor.domain.memory_constants import MemoryConstants
 from advisor.domain.model import Model
 from advisor.domain.money import ApiPrice, Purchase
@@ -48,6 +50,7 @@ class Catalog:
     quantizations: Mapping[str, Quantization]
     calibrations: Mapping[str, Calibration]
     memory_constants: MemoryConstants
+    licences: Mapping[str, Licence]
     as_of: str
     fingerprint: str
 
@@ -142,6 +145,7 @@ def read_catalog(root: Path) -> Catalog:
         quantizations=quantizations,
         calibrations=load_calibrations(root / "calibration"),
         memory_constants=load_memory_constants(root / "calibration" / "memory.yaml"),
+        licences=load_licences(root),
         as_of=_newest(dates),
         fingerprint=_fingerprint(root),
     )

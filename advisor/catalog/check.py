@@ -14,6 +14,7 @@ from advisor.catalog.offers import OfferRecord
 from advisor.catalog.presets import PresetRecord
 from advisor.catalog.quality import QualityRecord
 from advisor.catalog.records import csv_faults, shown, yaml_faults
+from advisor.domain.licence import Licence
 from advisor.domain.quantization import Quantization
 from advisor.domain.workload import Task
 from advisor.errors import DataError, Fault, UserInputError
@@ -24,9 +25,10 @@ _YAML: Final = {
     "workloads": PresetRecord,
     "models": ModelRecord,
     "quantizations": Quantization,
+    "licences": Licence,
 }
 _TABLES: Final = {"nodes": InstanceRecord, "offers": OfferRecord, "api_prices": ApiPriceRecord, "quality": QualityRecord}
-_READ_ELSEWHERE: Final = frozenset({"licences", "engines", "calibration", "measurements"})
+_READ_ELSEWHERE: Final = frozenset({"engines", "calibration", "measurements"})
 _SUFFIXES: Final = frozenset({".yaml", ".csv", ".md"})
 
 
@@ -85,9 +87,8 @@ def _dangling(catalog: Catalog) -> Iterator[Fault]:
     for host_id in catalog.hosts.defaults:
         if host_id not in known_hosts:
             yield Fault(f"catalog/nodes/{host_id}.yaml", "is neither a device nor a device class")
-    if catalog.models:
-        unknown = sorted({price.model for price in catalog.api_prices} - set(catalog.models))
-        yield from _unknown("api_prices", "model", unknown)
+    unlicensed = sorted({model.licence for model in catalog.models.values()} - set(catalog.licences))
+    yield from _unknown("models", "licence", unlicensed)
     if catalog.quantizations:
         unknown = sorted({row.quantization for row in catalog.quality} - set(catalog.quantizations))
         yield from _unknown("quality", "quantization", unknown)
