@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli import engines, pending
+from advisor.cli import catalog, engines, pending
 
 app = typer.Typer(
     name="advisor",
@@ -35,5 +35,6 @@ def root(
     """Nothing here: the options are eager."""
 
 
+app.add_typer(catalog.app, name="catalog")
 app.add_typer(engines.app, name="engines")
 pending.register(app)

@@ -55,11 +55,11 @@ class StepTimeModel(ABC):
         """Time of one sequence's cache and attention in a decode step."""
 
     @abstractmethod
-    def prefill_parts_s(self, tokens: float, context_tokens: float) -> Parts:
-        """Parts of a step that computes `tokens` of a prompt behind `context_tokens` that are cached already."""
+    def prefill_parts_s(self, tokens: float, context_tokens: float, prompts: int = 1) -> Parts:
+        """Parts of a step that computes `tokens` of so many prompts, each behind `context_tokens` that are cached already."""
 
     @abstractmethod
-    def mixed_prefill_s(self, tokens: float, context_tokens: float, batch: int) -> float:
+    def mixed_prefill_s(self, tokens: float, context_tokens: float, *, prompts: int, batch: int) -> float:
         """What a prompt chunk adds to a decode step of `batch` sequences."""
 
     @abstractmethod
@@ -69,6 +69,11 @@ class StepTimeModel(ABC):
     @abstractmethod
     def floor_prefill_s(self, tokens: float) -> float:
         """A time no engine can beat: the arithmetic of a prompt at the device's peak."""
+
+    @property
+    @abstractmethod
+    def prompt_token_flops(self) -> float:
+        """Linear arithmetic of one prompt token, of all devices together."""
 
     @abstractmethod
     def rescaled(self, decode_scale: float, prefill_scale: float) -> "StepTimeModel":
@@ -85,13 +90,15 @@ class StepTimeModel(ABC):
         """Seconds of computing `tokens` of a prompt alone, behind `context_tokens` that are cached."""
         return sum(self.prefill_parts_s(tokens, context_tokens).values()) * self.prefill_scale
 
-    def mixed_step_s(self, batch: int, context_tokens: float, *, prefill_tokens: float, prefill_context_tokens: float = 0.0) -> float:
+    def mixed_step_s(
+        self, batch: int, context_tokens: float, *, prefill_tokens: float, prefill_context_tokens: float = 0.0, prompts: int = 1
+    ) -> float:
         """Seconds of a step that does both: one token for each of `batch` sequences, and a chunk of prompts."""
         if prefill_tokens <= 0:
             return self.decode_s(batch, context_tokens)
         if batch == 0:
-            return self.prefill_s(prefill_tokens, prefill_context_tokens)
-        added = self.mixed_prefill_s(prefill_tokens, prefill_context_tokens, batch) * self.prefill_scale
+            return sum(self.prefill_parts_s(prefill_tokens, prefill_context_tokens, prompts).values()) * self.prefill_scale
+        added = self.mixed_prefill_s(prefill_tokens, prefill_context_tokens, prompts=prompts, batch=batch) * self.prefill_scale
         return self.decode_s(batch, context_tokens) + added
 
     def decode(self, batch: int, context_tokens: float) -> StepTime:

@@ -89,7 +89,7 @@ class LlamaCppSteps(StepTimeModel):
         read = r.work.cache_bytes.at(context_tokens) + r.work.state_bytes
         return sum(read * p.cache_share / p.cache_bytes_per_s for p in (r.device, r.host) if p)
 
-    def prefill_parts_s(self, tokens: float, context_tokens: float) -> Parts:
+    def prefill_parts_s(self, tokens: float, context_tokens: float, prompts: int = 1) -> Parts:
         """Arithmetic, attention, and per micro-batch: the weights once, the launches, and the host's weights over the link."""
         r, prompt = self.replica, self.replica.prompt
         micro_tokens = min(float(prompt.micro_batch_tokens), tokens)
@@ -98,7 +98,7 @@ class LlamaCppSteps(StepTimeModel):
         flops = 2 * (r.work.dense_parameters + r.work.expert_parameters / prompt.moe_factor)
         return {
             "compute": tokens * flops / prompt.flops_per_s,
-            "attention": tokens * r.work.attention_flops.mean_over(context_tokens, tokens) / prompt.attention_flops_per_s,
+            "attention": tokens * r.work.attention_flops.mean_over(context_tokens, tokens / prompts) / prompt.attention_flops_per_s,
             "weights": micro_batches * (r.device.read.dense + r.device.read.experts * share) / prompt.weights_bytes_per_s,
             "layers": micro_batches * prompt.layers_s,
             "host_offload": micro_batches * self._host_prompt_s(micro_tokens, share),
@@ -113,11 +113,11 @@ class LlamaCppSteps(StepTimeModel):
         computed = sum(host.step_s(round(micro_tokens), share, self.replica.norm))
         return min(streamed, computed) + self.replica.host_sync_s
 
-    def mixed_prefill_s(self, tokens: float, context_tokens: float, batch: int) -> float:
+    def mixed_prefill_s(self, tokens: float, context_tokens: float, *, prompts: int, batch: int) -> float:
         """Generated tokens ride in the prompt's micro-batches: what the step takes beyond the decode step alone."""
-        whole = self.prefill_parts_s(tokens + batch, context_tokens)
+        whole = self.prefill_parts_s(tokens + batch, context_tokens, prompts)
         alone = self.decode_s(batch, 0) / self.decode_scale
-        own = self.prefill_parts_s(tokens, context_tokens)
+        own = self.prefill_parts_s(tokens, context_tokens, prompts)
         return max(sum(whole.values()) - alone, own["compute"] + own["attention"])
 
     def floor_decode_s(self, batch: int, context_tokens: float) -> float:
@@ -134,6 +134,11 @@ class LlamaCppSteps(StepTimeModel):
     def floor_prefill_s(self, tokens: float) -> float:
         """The prompt's linear arithmetic at the device's peak (of integer arithmetic where that is faster)."""
         return tokens * self.replica.work.prefill_flops / self.replica.peak_flops_per_s
+
+    @property
+    def prompt_token_flops(self) -> float:
+        """Two per parameter that a prompt token is multiplied with."""
+        return self.replica.work.prefill_flops
 
     def rescaled(self, decode_scale: float, prefill_scale: float) -> "LlamaCppSteps":
         """The same replica at another speed."""

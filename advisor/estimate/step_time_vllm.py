@@ -66,22 +66,22 @@ class VllmSteps(StepTimeModel):
         read = (work.cache_bytes.at(context_tokens) + work.state_bytes) / self.rank.cache_bytes_per_s
         return read + work.attention_flops.at(context_tokens) / self.rank.decode_flops_per_s
 
-    def prefill_parts_s(self, tokens: float, context_tokens: float) -> Parts:
+    def prefill_parts_s(self, tokens: float, context_tokens: float, prompts: int = 1) -> Parts:
         """Arithmetic against reading and launches as a 3-norm (they overlap), then the all-reduces."""
-        parts = self._prompt_parts_s(tokens, context_tokens)
+        parts = self._prompt_parts_s(tokens, context_tokens, prompts)
         compute = parts["compute"] + parts["attention"]
         share = expected_experts_share(self.rank.work, tokens * self.rank.expert_tokens_per_sequence)
         read = (self.rank.read.dense + self.rank.read.experts * share) / self.rank.weights_bytes_per_s + self.rank.layers_s
         parts["weights"] = (compute**3 + read**3) ** (1 / 3) - compute
         return parts
 
-    def mixed_prefill_s(self, tokens: float, context_tokens: float, batch: int) -> float:
+    def mixed_prefill_s(self, tokens: float, context_tokens: float, *, prompts: int, batch: int) -> float:
         """The chunk's arithmetic: its weights are read by the decode step it rides with."""
-        return sum(self._prompt_parts_s(tokens, context_tokens).values())
+        return sum(self._prompt_parts_s(tokens, context_tokens, prompts).values())
 
-    def _prompt_parts_s(self, tokens: float, context_tokens: float) -> Parts:
+    def _prompt_parts_s(self, tokens: float, context_tokens: float, prompts: int) -> Parts:
         rank = self.rank
-        attention = tokens * rank.work.attention_flops.mean_over(context_tokens, tokens)
+        attention = tokens * rank.work.attention_flops.mean_over(context_tokens, tokens / prompts)
         return {
             "compute": tokens * rank.work.prefill_flops / rank.tensor / rank.prefill_flops_per_s,
             "attention": attention / rank.attention_flops_per_s,
@@ -108,6 +108,11 @@ class VllmSteps(StepTimeModel):
     def floor_prefill_s(self, tokens: float) -> float:
         """The prompt's linear arithmetic at the peak of all ranks."""
         return tokens * self.rank.work.prefill_flops / self.rank.tensor / self.rank.pipeline / self.rank.peak_flops_per_s
+
+    @property
+    def prompt_token_flops(self) -> float:
+        """Two per parameter that a prompt token is multiplied with."""
+        return self.rank.work.prefill_flops
 
     def rescaled(self, decode_scale: float, prefill_scale: float) -> "VllmSteps":
         """The same replica at another speed."""

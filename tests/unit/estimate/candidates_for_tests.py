@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+from advisor.catalog.memory_constants import load_memory_constants
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import LlamaCppSettings, Parallelism, RuntimeRef, VllmSettings
 from advisor.domain.hardware import Device, Host, Node
 from advisor.domain.model import Checkpoint, Model
 from advisor.domain.quantity import Basis
 from advisor.domain.weights import LayerWeights, WeightBytes
+from advisor.estimate.memory import estimate_memory
 from advisor.units import GIB, MIB
 
 LLAMA_CPP = LlamaCppSettings(
@@ -88,3 +90,9 @@ def llama_8b_q4_k_m():
     rest = 4912898048 - output - table - 32 * layers
     whole = equal_layers(32, layers, embedding_bytes=table, output_bytes=output, repackable_bytes=3204 * MIB)
     return replace(whole, other_bytes=rest)
+
+
+def memory(architecture, settings, weights, **where):
+    """The estimate of a hand-made candidate with the bundled constants, at requests of 1,000 and 5,000 tokens."""
+    made = candidate(architecture, settings, **where)
+    return estimate_memory(made, weights, constants=load_memory_constants(), typical_tokens=1000, longest_tokens=5000)
