@@ -12,6 +12,7 @@ from advisor.catalog import lookup
 from advisor.catalog.api_prices import load_api_prices
 from advisor.catalog.calibration import load_calibrations
 from advisor.catalog.devices import load_devices
+from advisor.catalog.engines import load_engines
 from advisor.catalog.licences import load_licences
 from advisor.catalog.memory_constants import load_memory_constants
 from advisor.catalog.models import load_models
@@ -21,6 +22,7 @@ from advisor.catalog.presets import load_presets
 from advisor.catalog.quality import load_quality
 from advisor.catalog.quantizations import load_quantizations
 from advisor.domain.calibration import Calibration
+from advisor.domain.engine_record import EngineRecord
 from advisor.domain.hardware import Device, Node, Offer
 from advisor.domain.licence import Licence
 from advisor.domain.memory_constants import MemoryConstants
@@ -48,6 +50,7 @@ class Catalog:
     quality: tuple[QualityMeasurement, ...]
     models: Mapping[str, Model]
     quantizations: Mapping[str, Quantization]
+    engines: Mapping[str, EngineRecord]
     calibrations: Mapping[str, Calibration]
     memory_constants: MemoryConstants
     licences: Mapping[str, Licence]
@@ -91,6 +94,12 @@ class Catalog:
         if quantization_id is None:
             raise lookup.unknown("quantization", text, self._quantization_ids, "advisor catalog list quantizations")
         return self.quantizations[quantization_id]
+
+    def engine(self, name: str) -> EngineRecord:
+        """The record of an engine."""
+        if name not in self.engines:
+            raise lookup.unknown("engine", name, self.engines, "advisor catalog list engines")
+        return self.engines[name]
 
     def preset(self, task: str) -> Preset:
         """The preset of a task."""
@@ -143,6 +152,7 @@ def read_catalog(root: Path) -> Catalog:
         quality=quality,
         models=load_models(root, quantizations),
         quantizations=quantizations,
+        engines=load_engines(root),
         calibrations=load_calibrations(root / "calibration"),
         memory_constants=load_memory_constants(root / "calibration" / "memory.yaml"),
         licences=load_licences(root),

@@ -18,6 +18,6 @@ def read_engine(path: Path) -> EngineRecord:
 
 
 @cache
-def load_engines() -> dict[str, EngineRecord]:
-    """Every engine of the catalog by id, in the order of their names."""
-    return {path.stem: read_engine(path) for path in sorted((folder("catalog") / "engines").glob("*.yaml"))}
+def load_engines(root: Path | None = None) -> dict[str, EngineRecord]:
+    """Every engine of a catalog folder (without one, of the folder in use) by id, in the order of their names."""
+    return {path.stem: read_engine(path) for path in sorted(((root or folder("catalog")) / "engines").glob("*.yaml"))}

@@ -20,6 +20,7 @@ def counts(catalog: Catalog) -> list[Row]:
         "devices": catalog.devices,
         "models": catalog.models,
         "quantizations": catalog.quantizations,
+        "engines": catalog.engines,
         "offers": catalog.offers,
         "presets": catalog.presets,
     }
@@ -38,6 +39,10 @@ def rows(catalog: Catalog, kind: str) -> list[Row]:
             ]
         case "quantizations":
             return [{"id": q.id, "format": q.format, "loss": q.loss} for q in catalog.quantizations.values()]
+        case "engines":
+            return [
+                {"id": e.id, "title": e.title, "formats": list(e.formats), "runtimes": list(e.runtimes)} for e in catalog.engines.values()
+            ]
         case "offers":
             return [_offer(offer) for offer in catalog.offers]
         case _:
@@ -47,14 +52,14 @@ def rows(catalog: Catalog, kind: str) -> list[Row]:
 def records(catalog: Catalog, name: str) -> list[Row]:
     """Everything that the name means: one record, or those of a family such as `h100`. Raises UserInputError when it means nothing."""
     found: list[Any] = []
-    for find in (catalog.device, catalog.model, catalog.quantization, catalog.preset):
+    for find in (catalog.device, catalog.model, catalog.quantization, catalog.engine, catalog.preset):
         try:
             found.append(find(name))
         except UserInputError:
             continue
     found = found or [catalog.devices[device_id] for device_id in lookup.family(catalog.devices, name)]
     if not found:
-        spellings = [*catalog.devices, *catalog.models, *catalog.quantizations, *catalog.presets]
+        spellings = [*catalog.devices, *catalog.models, *catalog.quantizations, *catalog.engines, *catalog.presets]
         raise lookup.unknown("id", name, spellings, "advisor catalog list")
     return [_record(catalog, thing) for thing in found]
 
@@ -72,9 +77,11 @@ def as_lines(record: Row, indent: str = "") -> str:
     """One `key: value` a line; nested records indented."""
     lines: list[str] = []
     for key, value in record.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             lines += [f"{indent}{key}:", as_lines(value, indent + "  ")]
-        elif value not in (None, "", (), []):
+        elif isinstance(value, list | tuple) and any(isinstance(part, dict) for part in value):
+            lines += [f"{indent}{key}:", *(f"{indent}- {as_lines(part, indent + '  ').lstrip()}" for part in value)]
+        elif value not in (None, "", (), [], {}):
             lines.append(f"{indent}{key}: {_quantity(key, value)}")
     return "\n".join(line for line in lines if line)
 

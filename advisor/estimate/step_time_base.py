@@ -70,6 +70,11 @@ class StepTimeModel(ABC):
     def floor_prefill_s(self, tokens: float) -> float:
         """A time no engine can beat: the arithmetic of a prompt at the device's peak."""
 
+    @property
+    @abstractmethod
+    def prompt_token_flops(self) -> float:
+        """Linear arithmetic of one prompt token, of all devices together."""
+
     @abstractmethod
     def rescaled(self, decode_scale: float, prefill_scale: float) -> "StepTimeModel":
         """The same replica, slower (above 1) or faster than expected."""

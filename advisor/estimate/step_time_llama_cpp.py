@@ -135,6 +135,11 @@ class LlamaCppSteps(StepTimeModel):
         """The prompt's linear arithmetic at the device's peak (of integer arithmetic where that is faster)."""
         return tokens * self.replica.work.prefill_flops / self.replica.peak_flops_per_s
 
+    @property
+    def prompt_token_flops(self) -> float:
+        """Two per parameter that a prompt token is multiplied with."""
+        return self.replica.work.prefill_flops
+
     def rescaled(self, decode_scale: float, prefill_scale: float) -> "LlamaCppSteps":
         """The same replica at another speed."""
         return LlamaCppSteps(

@@ -109,6 +109,11 @@ class VllmSteps(StepTimeModel):
         """The prompt's linear arithmetic at the peak of all ranks."""
         return tokens * self.rank.work.prefill_flops / self.rank.tensor / self.rank.pipeline / self.rank.peak_flops_per_s
 
+    @property
+    def prompt_token_flops(self) -> float:
+        """Two per parameter that a prompt token is multiplied with."""
+        return self.rank.work.prefill_flops
+
     def rescaled(self, decode_scale: float, prefill_scale: float) -> "VllmSteps":
         """The same replica at another speed."""
         return VllmSteps(

@@ -21,7 +21,7 @@ def test_list_devices_as_text():
     assert max(map(len, lines)) < 120
 
 
-@pytest.mark.parametrize("kind", ["devices", "models", "quantizations", "offers", "presets"])
+@pytest.mark.parametrize("kind", ["devices", "models", "quantizations", "engines", "offers", "presets"])
 def test_list_as_json(kind):
     document = json.loads(run("list", kind, "--format", "json").stdout)
     assert (document["schema"], document["kind"]) == ("advisor.catalog-list/1", kind)
