@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli import pending
+from advisor.cli import explain, pending, rules
 
 app = typer.Typer(
     name="advisor",
@@ -35,4 +35,6 @@ def root(
     """Nothing here: the options are eager."""
 
 
+app.command("explain")(explain.explain)
+app.add_typer(rules.app, name="rules")
 pending.register(app)
