@@ -8,11 +8,11 @@ from typing import Final, Literal
 _BUNDLED: Final = Path(__file__).parent / "_bundled"  # in a wheel
 _CHECKOUT: Final = Path(__file__).parent.parent  # in a clone or an editable install
 
-DataFolder = Literal["catalog", "rules", "templates", "validators"]
+DataFolder = Literal["catalog", "constraints", "rules", "templates", "validators"]
 
 
 def folder(name: DataFolder) -> Path:
-    """The path of one of the four data folders."""
+    """The path of one of the data folders."""
     return (_BUNDLED if _BUNDLED.is_dir() else _CHECKOUT) / name
 
 

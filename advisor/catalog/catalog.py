@@ -1,7 +1,7 @@
 """Catalog: all records of the data folder under their ids, and the questions the rest of the advisor asks of them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -10,12 +10,20 @@ from typing import Protocol, cast
 from advisor import resources
 from advisor.catalog import lookup
 from advisor.catalog.api_prices import load_api_prices
+from advisor.catalog.calibration import load_calibrations
 from advisor.catalog.devices import load_devices
+from advisor.catalog.engines import load_engines
+from advisor.catalog.memory_constants import load_memory_constants
+from advisor.catalog.models import load_models
 from advisor.catalog.nodes import Hosts, assumed_node, load_hosts, rented_node
 from advisor.catalog.offers import load_offers
 from advisor.catalog.presets import load_presets
 from advisor.catalog.quality import load_quality
+from advisor.catalog.quantizations import load_quantizations
+from advisor.domain.calibration import Calibration
+from advisor.domain.engine_record import EngineRecord
 from advisor.domain.hardware import Device, Node, Offer
+from advisor.domain.memory_constants import MemoryConstants
 from advisor.domain.model import Model
 from advisor.domain.money import ApiPrice, Purchase
 from advisor.domain.preset import Preset
@@ -38,10 +46,13 @@ class Catalog:
     purchases: Mapping[str, Purchase]
     api_prices: tuple[ApiPrice, ...]
     quality: tuple[QualityMeasurement, ...]
+    models: Mapping[str, Model]
+    quantizations: Mapping[str, Quantization]
+    engines: Mapping[str, EngineRecord]
+    calibrations: Mapping[str, Calibration]
+    memory_constants: MemoryConstants
     as_of: str
     fingerprint: str
-    models: Mapping[str, Model] = field(default_factory=dict)
-    quantizations: Mapping[str, Quantization] = field(default_factory=dict)
 
     @cached_property
     def _device_ids(self) -> dict[str, str]:
@@ -57,7 +68,7 @@ class Catalog:
 
     def device(self, text: str) -> Device:
         """The device of this id or spelling. Raises UserInputError that lists what an ambiguous word may mean, or near names."""
-        device_id = self._device_ids.get(lookup.plain(text))
+        device_id = lookup.id_of(text, self.devices, self._device_ids)
         if device_id is not None:
             return self.devices[device_id]
         meant = lookup.family(self.devices, text)
@@ -69,17 +80,23 @@ class Catalog:
 
     def model(self, text: str) -> Model:
         """The model of this id or alias."""
-        model_id = self._model_ids.get(lookup.plain(text))
+        model_id = lookup.id_of(text, self.models, self._model_ids)
         if model_id is None:
             raise lookup.unknown("model", text, self._model_ids, "advisor catalog list models")
         return self.models[model_id]
 
     def quantization(self, text: str) -> Quantization:
         """The weight format of this id or alias."""
-        quantization_id = self._quantization_ids.get(lookup.plain(text))
+        quantization_id = lookup.id_of(text, self.quantizations, self._quantization_ids)
         if quantization_id is None:
             raise lookup.unknown("quantization", text, self._quantization_ids, "advisor catalog list quantizations")
         return self.quantizations[quantization_id]
+
+    def engine(self, name: str) -> EngineRecord:
+        """The record of an engine."""
+        if name not in self.engines:
+            raise lookup.unknown("engine", name, self.engines, "advisor catalog list engines")
+        return self.engines[name]
 
     def preset(self, task: str) -> Preset:
         """The preset of a task."""
@@ -118,6 +135,7 @@ def read_catalog(root: Path) -> Catalog:
     offers = load_offers(root, devices)
     presets = load_presets(root)
     api_prices, quality = load_api_prices(root), load_quality(root)
+    quantizations = load_quantizations(root)
     dates = [device.retrieved for device in devices.values()]
     for table in (offers, presets.values(), purchases.values(), api_prices, quality):
         dates += [dated.as_of for dated in cast(Iterable[_Dated], table)]
@@ -129,6 +147,11 @@ def read_catalog(root: Path) -> Catalog:
         purchases=purchases,
         api_prices=api_prices,
         quality=quality,
+        models=load_models(root, quantizations),
+        quantizations=quantizations,
+        engines=load_engines(root),
+        calibrations=load_calibrations(root / "calibration"),
+        memory_constants=load_memory_constants(root / "calibration" / "memory.yaml"),
         as_of=_newest(dates),
         fingerprint=_fingerprint(root),
     )

@@ -1,7 +1,7 @@
 """Finds a thing by its id or an alias, matched whole and never by substring; says what was near or meant when it cannot."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Protocol
 
 from advisor.errors import UserInputError
@@ -26,6 +26,11 @@ def index(things: Mapping[str, Named]) -> dict[str, str]:
     """Every spelling -> id. Ids win over aliases of other things."""
     spellings = {plain(alias): thing_id for thing_id, thing in things.items() for alias in thing.aliases}
     return spellings | {plain(thing_id): thing_id for thing_id in things}
+
+
+def id_of(text: str, ids: Container[str], spellings: Mapping[str, str]) -> str | None:
+    """The id of this spelling, or None. An id in its own case comes first: file types and schemes may differ in nothing else."""
+    return text if text in ids else spellings.get(plain(text))
 
 
 def family(things: Iterable[str], text: str) -> list[str]:

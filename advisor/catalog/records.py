@@ -18,7 +18,10 @@ T = TypeVar("T")
 
 
 def _iso(text: str) -> str:
-    return date.fromisoformat(text).isoformat()
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ValueError(f"{text!r} is not a date such as 2026-11-20") from None
 
 
 def _in(unit: str) -> BeforeValidator:
@@ -44,16 +47,44 @@ def yaml_records(root: Path, folder: str, kind: type[T]) -> Iterator[tuple[str, 
     """Each thing of a folder as (id, record, document), in order of its id. Raises DataError at the first faulty file."""
     base = root / folder
     for path in sorted(base.rglob("*.yaml")):
-        document = documents.parse(documents.read_text(path), shown(root, path))
+        document = _yaml_file(root, path)
         yield path.relative_to(base).with_suffix("").as_posix(), documents.typed(document, kind), document
+
+
+def yaml_faults(root: Path, folder: str, kind: type) -> Iterator[Fault]:
+    """Every fault of every YAML file of a folder, each file read on its own."""
+    for path in sorted((root / folder).rglob("*.yaml")):
+        try:
+            documents.typed(_yaml_file(root, path), kind)
+        except DataError as error:
+            yield from error.faults
+
+
+def csv_faults(root: Path, folder: str, kind: type) -> Iterator[Fault]:
+    """Every fault of every table of a folder."""
+    for path in sorted((root / folder).rglob("*.csv")):
+        try:
+            _rows(_table(documents.read_text(path), shown(root, path)), kind)
+        except DataError as error:
+            yield from error.faults
 
 
 def csv_records(root: Path, folder: str, kind: type[T]) -> Iterator[tuple[T, Position]]:
     """Each row of each table of a folder with the place of its first cell. Raises DataError with every fault of the first faulty table."""
     for path in sorted((root / folder).glob("*.csv")):
         document = _table(documents.read_text(path), shown(root, path))
-        rows = documents.typed(document, cast(type[Any], tuple[kind, ...]))  # type: ignore[valid-type]
-        yield from ((row, document.position((index,))) for index, row in enumerate(rows))
+        yield from ((row, document.position((index,))) for index, row in enumerate(_rows(document, kind)))
+
+
+def _rows(document: documents.Document, kind: type[T]) -> tuple[T, ...]:
+    try:
+        return cast(tuple[T, ...], documents.typed(document, cast(type[Any], tuple[kind, ...])))  # type: ignore[valid-type]
+    except DataError as error:  # the place says which row; its index would only repeat it
+        raise DataError([Fault(fault.place, fault.message.lstrip("0123456789").removeprefix(".")) for fault in error.faults]) from None
+
+
+def _yaml_file(root: Path, path: Path) -> documents.Document:
+    return documents.parse(documents.read_text(path), shown(root, path))
 
 
 def _table(text: str, file: str) -> documents.Document:

@@ -31,7 +31,7 @@ def list_(
 
 @app.command(epilog="Example: [bold]advisor rules check policies/hospital[/bold]")
 def check(
-    directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="A folder of your own rules; without it, the built-in ones.")] = None,
+    directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Your own rules; without it, the built-in ones.")] = None,
     output_format: FormatOption = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing; the exit code tells.")] = False,
 ) -> None:

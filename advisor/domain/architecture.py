@@ -54,10 +54,14 @@ class IndexerCache:
 
 @dataclass(frozen=True, slots=True)
 class StateCache:
-    """A recurrent state per sequence, independent of its length: convolution tail and state matrix, in elements."""
+    """A recurrent state per sequence, independent of its length: convolution tail and state matrix, in elements.
+
+    `state_float32`: the model's configuration asks for the matrix in float32 (mamba_ssm_dtype); vLLM heeds it, llama.cpp always does so.
+    """
 
     conv_elements: int
     state_elements: int
+    state_float32: bool = False
 
 
 Cache = FullCache | SlidingCache | ChunkedCache | LatentCache | IndexerCache | StateCache
@@ -142,6 +146,8 @@ class MoeFfn:
     router_bias: bool = False
     expert_bias: bool = False
     dense_width: int = 0  # a dense block beside the experts in the same layer (Gemma 4)
+    correction_bias: bool = False  # the router's bias only corrects its choice and is kept in 32 bits (DeepSeek V3)
+    scaled_router: bool = False  # a scale per router input and per expert (Gemma 4)
 
 
 Ffn = DenseFfn | MoeFfn
@@ -156,6 +162,7 @@ class LayerGroup:
     caches: tuple[Cache, ...]
     ffn: Ffn | None
     norms: int = 2  # vectors of hidden_size elements
+    layer_scalar: bool = False  # one factor on the layer's output (Gemma 4)
 
     @property
     def count(self) -> int:
@@ -179,6 +186,8 @@ class ModelArchitecture:
     parameters_total: int
     parameters_active: int  # per token, all tables counted
     max_context_tokens: int
+    rope_frequencies: int = 0  # elements of the rope table that a GGUF carries beside the parameters (Llama 3, Gemma 4)
+    encoder_parameters: int = 0  # vision tower and projector: loaded by vLLM, a file of its own for llama.cpp; not in parameters_total
 
     @property
     def layers(self) -> int:

@@ -39,7 +39,11 @@ class HostMemory:
 
 @dataclass(frozen=True, slots=True)
 class MemoryEstimate:
-    """Memory of one replica. `fits` is judged on required against usable: True, False, or None when the range straddles."""
+    """Memory of one replica. `fits` is judged on required against usable: True, False, or None when the range straddles.
+
+    A CPU is one device whose usable memory is the host's; the host's own entries are then zero, except what is copied there
+    (`repacked_weights_bytes`) and may grow there (`prompt_cache_bytes`).
+    """
 
     devices: tuple[DeviceMemory, ...]
     host: HostMemory
@@ -54,6 +58,7 @@ class MemoryEstimate:
     context_per_request_tokens: int
     parallel_requests: int
     fits: bool | None
+    impossible: bool = False  # exact numbers alone exceed the memory: this may block
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,7 @@ class Available:
     offer: Offer | None = None
     purchase_usd_per_device: float | None = None
     all_in_kw_per_device: float | None = None
+    spot: bool = False  # the offer's spot price is paid, interruptions are accepted
 
 
 @dataclass(frozen=True, slots=True)

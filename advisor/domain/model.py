@@ -5,6 +5,8 @@ from typing import Literal
 
 from advisor.domain.architecture import ModelArchitecture
 
+LossBand = Literal["none", "slight", "some", "large"]
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -23,6 +25,7 @@ class Checkpoint:
     imatrix: bool = False
     published: bool = True
     source: str = ""
+    loss: LossBand | None = None  # in place of the quantisation's band: a model released in this format loses nothing in it
 
 
 @dataclass(frozen=True, slots=True)

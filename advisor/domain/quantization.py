@@ -3,19 +3,26 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from advisor.domain.strict import STRICT
+
 
 @dataclass(frozen=True, slots=True)
 class MixStep:
     """Store a tensor of this role as `type` when every condition in `when` holds; the last matching step wins."""
 
+    __pydantic_config__ = STRICT
     type: str
     when: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class GgufMix:
-    """How llama-quantize stores each tensor role of this file type."""
+    """How llama-quantize stores each tensor role of this file type.
 
+    `roles` are the roles of `architectures.tensors.Tensor`; `any` stands for every role without an entry of its own.
+    """
+
+    __pydantic_config__ = STRICT
     default_type: str
     roles: dict[str, tuple[MixStep, ...]] = field(default_factory=dict)
     needs_imatrix: bool = False
@@ -25,18 +32,24 @@ class GgufMix:
 class WeightScheme:
     """How a vLLM scheme stores a quantised linear weight, and which arithmetic it can use."""
 
+    __pydantic_config__ = STRICT
     weight_bits: float
     group_size: int | None = None  # weights per scale; None: one scale a row or tensor
     scale_bits: int = 0
     zero_bits: int = 0
-    keeps_16bit: tuple[str, ...] = ("token_embedding", "lm_head", "norms", "router")
+    keeps_16bit: tuple[str, ...] = ("token_embedding", "lm_head", "norms", "router")  # besides vectors, which always do
     experts_only: bool = False
+    scale_per: Literal["group", "row", "tensor", "none"] = "group"
+    group_rows: int = 1  # rows that share a group's scale: 128 for DeepSeek's square blocks
+    attention_bytes: int = 0  # per attention layer: the cache scales that the method creates beside the weights
+    expert_dim_multiple: int = 1  # widths of experts are padded to this at load time
 
 
 @dataclass(frozen=True, slots=True)
 class Quantization:
     """A weight format by its catalog id. `loss` is the band of quality lost against 16 bits, from measured tables."""
 
+    __pydantic_config__ = STRICT
     id: str
     format: Literal["gguf", "safetensors"]
     loss: Literal["none", "slight", "some", "large"]

@@ -28,6 +28,7 @@ class WeightBytes:
     tied: bool
     basis: Basis
     source: str
+    repackable_bytes: int = 0  # of the layers' tensors, those that llama.cpp copies into a CPU layout (Q4_0, Q4_K, IQ4_NL on AVX2)
 
     @property
     def total_bytes(self) -> int:

@@ -14,7 +14,7 @@ from typing import Final
 
 from advisor.engines.places import engines_folder
 from advisor.engines.process import Limits, run
-from advisor.errors import AdvisorError, NotProven, UserInputError
+from advisor.errors import AdvisorError, Interrupted, NotProven, UserInputError
 
 PYTHON_FLAG: Final = "--engine-python"
 PYTHON_VARIABLE: Final = "ADVISOR_LLAMA_CPP_PYTHON"
@@ -64,6 +64,36 @@ class FoundEngine:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """One place that was looked at, with what was there: an engine, or the reason why not."""
+
+    place: Place
+    found: FoundEngine | None
+    reason: str
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON; paths are this machine's."""
+        engine = self.found
+        return {
+            "engine": "llama.cpp",
+            "found": engine is not None,
+            "origin": self.place.origin,
+            "python": str(self.place.python),
+            "version": engine.version if engine else None,
+            "system_info": engine.system_info if engine else None,
+            "llama_server": str(server) if engine and (server := engine.program("llama-server")) else None,
+            "reason": self.reason or None,
+        }
+
+    def __str__(self) -> str:
+        if self.found is None:
+            return f"-          {self.place.origin}: {self.place.python}: {self.reason}"
+        server = "with llama-server" if self.found.program("llama-server") else "without llama-server"
+        gpu = ", offloads to GPUs" if self.found.offloads else ", CPU only"
+        return f"llama.cpp  {self.place.origin}: {self.place.python}: llama-cpp-python {self.found.version}, {server}{gpu}"
+
+
+@dataclass(frozen=True, slots=True)
 class FoundServer:
     """A llama-server binary and the environment it needs."""
 
@@ -76,13 +106,28 @@ def find_llama_cpp(engine_python: str | None = None) -> FoundEngine:
     """The first interpreter that imports llama_cpp. Raises NotProven with everything that was looked at."""
     looked_at: list[str] = []
     for place in places(engine_python):
-        try:
-            return probe(place)
-        except AdvisorError as error:
-            looked_at.append(f"{place.origin} ({place.python}): {_reason(error)}")
-            if place.origin in (PYTHON_FLAG, PYTHON_VARIABLE):
-                break
+        seen = look(place)
+        if seen.found is not None:
+            return seen.found
+        looked_at.append(f"{place.origin} ({place.python}): {seen.reason}")
+        if place.origin in (PYTHON_FLAG, PYTHON_VARIABLE):
+            break  # a named interpreter is never replaced by another
     raise NotProven(_absent("llama.cpp", looked_at, PYTHON_FLAG, PYTHON_VARIABLE))
+
+
+def survey() -> list[Seen]:
+    """Everything there is to find, in the order of precedence."""
+    return [look(place) for place in places()]
+
+
+def look(place: Place) -> Seen:
+    """Ask one interpreter; a refusal is an answer."""
+    try:
+        return Seen(place, probe(place), "")
+    except Interrupted:
+        raise
+    except AdvisorError as error:
+        return Seen(place, None, str(error).splitlines()[-1].strip())
 
 
 def find_llama_server(engine_binary: str | None = None, *, engine_python: str | None = None) -> FoundServer:
@@ -143,11 +188,6 @@ def _executable(text: str, origin: str) -> Path:
     if found is None:
         raise UserInputError(f"{origin}: {text} is not a program that can be run")
     return Path(found).absolute()
-
-
-def _reason(error: AdvisorError) -> str:
-    """The last line of what an interpreter said: `ModuleNotFoundError: No module named 'llama_cpp'`."""
-    return str(error).splitlines()[-1].strip()
 
 
 def _absent(what: str, looked_at: list[str], flag: str, variable: str) -> str:

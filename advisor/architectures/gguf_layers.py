@@ -1,0 +1,159 @@
+"""The tensors of one layer in a GGUF file, without the `blk.N.` before their names."""
+
+from typing import Final
+
+from advisor.domain.architecture import (
+    DenseFfn,
+    GatedDeltaNet,
+    GroupedAttention,
+    LatentAttention,
+    LayerGroup,
+    Mamba2,
+    MoeFfn,
+)
+
+LayerTensor = tuple[str, tuple[int, ...], str]
+"""Name, ne shape, role."""
+
+_NORMS: Final = {
+    "gemma2": ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm"),
+    "gemma3": ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm"),
+    "gemma4": ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm", "pre_ffw_norm_2", "post_ffw_norm_1", "post_ffw_norm_2"),
+    "gpt-oss": ("attn_norm", "post_attention_norm"),
+    "qwen3next": ("attn_norm", "post_attention_norm"),
+}
+"""Names of the hidden-size norms of a layer, in order; a layer takes as many as it has."""
+
+
+def layer_tensors(group: LayerGroup, hidden: int, gguf_name: str) -> list[LayerTensor]:
+    """The tensors of one layer of the group."""
+    names = _NORMS.get(gguf_name, ("attn_norm", "ffn_norm"))[: group.norms]
+    found: list[LayerTensor] = [(f"{name}.weight", (hidden,), "norm") for name in names]
+    match group.mixer:
+        case GroupedAttention():
+            found += _grouped(group.mixer, hidden)
+        case LatentAttention():
+            found += _latent(group.mixer, hidden)
+        case GatedDeltaNet():
+            found += _delta_net(group.mixer, hidden)
+        case Mamba2():
+            found += _mamba2(group.mixer, hidden)
+    match group.ffn:
+        case DenseFfn():
+            found += _dense(group.ffn.width, hidden, gated=group.ffn.gated, bias=group.ffn.bias)
+        case MoeFfn():
+            found += _moe(group.ffn, hidden, fused_gate_up=gguf_name == "gemma4")
+    if group.layer_scalar:
+        found.append(("layer_output_scale.weight", (1,), "scale"))
+    return found
+
+
+def _grouped(mixer: GroupedAttention, hidden: int) -> list[LayerTensor]:
+    queries = mixer.heads * mixer.key_dim
+    sizes = {"q": queries * (2 if mixer.output_gate else 1), "k": mixer.kv_heads * mixer.key_dim, "v": mixer.kv_heads * mixer.value_dim}
+    if mixer.shared_kv:
+        del sizes["v"]
+    found: list[LayerTensor] = [(f"attn_{side}.weight", (hidden, size), f"attn_{side}") for side, size in sizes.items()]
+    found.append(("attn_output.weight", (mixer.heads * mixer.value_dim, hidden), "attn_output"))
+    if mixer.qkv_bias:
+        found += [(f"attn_{side}.bias", (size,), "bias") for side, size in sizes.items()]
+    if mixer.output_bias:
+        found.append(("attn_output.bias", (hidden,), "bias"))
+    if mixer.qk_norm != "none":
+        whole = mixer.qk_norm == "projection"
+        widths = (("q", queries if whole else mixer.key_dim), ("k", sizes["k"] if whole else mixer.key_dim))
+        found += [(f"attn_{side}_norm.weight", (width,), "norm") for side, width in widths]
+    if mixer.sinks:
+        found.append(("attn_sinks.weight", (mixer.heads,), "sinks"))
+    return found
+
+
+def _latent(mixer: LatentAttention, hidden: int) -> list[LayerTensor]:
+    """kv_b is split in two and k_b transposed: the form that absorbed attention multiplies with."""
+    query_dim, rank, heads = mixer.qk_nope_dim + mixer.qk_rope_dim, mixer.q_lora_rank, mixer.heads
+    found: list[LayerTensor] = (
+        [("attn_q.weight", (hidden, heads * query_dim), "attn_q")]
+        if rank is None
+        else [
+            ("attn_q_a_norm.weight", (rank,), "norm"),
+            ("attn_q_a.weight", (hidden, rank), "other"),
+            ("attn_q_b.weight", (rank, heads * query_dim), "other"),
+        ]
+    )
+    return [
+        *found,
+        ("attn_kv_a_norm.weight", (mixer.kv_lora_rank,), "norm"),
+        ("attn_kv_a_mqa.weight", (hidden, mixer.kv_lora_rank + mixer.qk_rope_dim), "other"),
+        ("attn_k_b.weight", (mixer.qk_nope_dim, mixer.kv_lora_rank, heads), "other"),
+        ("attn_v_b.weight", (mixer.kv_lora_rank, mixer.value_dim, heads), "other"),
+        ("attn_output.weight", (heads * mixer.value_dim, hidden), "attn_output"),
+    ]
+
+
+def _delta_net(mixer: GatedDeltaNet, hidden: int) -> list[LayerTensor]:
+    keys, values = mixer.key_heads * mixer.key_dim, mixer.value_heads * mixer.value_dim
+    return [
+        ("attn_qkv.weight", (hidden, 2 * keys + values), "attn_qkv"),
+        ("attn_gate.weight", (hidden, values), "other"),
+        ("ssm_conv1d.weight", (mixer.conv_kernel, 2 * keys + values), "conv"),
+        ("ssm_dt.bias", (mixer.value_heads,), "ssm_dt"),
+        ("ssm_a", (mixer.value_heads,), "ssm_a"),
+        ("ssm_ba.weight", (hidden, 2 * mixer.value_heads), "other"),
+        ("ssm_norm.weight", (mixer.value_dim,), "norm"),
+        ("ssm_out.weight", (values, hidden), "other"),
+    ]
+
+
+def _mamba2(mixer: Mamba2, hidden: int) -> list[LayerTensor]:
+    inner, convolved = mixer.heads * mixer.head_dim, mixer.heads * mixer.head_dim + 2 * mixer.groups * mixer.state_dim
+    bias: list[LayerTensor] = [("ssm_conv1d.bias", (convolved,), "bias")] if mixer.conv_bias else []
+    return [
+        ("ssm_in.weight", (hidden, inner + convolved + mixer.heads), "other"),
+        ("ssm_conv1d.weight", (mixer.conv_kernel, convolved), "conv"),
+        *bias,
+        ("ssm_dt.bias", (mixer.heads,), "ssm_dt"),
+        ("ssm_a", (1, mixer.heads), "ssm_a"),
+        ("ssm_d", (1, mixer.heads), "ssm_d"),
+        ("ssm_norm.weight", (inner // mixer.groups, mixer.groups), "norm"),
+        ("ssm_out.weight", (inner, hidden), "other"),
+    ]
+
+
+def _dense(width: int, hidden: int, *, gated: bool, bias: bool, suffix: str = "") -> list[LayerTensor]:
+    sides = ("gate", "up") if gated else ("up",)
+    found: list[LayerTensor] = [(f"ffn_{side}{suffix}.weight", (hidden, width), f"ffn_{side}") for side in sides]
+    found.append((f"ffn_down{suffix}.weight", (width, hidden), "ffn_down"))
+    if bias:
+        found += [(f"ffn_{side}{suffix}.bias", (width,), "bias") for side in sides]
+        found.append((f"ffn_down{suffix}.bias", (hidden,), "bias"))
+    return found
+
+
+def _moe(ffn: MoeFfn, hidden: int, *, fused_gate_up: bool) -> list[LayerTensor]:
+    found: list[LayerTensor] = [("ffn_gate_inp.weight", (hidden, ffn.experts), "router")]
+    if ffn.router_bias:
+        found.append(("exp_probs_b.bias" if ffn.correction_bias else "ffn_gate_inp.bias", (ffn.experts,), "bias"))
+    found += _experts(ffn, hidden, fused_gate_up=fused_gate_up)
+    if ffn.shared_gate:
+        found.append(("ffn_gate_inp_shexp.weight", (hidden,), "router"))
+    if ffn.shared_width:
+        found += _dense(ffn.shared_width, hidden, gated=ffn.gated, bias=False, suffix="_shexp")
+    if ffn.dense_width:
+        found += _dense(ffn.dense_width, hidden, gated=ffn.gated, bias=False)
+    if ffn.scaled_router:
+        found += [("ffn_gate_inp.scale", (hidden,), "scale"), ("ffn_down_exps.scale", (ffn.experts,), "scale")]
+    return found
+
+
+def _experts(ffn: MoeFfn, hidden: int, *, fused_gate_up: bool) -> list[LayerTensor]:
+    width, experts = ffn.expert_width, ffn.experts
+    sides = {"gate": width, "up": width} if ffn.gated else {"up": width}
+    found: list[LayerTensor] = (
+        [("ffn_gate_up_exps.weight", (hidden, 2 * width, experts), "ffn_gate")]
+        if fused_gate_up
+        else [(f"ffn_{side}_exps.weight", (hidden, size, experts), f"ffn_{side}") for side, size in sides.items()]
+    )
+    found.append(("ffn_down_exps.weight", (width, hidden, experts), "ffn_down"))
+    if ffn.expert_bias:
+        found += [(f"ffn_{side}_exps.bias", (size, experts), "bias") for side, size in {**sides, "down": hidden}.items()]
+    return found

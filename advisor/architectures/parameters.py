@@ -1,0 +1,207 @@
+"""Every weight of a model as the Hugging Face checkpoint and vLLM hold it: its role, its shape, how tensor parallelism splits it.
+
+Parameter counts and vLLM's bytes per rank are sums over this one list. Shapes follow engines' source: transformers' modules for the
+elements, vLLM 0.33's layers (`model_executor/layers/linear.py`, `vocab_parallel_embedding.py`, `fused_moe`) for the split.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from advisor.domain.architecture import (
+    DenseFfn,
+    GatedDeltaNet,
+    GroupedAttention,
+    LatentAttention,
+    LayerGroup,
+    Mamba2,
+    ModelArchitecture,
+    MoeFfn,
+)
+
+Role = Literal["token_embedding", "lm_head", "norms", "router", "linear", "vector"]
+Split = Literal["whole", "outputs", "inputs", "kv_heads", "state_groups"]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """`outputs` rows of `inputs` weights, once or per expert. Vectors have one input.
+
+    `split` says which side tensor parallelism divides: `kv_heads` and `state_groups` (of `heads` heads or groups) are divided as far
+    as there are heads and then repeated. `fixed_bytes` is set where an element does not follow the checkpoint's 16 bits.
+    """
+
+    name: str
+    role: Role
+    inputs: int
+    outputs: int
+    split: Split = "whole"
+    experts: int = 0
+    heads: int = 0
+    fixed_bytes: int | None = None
+
+    @property
+    def elements(self) -> int:
+        """All weights, over all experts."""
+        return self.inputs * self.outputs * max(self.experts, 1)
+
+
+def _linear(name: str, inputs: int, outputs: int, split: Split = "whole", *, heads: int = 0) -> Matrix:
+    return Matrix(name, "linear", inputs, outputs, split, heads=heads)
+
+
+def _vector(name: str, elements: int, split: Split = "whole", *, heads: int = 0, fixed_bytes: int | None = None) -> Matrix:
+    return Matrix(name, "vector", 1, elements, split, heads=heads, fixed_bytes=fixed_bytes)
+
+
+def _norm(name: str, elements: int, split: Split = "whole") -> Matrix:
+    return Matrix(name, "norms", 1, elements, split)
+
+
+def _grouped(mixer: GroupedAttention, hidden: int) -> list[Matrix]:
+    queries = mixer.heads * mixer.key_dim
+    keys, values = mixer.kv_heads * mixer.key_dim, mixer.kv_heads * mixer.value_dim
+    found = [
+        _linear("q_proj", hidden, queries * (2 if mixer.output_gate else 1), "outputs"),
+        _linear("k_proj", hidden, keys, "kv_heads", heads=mixer.kv_heads),
+        _linear("o_proj", mixer.heads * mixer.value_dim, hidden, "inputs"),
+    ]
+    if not mixer.shared_kv:
+        found.append(_linear("v_proj", hidden, values, "kv_heads", heads=mixer.kv_heads))
+    if mixer.qkv_bias:
+        found.append(_vector("q_bias", queries, "outputs"))
+        found += [_vector(name, size, "kv_heads", heads=mixer.kv_heads) for name, size in (("k_bias", keys), ("v_bias", values))]
+    if mixer.output_bias:
+        found.append(_vector("o_bias", hidden))
+    if mixer.qk_norm == "head":
+        found += [_norm("q_norm", mixer.key_dim), _norm("k_norm", mixer.key_dim)]
+    if mixer.qk_norm == "projection":
+        found += [_norm("q_norm", queries), _norm("k_norm", keys)]
+    if mixer.sinks:
+        found.append(_vector("sinks", mixer.heads, "outputs"))
+    return found
+
+
+def _latent(mixer: LatentAttention, hidden: int) -> list[Matrix]:
+    query_dim = mixer.qk_nope_dim + mixer.qk_rope_dim
+    rank = mixer.q_lora_rank
+    queries = (
+        [_linear("q_proj", hidden, mixer.heads * query_dim, "outputs")]
+        if rank is None
+        else [_linear("q_a_proj", hidden, rank), _norm("q_a_norm", rank), _linear("q_b_proj", rank, mixer.heads * query_dim, "outputs")]
+    )
+    return [
+        *queries,
+        _linear("kv_a_proj", hidden, mixer.kv_lora_rank + mixer.qk_rope_dim),
+        _norm("kv_a_norm", mixer.kv_lora_rank),
+        _linear("kv_b_proj", mixer.kv_lora_rank, mixer.heads * (mixer.qk_nope_dim + mixer.value_dim), "outputs"),
+        _linear("o_proj", mixer.heads * mixer.value_dim, hidden, "inputs"),
+    ]
+
+
+def _delta_net(mixer: GatedDeltaNet, hidden: int) -> list[Matrix]:
+    keys, values = mixer.key_heads * mixer.key_dim, mixer.value_heads * mixer.value_dim
+    return [
+        _linear("in_proj_qkvz", hidden, 2 * keys + 2 * values, "outputs"),
+        _linear("in_proj_ba", hidden, 2 * mixer.value_heads, "outputs"),
+        _vector("conv1d", mixer.conv_kernel * (2 * keys + values), "outputs"),
+        _vector("A_log", mixer.value_heads, "outputs", fixed_bytes=4),
+        _vector("dt_bias", mixer.value_heads, "outputs"),
+        _norm("norm", mixer.value_dim),
+        _linear("out_proj", values, hidden, "inputs"),
+    ]
+
+
+def _mamba2(mixer: Mamba2, hidden: int) -> list[Matrix]:
+    inner, grouped = mixer.heads * mixer.head_dim, mixer.groups * mixer.state_dim
+    convolved = mixer.conv_kernel + (1 if mixer.conv_bias else 0)
+    return [
+        _linear("in_proj_z", hidden, inner, "outputs"),
+        _linear("in_proj_x", hidden, inner, "outputs"),
+        _linear("in_proj_b", hidden, grouped, "state_groups", heads=mixer.groups),
+        _linear("in_proj_c", hidden, grouped, "state_groups", heads=mixer.groups),
+        _linear("in_proj_dt", hidden, mixer.heads, "outputs"),
+        _vector("conv1d", convolved * inner, "outputs"),
+        _vector("conv1d_bc", convolved * 2 * grouped, "state_groups", heads=mixer.groups),
+        _vector("A", mixer.heads, "outputs", fixed_bytes=4),
+        _vector("D", mixer.heads, "outputs"),
+        _vector("dt_bias", mixer.heads, "outputs"),
+        _norm("norm", inner, "outputs"),
+        _linear("out_proj", inner, hidden, "inputs"),
+    ]
+
+
+def _dense(width: int, hidden: int, *, gated: bool, bias: bool, name: str = "mlp") -> list[Matrix]:
+    sides = ("gate_proj", "up_proj") if gated else ("up_proj",)
+    found = [_linear(f"{name}.{side}", hidden, width, "outputs") for side in sides]
+    found.append(_linear(f"{name}.down_proj", width, hidden, "inputs"))
+    if bias:
+        found += [_vector(f"{name}.{side}_bias", width, "outputs") for side in sides]
+        found.append(_vector(f"{name}.down_bias", hidden))
+    return found
+
+
+def _experts(ffn: MoeFfn, hidden: int) -> list[Matrix]:
+    sides = ("gate_proj", "up_proj") if ffn.gated else ("up_proj",)
+    found = [Matrix(f"experts.{side}", "linear", hidden, ffn.expert_width, "outputs", ffn.experts) for side in sides]
+    found.append(Matrix("experts.down_proj", "linear", ffn.expert_width, hidden, "inputs", ffn.experts))
+    if ffn.expert_bias:
+        found += [Matrix(f"experts.{side}_bias", "vector", 1, ffn.expert_width, "outputs", ffn.experts) for side in sides]
+        found.append(Matrix("experts.down_bias", "vector", 1, hidden, "whole", ffn.experts))
+    return found
+
+
+def _moe(ffn: MoeFfn, hidden: int) -> list[Matrix]:
+    found = [Matrix("router", "router", hidden, ffn.experts), *_experts(ffn, hidden)]
+    if ffn.router_bias:
+        found.append(_vector("router_bias", ffn.experts, fixed_bytes=4 if ffn.correction_bias else None))
+    if ffn.shared_width:
+        found += _dense(ffn.shared_width, hidden, gated=ffn.gated, bias=False, name="shared_expert")
+    if ffn.shared_gate:
+        found.append(Matrix("shared_expert_gate", "router", hidden, 1))
+    if ffn.dense_width:
+        found += _dense(ffn.dense_width, hidden, gated=ffn.gated, bias=False)
+    if ffn.scaled_router:
+        found += [_vector("router_scale", hidden), _vector("per_expert_scale", ffn.experts)]
+    return found
+
+
+def layer_matrices(group: LayerGroup, hidden_size: int) -> tuple[Matrix, ...]:
+    """The weights of one layer of the group."""
+    found = [_norm(f"norm_{index}", hidden_size) for index in range(group.norms)]
+    match group.mixer:
+        case GroupedAttention():
+            found += _grouped(group.mixer, hidden_size)
+        case LatentAttention():
+            found += _latent(group.mixer, hidden_size)
+        case GatedDeltaNet():
+            found += _delta_net(group.mixer, hidden_size)
+        case Mamba2():
+            found += _mamba2(group.mixer, hidden_size)
+    match group.ffn:
+        case DenseFfn():
+            found += _dense(group.ffn.width, hidden_size, gated=group.ffn.gated, bias=group.ffn.bias)
+        case MoeFfn():
+            found += _moe(group.ffn, hidden_size)
+    if group.layer_scalar:
+        found.append(_vector("layer_scalar", 1))
+    return tuple(found)
+
+
+def table_matrices(architecture: ModelArchitecture) -> tuple[Matrix, ...]:
+    """The lookup table, the head (absent when tied) and the final norm."""
+    width, rows = architecture.hidden_size, architecture.vocab_size
+    head = () if architecture.tied_embeddings else (Matrix("lm_head", "lm_head", width, rows, "outputs"),)
+    return (Matrix("embed_tokens", "token_embedding", width, rows, "outputs"), *head, _norm("norm", width))
+
+
+def count_parameters(architecture: ModelArchitecture) -> tuple[int, int]:
+    """All parameters of the language model, and those that one token uses: all but the experts it is not routed to."""
+    total = active = sum(matrix.elements for matrix in table_matrices(architecture))
+    for group in architecture.layer_groups:
+        for matrix in layer_matrices(group, architecture.hidden_size):
+            total += matrix.elements * group.count
+            used = matrix.elements
+            if matrix.experts and isinstance(group.ffn, MoeFfn):
+                used = matrix.elements // matrix.experts * group.ffn.experts_per_token
+            active += used * group.count
+    return total, active

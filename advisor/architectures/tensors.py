@@ -1,0 +1,69 @@
+"""The tensors of a model's GGUF file: names, ne shapes and what each is for, exactly as llama.cpp's converter writes them.
+
+Names and shapes as in llama.cpp b11549: gguf-py/gguf/constants.py, conversion/*.py, src/models/*.cpp (load_arch_tensors).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from advisor.architectures.gguf_layers import LayerTensor, layer_tensors
+from advisor.domain.architecture import ModelArchitecture
+from advisor.errors import UserInputError
+
+MATRIX_ROLES: Final = frozenset(
+    {"token_embd", "output", "attn_q", "attn_k", "attn_v", "attn_qkv", "attn_output", "ffn_up", "ffn_gate", "ffn_down", "other"}
+)
+"""Roles that the quantiser may store in another type; all others stay as the converter wrote them: F32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor: `shape` in ne order (the row length first), `layer` None for tables and the final norm.
+
+    Roles of MATRIX_ROLES are the quantiser's categories; the others say what an F32 tensor is: norm, bias, router, sinks, conv,
+    ssm_a, ssm_d, ssm_dt, scale, rope_freqs.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    role: str
+    layer: int | None
+
+    @property
+    def quantizable(self) -> bool:
+        """True when the quantiser may choose its type."""
+        return self.role in MATRIX_ROLES
+
+    @property
+    def is_expert(self) -> bool:
+        """True for tensors of routed experts: the ones that --n-cpu-moe keeps in host memory, and their biases."""
+        return "_exps" in self.name
+
+    @property
+    def elements(self) -> int:
+        """How many weights it holds."""
+        count = 1
+        for extent in self.shape:
+            count *= extent
+        return count
+
+
+def gguf_tensors(architecture: ModelArchitecture) -> tuple[Tensor, ...]:
+    """Every tensor of the file, tables first, then layer by layer. Raises UserInputError when llama.cpp does not know the architecture."""
+    if architecture.gguf_name is None:
+        raise UserInputError(f"architecture {architecture.name!r} has no GGUF form: llama.cpp does not support it")
+    width, rows = architecture.hidden_size, architecture.vocab_size
+    found = [Tensor("token_embd.weight", (width, rows), "token_embd", None), Tensor("output_norm.weight", (width,), "norm", None)]
+    if not architecture.tied_embeddings:
+        found.append(Tensor("output.weight", (width, rows), "output", None))
+    if architecture.rope_frequencies:
+        found.append(Tensor("rope_freqs.weight", (architecture.rope_frequencies,), "rope_freqs", None))
+    groups = {index: group for group in architecture.layer_groups for index in group.layers}
+    for index in sorted(groups):
+        found += [_placed(tensor, index) for tensor in layer_tensors(groups[index], width, architecture.gguf_name)]
+    return tuple(found)
+
+
+def _placed(tensor: LayerTensor, layer: int) -> Tensor:
+    name, shape, role = tensor
+    return Tensor(f"blk.{layer}.{name}", shape, role, layer)

@@ -1,0 +1,103 @@
+"""Checks a whole catalog folder: every file on its own, then what the files say about each other. Reports all faults, not the first."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final, get_args
+
+from advisor.catalog import lookup
+from advisor.catalog.api_prices import ApiPriceRecord
+from advisor.catalog.catalog import Catalog, read_catalog
+from advisor.catalog.devices import DeviceRecord
+from advisor.catalog.models import ModelRecord
+from advisor.catalog.nodes import HostRecord, InstanceRecord
+from advisor.catalog.offers import OfferRecord
+from advisor.catalog.presets import PresetRecord
+from advisor.catalog.quality import QualityRecord
+from advisor.catalog.records import csv_faults, shown, yaml_faults
+from advisor.domain.engine_record import EngineRecord
+from advisor.domain.quantization import Quantization
+from advisor.domain.workload import Task
+from advisor.errors import DataError, Fault, UserInputError
+
+_YAML: Final = {
+    "devices": DeviceRecord,
+    "nodes": HostRecord,
+    "workloads": PresetRecord,
+    "models": ModelRecord,
+    "quantizations": Quantization,
+    "engines": EngineRecord,
+}
+_TABLES: Final = {"nodes": InstanceRecord, "offers": OfferRecord, "api_prices": ApiPriceRecord, "quality": QualityRecord}
+_READ_ELSEWHERE: Final = frozenset({"licences", "calibration", "measurements"})
+_SUFFIXES: Final = frozenset({".yaml", ".csv", ".md"})
+
+
+def check_catalog(root: Path) -> tuple[Fault, ...]:
+    """Every fault of a catalog folder; none means that the advisor can use it."""
+    if not root.is_dir():
+        raise UserInputError(f"{root}: not a folder; give the folder that holds devices, offers, workloads …")
+    faults = [*_strays(root), *_files(root)]
+    if faults:
+        return tuple(faults)
+    try:
+        catalog = read_catalog(root)
+    except DataError as error:
+        return error.faults
+    return tuple([*_missing(catalog), *_ambiguous(catalog), *_dangling(catalog)])
+
+
+def _files(root: Path) -> Iterator[Fault]:
+    for folder, kind in _YAML.items():
+        yield from yaml_faults(root, folder, kind)
+    for folder, kind in _TABLES.items():
+        yield from csv_faults(root, folder, kind)
+
+
+def _strays(root: Path) -> Iterator[Fault]:
+    """Folders and files that nothing reads: most often a misspelt name."""
+    known = _YAML.keys() | _TABLES.keys() | _READ_ELSEWHERE
+    for entry in sorted(root.iterdir()):
+        if entry.is_dir() and entry.name not in known:
+            yield Fault(shown(root, entry), f"nothing reads this folder; known: {', '.join(sorted(known))}")
+    for path in sorted(p for p in root.rglob("*") if p.is_file() and p.suffix not in _SUFFIXES):
+        yield Fault(shown(root, path), "nothing reads this file; the catalog is made of .yaml and .csv files")
+
+
+def _missing(catalog: Catalog) -> Iterator[Fault]:
+    for task in get_args(Task):
+        if task not in catalog.presets:
+            yield Fault(f"catalog/workloads/{task}.yaml", f"missing: the task {task} has no preset")
+    for device in catalog.devices.values():
+        if device.id not in catalog.hosts.defaults and device.device_class not in catalog.hosts.defaults:
+            yield Fault(f"catalog/nodes/{device.device_class}.yaml", f"missing: no host is known for {device.id}")
+
+
+def _ambiguous(catalog: Catalog) -> Iterator[Fault]:
+    for folder, things in (("devices", catalog.devices), ("models", catalog.models), ("quantizations", catalog.quantizations)):
+        owners: dict[str, str] = {}
+        for thing_id, thing in things.items():
+            for alias in thing.aliases:
+                owner = alias if alias in things else owners.setdefault(lookup.plain(alias), thing_id)
+                if owner != thing_id:
+                    yield Fault(f"catalog/{folder}/{thing_id}.yaml", f"aliases: {alias!r} already means {owner}")
+
+
+def _dangling(catalog: Catalog) -> Iterator[Fault]:
+    known_hosts = set(catalog.devices) | {device.device_class for device in catalog.devices.values()}
+    for host_id in catalog.hosts.defaults:
+        if host_id not in known_hosts:
+            yield Fault(f"catalog/nodes/{host_id}.yaml", "is neither a device nor a device class")
+    features = {feature for engine in catalog.engines.values() for feature in engine.features}
+    for preset in catalog.presets.values():
+        for need in sorted(set(preset.needs) - features):
+            yield Fault(f"catalog/workloads/{preset.task}.yaml", f"needs: no engine offers {need!r}; known: {', '.join(sorted(features))}")
+    if catalog.models:
+        unknown = sorted({price.model for price in catalog.api_prices} - set(catalog.models))
+        yield from _unknown("api_prices", "model", unknown)
+    if catalog.quantizations:
+        unknown = sorted({row.quantization for row in catalog.quality} - set(catalog.quantizations))
+        yield from _unknown("quality", "quantization", unknown)
+
+
+def _unknown(folder: str, column: str, names: Iterable[str]) -> Iterator[Fault]:
+    yield from (Fault(f"catalog/{folder}", f"{column}: {name!r} is not in the catalog") for name in names)

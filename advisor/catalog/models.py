@@ -1,0 +1,102 @@
+"""catalog/models/<org>/<repo>.yaml -> Model: the structural keys of its config.json, and the files it is published as."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from advisor.architectures import from_config
+from advisor.catalog.records import IsoDate, yaml_records
+from advisor.documents import Document
+from advisor.domain.model import Checkpoint, LossBand, Model
+from advisor.domain.quantization import Quantization
+from advisor.domain.strict import STRICT
+from advisor.errors import DataError, UserInputError
+
+_NUMBER: Final = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
+_WORDS: Final = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRecord:
+    """Published files of one quantisation; `weights_bytes` only where the files themselves say so."""
+
+    __pydantic_config__ = STRICT
+    repo: str
+    quantization: str
+    source: str
+    revision: str | None = None
+    weights_bytes: int | None = None
+    files: tuple[str, ...] = ()
+    imatrix: bool = False
+    loss: LossBand | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """A model's file. `made` lists the file types that llama-quantize makes from the 16-bit release and nobody is named for."""
+
+    __pydantic_config__ = STRICT
+    licence: str
+    config: dict[str, Any]
+    checkpoints: tuple[CheckpointRecord, ...]
+    as_of: IsoDate
+    source: str
+    aliases: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
+    support: str = "planned"
+
+
+def load_models(root: Path, quantizations: Mapping[str, Quantization]) -> dict[str, Model]:
+    """Every model by its id. Raises DataError at the first config or checkpoint that cannot be understood."""
+    return {name: _model(name, record, document, quantizations) for name, record, document in yaml_records(root, "models", ModelRecord)}
+
+
+def _model(name: str, record: ModelRecord, document: Document, quantizations: Mapping[str, Quantization]) -> Model:
+    try:
+        architecture = from_config(_json(record.config), name)
+    except UserInputError as error:
+        raise DataError.at(document.position(("config",)), str(error)) from None
+    checkpoints = [_checkpoint(entry, document, index, quantizations) for index, entry in enumerate(record.checkpoints)]
+    checkpoints += [_made(name, quantization, document, quantizations) for quantization in record.made]
+    return Model(name, architecture, record.licence, tuple(checkpoints), record.aliases, record.support, record.source)
+
+
+def _checkpoint(entry: CheckpointRecord, document: Document, index: int, quantizations: Mapping[str, Quantization]) -> Checkpoint:
+    place = ("checkpoints", index, "quantization")
+    return Checkpoint(
+        repo_id=entry.repo,
+        format=_known(entry.quantization, quantizations, document, place).format,
+        quantization=entry.quantization,
+        revision=entry.revision,
+        weights_bytes=entry.weights_bytes,
+        files=entry.files,
+        imatrix=entry.imatrix,
+        source=entry.source,
+        loss=entry.loss,
+    )
+
+
+def _made(name: str, quantization: str, document: Document, quantizations: Mapping[str, Quantization]) -> Checkpoint:
+    known = _known(quantization, quantizations, document, ("made",))
+    needs_imatrix = known.mix is not None and known.mix.needs_imatrix
+    source = f"llama-quantize of {name}"
+    return Checkpoint(name, known.format, quantization, imatrix=needs_imatrix, published=False, source=source)
+
+
+def _known(quantization: str, known: Mapping[str, Quantization], document: Document, place: tuple[int | str, ...]) -> Quantization:
+    if quantization not in known:
+        raise DataError.at(document.position(place), f"{quantization}: no such quantization; known: {', '.join(sorted(known))}")
+    return known[quantization]
+
+
+def _json(value: Any) -> Any:  # noqa: ANN401 - raw YAML scalars to what JSON would have held
+    """Text of a YAML scalar as the JSON value it stands for; the files hold no text that looks like a number."""
+    if isinstance(value, dict):
+        return {key: _json(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_json(inner) for inner in value]
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return float(value) if "." in value or "e" in value else int(value)
+    return _WORDS.get(value, value) if isinstance(value, str) else value

@@ -1,0 +1,240 @@
+"""Fitted constants of the step-time model, one file an engine: `catalog/calibration/<engine>.yaml`, schema `advisor.calibration/1`.
+
+Nothing here is a law: each constant is the outcome of a fit to published measurements, with the 80 % range of that fit.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from advisor.domain.engine import EngineName
+from advisor.domain.hardware import DeviceClass
+from advisor.domain.strict import STRICT, FieldFault
+
+Metric = Literal["decode", "prefill"]
+Arithmetic = Literal["16bit", "fp8", "int8", "fp4"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fitted constant with its 80 % range; `note` says where it comes from when the file's `source` does not."""
+
+    __pydantic_config__ = STRICT
+    value: float
+    low: float
+    high: float
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.low <= self.value <= self.high:
+            raise FieldFault("value", f"a range must hold its value: 0 <= {self.low:g} <= {self.value:g} <= {self.high:g}")
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBand:
+    """80 % interval of measured time over predicted time, on series that the fit had not seen.
+
+    `known`: the engine was measured on this class of device; otherwise the band of a device class that is new to the fit.
+    """
+
+    __pydantic_config__ = STRICT
+    metric: Metric
+    known: bool
+    low: float
+    high: float
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.low <= 1 <= self.high:
+            raise FieldFault("low", f"an error band must hold 1: 0 < {self.low:g} <= 1 <= {self.high:g}")
+
+
+@dataclass(frozen=True, slots=True)
+class StartUpFit:
+    """Seconds from the start of the process to readiness, next to reading the weights from disk."""
+
+    __pydantic_config__ = STRICT
+    fixed_s: Fitted  # imports, device context, server
+    compile_s: Fitted  # compilation and graph capture of a first start; 0 where there is none
+    repack_bytes_per_s: Fitted  # rate of copying weights into a CPU layout; unused where nothing is repacked
+    read_efficiency: Fitted  # of the disk's nominal rate
+
+
+# ---- vLLM
+
+
+@dataclass(frozen=True, slots=True)
+class VllmGeneration:
+    """Constants that differ between versions of vLLM: this entry holds below `before` (None: for all later versions)."""
+
+    __pydantic_config__ = STRICT
+    name: str
+    kv_efficiency: Fitted  # of nominal memory bandwidth
+    layer_s: Fitted  # per layer and step: launches and host time
+    sequence_s: Fitted  # per sequence and step: scheduling and sampling
+    first_token_floor_s: Fitted  # per request: client, HTTP, tokenizer
+    before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VllmCpu:
+    """vLLM's CPU backend. Efficiencies are of the bandwidth that the machine reaches, not of the nominal one."""
+
+    __pydantic_config__ = STRICT
+    reached_bandwidth: Fitted  # reached over nominal, where only the nominal bandwidth is known
+    weights_efficiency: Fitted
+    layer_s: Fitted
+    sequence_s: Fitted
+    flops_per_byte: Fitted  # reached arithmetic per byte of reached bandwidth, where no rate is published
+    mfu: Fitted  # where a rate is published
+
+
+@dataclass(frozen=True, slots=True)
+class VllmCalibration:
+    """Step time of vLLM as a sum of weights, KV cache, arithmetic, layers, sequences and all-reduces."""
+
+    __pydantic_config__ = STRICT
+    schema: Literal["advisor.calibration/1"]
+    engine: Literal["vllm"]
+    as_of: str
+    source: str
+    measured_backends: tuple[str, ...]  # where an estimate is of a known class
+    measured_kinds: tuple[str, ...]  # of ModelArchitecture.kinds
+    generations: tuple[VllmGeneration, ...]
+    weights_efficiency: Fitted
+    weights_efficiency_moe: Fitted
+    layer_factor_moe: Fitted
+    all_reduce_fast_s: Fitted  # NVLink, xGMI
+    all_reduce_slow_s: Fitted  # PCIe
+    fast_links: tuple[str, ...]  # prefixes of Device.link
+    link_efficiency: Fitted
+    decode_mfu: Fitted
+    decode_mfu_moe: Fitted
+    prefill_mfu: dict[Arithmetic, Fitted]
+    prefill_mfu_moe_factor: Fitted
+    prefill_tensor_exponent: Fitted  # MFU falls as tensor-parallel size to the power of minus this
+    flops_per_byte: Fitted  # dense 16-bit peak per byte of bandwidth of an accelerator without published arithmetic
+    unmeasured_kind_factor: float  # upper end of the range is multiplied by this for an unmeasured kind of architecture
+    cpu: VllmCpu
+    start_up: StartUpFit
+    errors: tuple[ErrorBand, ...]
+
+
+# ---- llama.cpp
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaCppBackend:
+    """Constants of one backend. Efficiencies are of nominal bandwidth and of the dense 16-bit peak."""
+
+    __pydantic_config__ = STRICT
+    weights_efficiency: Fitted
+    kv_efficiency: Fitted
+    layer_s: Fitted  # decode, per layer and step
+    step_s: Fitted  # decode, per step
+    prefill_mfu: Fitted
+    prefill_moe_factor: Fitted
+    attention_mfu: Fitted
+    prefill_layer_s: Fitted  # per layer and micro-batch
+    batch_mfu: Fitted  # arithmetic of batched decode
+    batch_mfu_moe: Fitted
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaCppFormat:
+    """How fast weights of about this many bits are read relative to 5 bits: below four bits, decoding costs more than reading."""
+
+    __pydantic_config__ = STRICT
+    below_bits: float  # mean bits per weight; the first entry above the model's figure applies
+    decode: Fitted
+    prefill: Fitted
+    quantizations: tuple[str, ...] = ()  # these formats only, whatever their bits
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaCppCell:
+    """Multipliers of a backend on a class of device; the first match applies, no match means an unmeasured class and 1."""
+
+    __pydantic_config__ = STRICT
+    backend: str
+    device_class: DeviceClass
+    decode: Fitted
+    prefill: Fitted
+    known: bool = True
+    vendor: str | None = None
+    min_bandwidth_bytes_per_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaCppGeneration:
+    """A multiplier on the per-layer cost of builds below `before_build`."""
+
+    __pydantic_config__ = STRICT
+    before_build: int
+    layer_factor: Fitted
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaCppOffload:
+    """Layers or experts that stay in host memory."""
+
+    __pydantic_config__ = STRICT
+    host_bandwidth_efficiency: Fitted
+    host_layer_s: Fitted  # synchronisation per layer with work on the host
+    link_efficiency: Fitted  # of host-to-device bandwidth, streaming weights for a prompt
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaCppCpu:
+    """CPU devices: reading and arithmetic overlap as a p-norm."""
+
+    __pydantic_config__ = STRICT
+    reached_bandwidth: Fitted  # reached over nominal, where only the nominal bandwidth is known
+    layer_s: Fitted
+    decode_mfu: Fitted  # of a published arithmetic rate
+    prefill_mfu: Fitted
+    flops_per_byte: Fitted  # arithmetic per byte of reached bandwidth, where no rate is published (prefill; decode by the ratio of the mfu)
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaCppCalibration:
+    """Step time of llama.cpp: one stream as a sum, batched decode as a p-norm of reading and arithmetic."""
+
+    __pydantic_config__ = STRICT
+    schema: Literal["advisor.calibration/1"]
+    engine: Literal["llama.cpp"]
+    as_of: str
+    source: str
+    backends: dict[str, LlamaCppBackend]
+    formats: tuple[LlamaCppFormat, ...]
+    cells: tuple[LlamaCppCell, ...]
+    generations: tuple[LlamaCppGeneration, ...]
+    measured_kinds: dict[str, tuple[str, ...]]  # by backend, of ModelArchitecture.kinds
+    unmeasured_kind_factor: float
+    moe_layer_factor: Fitted  # an MoE layer costs 1 + this layers of launches
+    state_layer_factor: Fitted
+    latent_layer_factor: Fitted
+    batch_norm: Fitted  # p of the p-norm
+    prefill_weights_efficiency: Fitted
+    offload: LlamaCppOffload
+    cpu: LlamaCppCpu
+    flops_per_byte: Fitted
+    request_floor_s: Fitted  # per request: HTTP, tokenizer, slot
+    start_up: StartUpFit
+    errors: tuple[ErrorBand, ...]
+
+
+Calibration = VllmCalibration | LlamaCppCalibration
+
+
+def error_band(calibration: Calibration, metric: Metric, *, known: bool) -> ErrorBand:
+    """The error band of a metric on a known or a new class of device. Raises ValueError when the file has none."""
+    for band in calibration.errors:
+        if band.metric == metric and band.known == known:
+            return band
+    raise ValueError(f"calibration of {calibration.engine} has no error band for {metric}, known={known}")
+
+
+CALIBRATION_TYPES: dict[EngineName, type[VllmCalibration] | type[LlamaCppCalibration]] = {
+    "vllm": VllmCalibration,
+    "llama.cpp": LlamaCppCalibration,
+}

@@ -1,0 +1,149 @@
+"""Installs llama.cpp for this machine's CPU: one source build of llama-cpp-python with llama-server, kept as a wheel for the next time."""
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from advisor.engines import install
+from advisor.engines.find import INSTALLED, Place, probe
+from advisor.engines.install import InstalledEngine
+from advisor.engines.places import engines_folder, wheels_folder
+from advisor.engines.process import Progress
+from advisor.errors import EngineFailed, NotProven
+from advisor.resources import folder
+from advisor.units import GIB, MIB
+
+VERSION: Final = "0.3.36"
+_REQUIREMENT: Final = f"llama-cpp-python=={VERSION}"
+_OPTIONS: Final = (
+    "-DGGML_NATIVE=ON",
+    "-DLLAVA_BUILD=OFF",
+    "-DLLAMA_BUILD_TOOLS=ON",
+    "-DLLAMA_BUILD_SERVER=ON",
+    "-DLLAMA_BUILD_UI=OFF",
+    "-DLLAMA_USE_PREBUILT_UI=OFF",  # else the build tries a download of its own
+    "-DLLAMA_BUILD_APP=OFF",
+    "-DLLAMA_OPENSSL=OFF",
+    "-DLLAMA_TOOLS_INSTALL=ON",
+)
+_DOWNLOAD_BYTES: Final = 77 * MIB
+_INSTALLED_BYTES: Final = 170 * MIB
+_BUILD_BYTES: Final = 1200 * MIB
+_BUILD_CORE_S: Final = 650.0  # measured: 636 core-seconds on EPYC Zen 4, 2026-11
+_COMPILE_BYTES: Final = GIB  # peak of one compiler process, 0.7 GiB measured
+_STEP: Final = re.compile(r"^\s*\[(\d+)/(\d+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class InstallPlan:
+    """What an installation would do on this machine."""
+
+    name: str
+    version: str
+    already_there: bool
+    wheel: Path | None  # built before
+    download_bytes: int
+    disk_bytes: int
+    expected_s: float
+    cores: int
+
+
+def plan_install(extra_options: str = "") -> InstallPlan:
+    """Look, do nothing. `extra_options` are further cmake options (`-DGGML_CUDA=ON`) from CMAKE_ARGS."""
+    key = _key(extra_options)
+    name = f"llama.cpp-{VERSION}-{key}"
+    wheel = _wheel(key)
+    there = any(made.name == name for made in install.installed())
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    expected_s = 30.0 if wheel else 30.0 + _BUILD_CORE_S / _jobs(cores)
+    return InstallPlan(name, VERSION, there, wheel, 0 if wheel else _DOWNLOAD_BYTES, _INSTALLED_BYTES, expected_s, cores)
+
+
+def install_llama_cpp(plan: InstallPlan, *, extra_options: str = "", progress: Progress | None = None) -> InstalledEngine:
+    """Build where needed, install, ask the result for its version, and only then put it in place.
+
+    Raises NotProven (no compiler), EngineFailed (the build or the import failed), UserInputError (disk, lock), Interrupted.
+    """
+    target = engines_folder() / plan.name
+    with install.one_install_at_a_time():
+        install.require_space(target, plan.disk_bytes)
+        shutil.rmtree(target, ignore_errors=True)  # a folder without a record, or one that no longer answers
+        with install.whole_or_nothing(target) as partial:
+            python = install.make_environment(partial)
+            wheel = _wheel(_key(extra_options)) or _build(python, extra_options, plan, progress)
+            constraints = folder("constraints") / "engine-llama-cpp.txt"
+            install.pip(python, "install", "--constraint", str(constraints), str(wheel), progress=progress)
+            engine = probe(Place(python, INSTALLED))
+            packages = constraints.read_text(encoding="utf-8")
+            return install.record(partial, "llama.cpp", version=engine.version, packages=packages)
+
+
+def steps_done(line: str) -> tuple[int, int] | None:
+    """`[12/380] Building CXX object …` as (12, 380); None for any other line."""
+    match = _STEP.match(line)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _build(python: Path, extra_options: str, plan: InstallPlan, progress: Progress | None) -> Path:
+    """The wheel, built once and kept in the cache folder."""
+    _require_compiler()
+    install.require_space(Path(tempfile.gettempdir()), _BUILD_BYTES)
+    environment = {
+        "CMAKE_ARGS": " ".join([*_OPTIONS, extra_options]).strip(),
+        "CMAKE_BUILD_PARALLEL_LEVEL": str(_jobs(plan.cores)),
+    }
+    store = wheels_folder() / _key(extra_options)
+    shutil.rmtree(store, ignore_errors=True)
+    with install.whole_or_nothing(store) as partial:
+        arguments = ["wheel", "--verbose", "--no-deps", "--wheel-dir", str(partial), _REQUIREMENT]
+        install.pip(python, *arguments, environment=environment, progress=progress)
+        if not list(partial.glob("*.whl")):
+            raise EngineFailed("pip ended well but built no wheel")
+    built = _wheel(_key(extra_options))
+    if built is None:
+        raise EngineFailed(f"the wheel in {store} is gone")
+    return built
+
+
+def _wheel(key: str) -> Path | None:
+    return next(iter(sorted((wheels_folder() / key).glob(f"llama_cpp_python-{VERSION}-*.whl"))), None)
+
+
+def _key(extra_options: str) -> str:
+    """12 hex of what the build depends on: version, cmake options, processor features."""
+    text = "\n".join([VERSION, *_OPTIONS, extra_options, platform.system(), platform.machine(), _cpu_features()])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _cpu_features() -> str:
+    """The `flags` (x86) or `Features` (ARM) line of /proc/cpuinfo; elsewhere the processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
+
+
+def _jobs(cores: int) -> int:
+    """Compilers at once: one a core, as far as memory allows."""
+    import psutil
+
+    return max(1, min(cores, int(psutil.virtual_memory().available / _COMPILE_BYTES)))
+
+
+def _require_compiler() -> None:
+    chosen = os.environ.get("CXX")
+    if any(shutil.which(name) for name in ([chosen] if chosen else ["c++", "g++", "clang++"])):
+        return
+    looked = f"CXX={chosen}" if chosen else "c++, g++, clang++"
+    raise NotProven(
+        f"no C++ compiler here (looked for {looked}), and llama.cpp is built from source. Install one: "
+        "`apt install build-essential` (Debian, Ubuntu), `dnf install gcc-c++` (Fedora), `xcode-select --install` (macOS). "
+        "cmake and ninja come with the build."
+    )

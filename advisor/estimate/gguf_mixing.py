@@ -1,0 +1,145 @@
+"""Which storage type llama-quantize gives each tensor: the rules come as data (GgufMix), the conditions are the closed set below.
+
+Restates llama.cpp b11549, src/llama-quant.cpp: llama_tensor_get_type_impl, tensor_type_fallback, init_quantize_state_counters.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from advisor.architectures.tensors import Tensor, gguf_tensors
+from advisor.domain.architecture import GroupedAttention, LatentAttention, Mamba2, ModelArchitecture
+from advisor.domain.ggml_types import ggml_type
+from advisor.domain.quantization import GgufMix, MixStep, Quantization
+from advisor.errors import UserInputError
+
+_UNQUANTIZED: Final = frozenset({"F32", "F16", "BF16"})
+_VALUE_ROLES: Final = frozenset({"attn_v", "attn_qkv"})
+_FALLBACK: Final = MappingProxyType(
+    {
+        **dict.fromkeys(("IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ4_XS"), "IQ4_NL"),
+        **dict.fromkeys(("Q2_0", "Q2_K", "Q3_K", "TQ1_0", "TQ2_0"), "Q4_0"),
+        "Q4_K": "Q5_0",
+        "Q5_K": "Q5_1",
+        "Q6_K": "Q8_0",
+    }
+)
+"""What takes the place of a type whose blocks do not divide a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Situation:
+    """What a condition may look at: one tensor, its place in the model, and the model."""
+
+    tensor: Tensor
+    index: int  # of its layer; for values the running count, which the quantiser uses there
+    layers: int
+    counted: int  # tensors of this role so far, shared experts included
+    default_type: str
+    query_groups: int
+    experts: int
+    seventy_billion: bool
+    imatrix: bool
+
+
+def _more_bits(at: _Situation) -> bool:
+    eighth = at.layers // 8
+    return at.index < eighth or at.index >= 7 * at.layers // 8 or (at.index - eighth) % 3 == 2
+
+
+CONDITIONS: Final[Mapping[str, Callable[[_Situation], bool]]] = MappingProxyType(
+    {
+        "imatrix": lambda at: at.imatrix,
+        "more_bits": _more_bits,
+        "first_eighth": lambda at: at.index < at.layers // 8,
+        "first_eighth_counted": lambda at: at.counted < at.layers // 8,
+        "first_sixteenth": lambda at: at.index < at.layers // 16,
+        "first_two": lambda at: at.index < 2,
+        "first_four": lambda at: at.index < 4,
+        "middle_layers": lambda at: at.layers // 8 <= at.index < 7 * at.layers // 8,
+        "four_queries_per_key": lambda at: at.query_groups >= 4,
+        "four_experts": lambda at: at.experts >= 4,
+        "eight_experts": lambda at: at.experts == 8,
+        "llama_70b": lambda at: at.seventy_billion,
+        "experts_tensor": lambda at: len(at.tensor.shape) > 2 and at.tensor.shape[2] > 1,
+        "row_not_whole_blocks": lambda at: at.tensor.shape[0] % ggml_type(at.default_type).block != 0,
+    }
+)
+"""The conditions a MixStep may name; `not ` before one negates it."""
+
+
+def tensor_types(architecture: ModelArchitecture, quantization: Quantization, *, imatrix: bool) -> dict[str, str]:
+    """The ggml type of every tensor of the file. Raises UserInputError when the quantisation is not a GGUF file type."""
+    mix = quantization.mix
+    if mix is None:
+        raise UserInputError(f"{quantization.id}: not a GGUF file type: it has no mixing rules")
+    found = {tensor.name: "F32" for tensor in gguf_tensors(architecture)}
+    for at in _situations(architecture, mix, imatrix=imatrix):
+        found[at.tensor.name] = _stored_type(at, mix, tied=architecture.tied_embeddings)
+    return found
+
+
+def _situations(architecture: ModelArchitecture, mix: GgufMix, *, imatrix: bool) -> list[_Situation]:
+    """Quantisable tensors in the quantiser's order (by layer, then by name), each with its counters."""
+    tensors = [tensor for tensor in gguf_tensors(architecture) if tensor.quantizable]
+    tensors.sort(key=lambda tensor: (-1 if tensor.layer is None else tensor.layer, tensor.name))
+    values = sum(tensor.role in _VALUE_ROLES for tensor in tensors)
+    groups, seventy = _query_groups(architecture), _is_70b(architecture)
+    seen: Counter[str] = Counter()
+    found = []
+    for tensor in tensors:
+        kind = "values" if tensor.role in _VALUE_ROLES else tensor.role
+        by_count = kind == "values" or not architecture.experts
+        index = seen[kind] if by_count else (tensor.layer or 0)
+        layers = values if kind == "values" else architecture.layers
+        found.append(_Situation(tensor, index, layers, seen[kind], mix.default_type, groups, architecture.experts, seventy, imatrix))
+        seen[kind] += 1
+    return found
+
+
+def _stored_type(at: _Situation, mix: GgufMix, *, tied: bool) -> str:
+    if mix.default_type in _UNQUANTIZED:
+        return mix.default_type
+    role = "output" if tied and at.tensor.role == "token_embd" else at.tensor.role
+    steps = mix.roles.get("attn_v" if role in _VALUE_ROLES else role, mix.roles.get("any", ()))
+    chosen = mix.default_type
+    for step in steps:
+        if _holds(step, at):
+            chosen = step.type
+    return _fitting(chosen, at.tensor.shape[0])
+
+
+def _holds(step: MixStep, at: _Situation) -> bool:
+    return all(CONDITIONS[name.removeprefix("not ")](at) is not name.startswith("not ") for name in step.when)
+
+
+def _fitting(chosen: str, row: int) -> str:
+    """The type itself, or what replaces it when its blocks do not divide the row."""
+    if row % ggml_type(chosen).block == 0:
+        return chosen
+    replacement = _FALLBACK.get(chosen, chosen)
+    return "F16" if row % ggml_type(replacement).block else replacement
+
+
+def _query_groups(architecture: ModelArchitecture) -> int:
+    """Query heads per key-value head in the first layer, as the quantiser's n_gqa(): all of them with latent attention."""
+    groups = sorted(architecture.layer_groups, key=lambda group: group.layers[0])
+    for group in groups:
+        match group.mixer:
+            case Mamba2():
+                return 0
+            case GroupedAttention(heads=heads, kv_heads=kv_heads):
+                return heads // kv_heads
+            case LatentAttention(heads=heads):
+                return heads
+    return 0
+
+
+def _is_70b(architecture: ModelArchitecture) -> bool:
+    """The models that the quantiser calls 70B: 80 layers of llama (with grouped queries, not 8 experts) or of qwen2."""
+    if architecture.layers != 80:
+        return False
+    grouped = _query_groups(architecture) > 1 and architecture.experts != 8
+    return (architecture.gguf_name == "llama" and grouped) or architecture.gguf_name == "qwen2"

@@ -1,0 +1,88 @@
+"""The largest load that a deployment carries within its service level: where the cliff is."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+from advisor.domain.demand import Demand
+from advisor.domain.deployment import Deployment
+from advisor.domain.estimate import MemoryEstimate
+from advisor.domain.quantity import Basis, Quantity
+from advisor.domain.workload import Load, ServiceLevel
+from advisor.estimate.load import share_of_load, speed_curves
+from advisor.estimate.load_equilibrium import ReplicaCurve
+from advisor.estimate.load_requests import RequestStream, request_stream
+from advisor.estimate.load_run import Observed, observe
+from advisor.estimate.step_time_base import StepTimeModel
+
+_ROUNDS = 7  # bisection to about 1 % of the capacity
+
+
+def largest_load(
+    deployment: Deployment,
+    demand: Demand,
+    *,
+    memory: MemoryEstimate,
+    steps: StepTimeModel,
+    replicas_up: int,
+    limits: ServiceLevel,
+    seed: int = 0,
+) -> Quantity:
+    """Users, requests per second or requests in flight (whichever the demand is given in) that stay within `limits` on `replicas_up`.
+
+    Without a limit: what the replicas serve without falling behind. 0 when not even the lightest load does. Of a batch: the requests that
+    finish in time.
+    """
+    stream = request_stream(demand, seed)
+    ranks = replicas_up * deployment.candidate.parallelism.data
+    curves = speed_curves(deployment, demand, memory=memory, steps=steps, stream=stream)
+    values = [_largest(curve, demand.load, ranks, stream=stream, limits=limits) for curve in curves]
+    source = f"bisection over simulated loads on step times: {steps.source}"
+    return Quantity(values[0], min(values), max(values), Basis.MODELLED, source)
+
+
+def _largest(curve: ReplicaCurve, load: Load, ranks: int, *, stream: RequestStream, limits: ServiceLevel) -> float:
+    if load.batch is not None:
+        return math.floor(curve.capacity_per_s * ranks * load.batch.finish_within_h * 3600)
+    top, whole = _beyond_capacity(curve, load, ranks)
+
+    def holds(size: float) -> bool:
+        share = share_of_load(_sized(load, size), ranks)
+        return within(observe(curve, stream, share), limits)
+
+    return _bisected(holds, top, whole=whole)
+
+
+def _bisected(holds: Callable[[float], bool], top: float, *, whole: bool) -> float:
+    low, high = 0.0, top
+    for _ in range(_ROUNDS):
+        middle = (low + high) / 2
+        middle = max(float(round(middle)), low + 1) if whole else middle
+        if middle >= high:
+            break
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
+
+
+def _beyond_capacity(curve: ReplicaCurve, load: Load, ranks: int) -> tuple[float, bool]:
+    """A load that is too much for sure, and whether it is counted in whole units."""
+    most, rate = curve.most_in_service, curve.capacity_per_s
+    if load.users is not None:
+        return math.ceil(ranks * (most + rate * (load.users.pause_s or 0.0)) * 1.1) + 1, True
+    if load.in_flight is not None:
+        return math.ceil(ranks * most * 1.1) + 1, True
+    return ranks * rate * 1.05, False
+
+
+def _sized(load: Load, size: float) -> Load:
+    if load.users is not None:
+        return Load(users=replace(load.users, active=max(1, round(size))))
+    if load.in_flight is not None:
+        return Load(in_flight=max(1, round(size)))
+    return Load(requests_per_s=size)
+
+
+def within(observed: Observed, limits: ServiceLevel) -> bool:
+    """The expected percentiles keep every stated limit, and nothing falls behind."""
+    pairs = ((observed.ttft_s, limits.ttft_p95_s), (observed.tpot_s, limits.tpot_p95_s), (observed.e2e_s, limits.e2e_p95_s))
+    return not observed.saturated and all(limit is None or values[1] <= limit for values, limit in pairs)

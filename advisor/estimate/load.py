@@ -1,0 +1,120 @@
+"""Latency and throughput of a deployment under a load: one replica simulated with its share, at the expected speed and at both ends."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+from advisor.domain.demand import Demand
+from advisor.domain.deployment import Deployment
+from advisor.domain.estimate import MemoryEstimate, Percentiles, PerformanceEstimate
+from advisor.domain.quantity import Basis, Quantity
+from advisor.domain.workload import Batch, Load
+from advisor.errors import UserInputError
+from advisor.estimate.load_equilibrium import ReplicaCurve
+from advisor.estimate.load_requests import RequestStream, request_stream
+from advisor.estimate.load_run import Observed, observe
+from advisor.estimate.replica_limits import replica_limits
+from advisor.estimate.step_time_base import StepTimeModel
+
+
+def estimate_performance(
+    deployment: Deployment, demand: Demand, *, memory: MemoryEstimate, steps: StepTimeModel, replicas_up: int, seed: int = 0
+) -> PerformanceEstimate:
+    """Percentiles over requests with `replicas_up` replicas sharing the load equally. Raises UserInputError when none is up."""
+    ranks = replicas_up * deployment.candidate.parallelism.data
+    if ranks < 1:
+        raise UserInputError(f"{deployment.name}: no replica is up")
+    stream = request_stream(demand, seed)
+    load = share_of_load(demand.load, ranks)
+    curves = speed_curves(deployment, demand, memory=memory, steps=steps, stream=stream)
+    runs = tuple(observe(curve, stream, load) for curve in curves)
+    return _estimate(runs, curves[0], demand, stream=stream, ranks=ranks, data=deployment.candidate.parallelism.data)
+
+
+def speed_curves(
+    deployment: Deployment, demand: Demand, *, memory: MemoryEstimate, steps: StepTimeModel, stream: RequestStream
+) -> tuple[ReplicaCurve, ...]:
+    """One replica at the expected speed, at the fast and at the slow end of its range."""
+    limits = replica_limits(deployment.candidate, memory, demand)
+    longest = limits.request_tokens
+    slowdown = 1.0 / deployment.device_share
+    return tuple(
+        ReplicaCurve(
+            steps.rescaled(slowdown * decode, slowdown * prefill),
+            limits,
+            min(stream.mean_input_tokens, longest - 1),
+            min(stream.mean_output_tokens, longest),
+        )
+        for decode, prefill in (
+            (1.0, 1.0),
+            (steps.speed.decode.low, steps.speed.prefill.low),
+            (steps.speed.decode.high, steps.speed.prefill.high),
+        )
+    )
+
+
+def share_of_load(load: Load, ranks: int) -> Load:
+    """What the busiest of equal replicas sees."""
+    if load.users is not None:
+        return Load(users=replace(load.users, active=math.ceil(load.users.active / ranks)))
+    if load.in_flight is not None:
+        return Load(in_flight=math.ceil(load.in_flight / ranks))
+    if load.batch is not None:
+        return Load(batch=Batch(math.ceil(load.batch.requests / ranks), load.batch.finish_within_h))
+    return Load(requests_per_s=(load.requests_per_s or 0.0) / ranks)
+
+
+def offered_per_s(load: Load, served_per_s: float) -> float:
+    """Requests per second that the load asks for: closed loops ask for what they get."""
+    if load.batch is not None:
+        return load.batch.requests / (load.batch.finish_within_h * 3600)
+    return load.requests_per_s or served_per_s
+
+
+def _estimate(
+    runs: tuple[Observed, ...], curve: ReplicaCurve, demand: Demand, *, stream: RequestStream, ranks: int, data: int
+) -> PerformanceEstimate:
+    steps, expected = curve.steps, runs[0]
+    source = f"simulated requests on step times: {steps.source}"
+
+    def quantity(read: Callable[[Observed], float], factor: float = 1.0) -> Quantity:
+        values = [read(run) * factor for run in runs]
+        return Quantity(values[0], min(values), max(values), Basis.MODELLED, source)
+
+    def percentiles(read: Callable[[Observed], tuple[float, float, float]]) -> Percentiles:
+        return Percentiles(*(quantity(lambda run, i=i: read(run)[i]) for i in range(3)))  # type: ignore[misc]
+
+    whole = _share_served(demand.load, ranks)
+    offered = offered_per_s(share_of_load(demand.load, ranks), 0.0)
+    batch = max(1, min(round(expected.in_service), curve.limits.slots))
+    return PerformanceEstimate(
+        ttft_s=percentiles(lambda run: run.ttft_s),
+        tpot_s=percentiles(lambda run: run.tpot_s),
+        e2e_s=percentiles(lambda run: run.e2e_s),
+        output_tokens_per_s=quantity(lambda run: run.requests_per_s, whole * curve.output_tokens),
+        requests_per_s=quantity(lambda run: run.requests_per_s, whole),
+        prefill_tokens_per_s=quantity(lambda run: run.requests_per_s, whole * max(curve.input_tokens - curve.limits.reused_tokens, 0)),
+        utilization=quantity(lambda run: (offered or run.requests_per_s) / max(run.capacity_per_s, run.requests_per_s)),
+        saturated=_saturated(demand.load, expected, whole),
+        start_s=steps.start_s,
+        capacity_requests_per_s=quantity(lambda run: max(run.capacity_per_s, run.requests_per_s), ranks),
+        in_flight=quantity(lambda run: run.in_service, data),
+        decode_step=steps.decode(batch, demand.input_tokens.p50 + demand.output_tokens.p50 / 2),
+        prefill_step=steps.prefill(demand.input_tokens.p50),
+    )
+
+
+def _share_served(load: Load, ranks: int) -> float:
+    """Replicas' worth of load: less than their number where it does not divide evenly."""
+    if load.users is not None:
+        return load.users.active / math.ceil(load.users.active / ranks)
+    if load.in_flight is not None:
+        return load.in_flight / math.ceil(load.in_flight / ranks)
+    return float(ranks)
+
+
+def _saturated(load: Load, expected: Observed, ranks: float) -> bool:
+    """Offered above capacity, waiting at the cap, or late for the deadline."""
+    if load.batch is not None:
+        return expected.requests_per_s * ranks * load.batch.finish_within_h * 3600 < load.batch.requests
+    return expected.saturated

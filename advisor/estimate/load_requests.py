@@ -1,0 +1,53 @@
+"""The requests of a simulation: lengths, pauses and gaps drawn once per demand and seed, so that all candidates meet the same requests."""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from random import Random
+from statistics import NormalDist, fmean
+from typing import Final
+
+from advisor.domain.demand import Demand, Lengths
+
+DRAWN: Final = 2048  # requests in a stream; a longer simulation starts over
+_BLOCK: Final = 128  # lengths are stratified within blocks: each block has the whole distribution
+_P95: Final = NormalDist().inv_cdf(0.95)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestStream:
+    """Request i has `input_tokens[i]` and `output_tokens[i]`; `pauses` and `gaps` are exponential with mean 1."""
+
+    input_tokens: tuple[int, ...]
+    output_tokens: tuple[int, ...]
+    pauses: tuple[float, ...]
+    gaps: tuple[float, ...]
+    mean_input_tokens: float
+    mean_output_tokens: float
+
+
+def request_stream(demand: Demand, seed: int) -> RequestStream:
+    """The stream of a demand: log-normal lengths through p50 and p95, cut at the longest."""
+    return _stream(demand.input_tokens, demand.output_tokens, seed)
+
+
+@lru_cache(maxsize=64)
+def _stream(inputs: Lengths, outputs: Lengths, seed: int) -> RequestStream:
+    random = Random(seed)  # noqa: S311 - a simulation, not a secret
+    prompt = _lengths(inputs, random)
+    output = _lengths(outputs, random)
+    pauses = tuple(random.expovariate(1.0) for _ in range(DRAWN))
+    gaps = tuple(random.expovariate(1.0) for _ in range(DRAWN))
+    return RequestStream(prompt, output, pauses, gaps, fmean(prompt), fmean(output))
+
+
+def _lengths(lengths: Lengths, random: Random) -> tuple[int, ...]:
+    """Log-normal: ln p50 + z ln(p95 / p50) / 1.645; each block of quantiles is complete and shuffled."""
+    sigma = math.log(max(lengths.p95, lengths.p50) / lengths.p50) / _P95
+    normal = NormalDist()
+    ladder = [normal.inv_cdf((i + 0.5) / _BLOCK) for i in range(_BLOCK)]
+    drawn: list[int] = []
+    while len(drawn) < DRAWN:
+        random.shuffle(ladder)
+        drawn += [max(1, min(lengths.max, round(lengths.p50 * math.exp(sigma * z)))) for z in ladder]
+    return tuple(drawn)

@@ -1,0 +1,52 @@
+"""What the memory estimates of both engines share: exact zero, sums, and whether something fits."""
+
+from collections.abc import Iterable
+
+from advisor.domain.deployment import Candidate
+from advisor.domain.estimate import DeviceMemory, HostMemory
+from advisor.domain.quantity import Basis, Quantity, exact
+
+NOTHING = exact(0, "not used here")
+NO_HOST_MEMORY = HostMemory(*([NOTHING] * 10))
+
+
+def runs_on_cpu(candidate: Candidate) -> bool:
+    """True when the model lives in host memory: a CPU, a board, or an engine built without a device backend."""
+    return candidate.node.device.is_cpu or candidate.runtime.backend == "cpu"
+
+
+def bound(value: float, low: float, high: float, source: str) -> Quantity:
+    """A modelled quantity with its range given in full."""
+    return Quantity(value, low, high, Basis.MODELLED, source)
+
+
+def rounded(quantity: Quantity) -> Quantity:
+    """Bytes are whole numbers."""
+    return Quantity(round(quantity.value), int(quantity.low), -int(-quantity.high // 1), quantity.basis, quantity.source)
+
+
+def product(first: Quantity, second: Quantity, source: str) -> Quantity:
+    """The product of two non-negative modelled numbers, ends with ends."""
+    return bound(first.value * second.value, first.low * second.low, first.high * second.high, source)
+
+
+def fits(pairs: Iterable[tuple[Quantity, Quantity]]) -> bool | None:
+    """Required against usable, pair by pair: False when even the low end exceeds, None when a range straddles."""
+    pairs = list(pairs)
+    if any(required.low > usable.high for required, usable in pairs):
+        return False
+    return True if all(required.high <= usable.low for required, usable in pairs) else None
+
+
+def exact_bytes(parts: Iterable[Quantity]) -> float:
+    """The sum of what is known exactly: a lower bound of any total that holds these parts."""
+    return sum(part.value for part in parts if part.basis is Basis.EXACT)
+
+
+def memory_pairs(devices: tuple[DeviceMemory, ...], host: HostMemory, *, unified: bool) -> list[tuple[Quantity, Quantity]]:
+    """What must fit where. With unified memory the devices' and the host's share are one."""
+    if not unified:
+        return [*((d.required_bytes, d.usable_bytes) for d in devices), (host.required_bytes, host.usable_bytes)]
+    everything = [device.required_bytes for device in devices] + [host.required_bytes]
+    low, value, high = (sum(getattr(q, end) for q in everything) for end in ("low", "value", "high"))
+    return [(bound(value, low, high, "device and host share one memory"), devices[0].usable_bytes)]

@@ -1,0 +1,207 @@
+"""Memory of one vLLM replica: the budget is given, so the question is what is left of it for the KV pool, and how much that holds."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from advisor.domain.architecture import DenseFfn, Ffn, ModelArchitecture, MoeFfn
+from advisor.domain.deployment import Candidate
+from advisor.domain.engine import VllmSettings
+from advisor.domain.estimate import DeviceMemory, HostMemory, MemoryEstimate
+from advisor.domain.memory_constants import VllmMemoryConstants
+from advisor.domain.quantity import Basis, Quantity, exact, total
+from advisor.domain.weights import WeightBytes
+from advisor.errors import UserInputError
+from advisor.estimate.kv_cache_vllm import Pool, PoolLayout, pool_layout, pool_of, tokens_in_flight
+from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, exact_bytes, fits, memory_pairs, rounded, runs_on_cpu
+
+_PLANNING: Final = "vLLM block arithmetic, 0.33"
+_PROFILE: Final = "vLLM's start-up profile, modelled"
+_ACTIVATION_BYTES: Final = 2
+_LOGIT_BYTES: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizing:
+    """Everything that the sizes below are read from."""
+
+    candidate: Candidate
+    settings: VllmSettings
+    layout: PoolLayout
+    in_flight_tokens: int
+    weights: Quantity
+    activation: Quantity
+    overhead: Quantity  # outside PyTorch, and CUDA graphs
+    usable: Quantity
+
+    @property
+    def taken(self) -> Quantity:
+        """What is gone before the pool."""
+        return total([self.weights, self.activation, self.overhead], _PROFILE)
+
+    @property
+    def available(self) -> Quantity:
+        """Bytes for the pool of one device; exact when --kv-cache-memory-bytes says so."""
+        given = self.settings.kv_cache_memory_bytes
+        if given is not None:
+            return exact(given, "--kv-cache-memory-bytes")
+        left = [max(self.usable.value - size, 0.0) for size in (self.taken.value, self.taken.high, self.taken.low)]
+        return Quantity(left[0], left[1], left[2], self.taken.basis, _PROFILE)
+
+    def pool(self, available_bytes: float) -> Pool:
+        return pool_of(self.layout, available_bytes, self.settings, in_flight_tokens=self.in_flight_tokens)
+
+    @property
+    def one_request_bytes(self) -> int:
+        """The pool must hold one request of max_model_len next to the null block, or vLLM refuses to start."""
+        blocks = self.layout.blocks_per_request(self.settings.max_model_len, in_flight_tokens=self.in_flight_tokens)
+        return (blocks + 1) * self.layout.bytes_per_block
+
+
+def estimate_vllm_memory(
+    candidate: Candidate, weights: WeightBytes, *, constants: VllmMemoryConstants, typical_tokens: int, longest_tokens: int
+) -> MemoryEstimate:
+    """The whole picture of one replica; `weights` are those of one rank. Every device of the replica holds the same."""
+    sizing = _sizing(candidate, weights, constants)
+    settings = sizing.settings
+    free = sizing.available
+    pools = _Pools(sizing.pool(free.value), sizing.pool(free.low), sizing.pool(free.high), free.basis)
+    engines = candidate.parallelism.data
+    devices = (_device(sizing, pools),) * candidate.parallelism.devices
+    host = _host(candidate, constants)
+    pairs = memory_pairs(devices, host, unified=candidate.node.device.unified_memory and not runs_on_cpu(candidate))
+    return MemoryEstimate(
+        devices=devices,
+        host=host,
+        kv_cache_bytes_per_token=exact(sizing.layout.bytes_per_token, _PLANNING),
+        kv_cache_capacity_tokens=pools.quantity(lambda pool: pool.capacity_tokens),
+        num_blocks=pools.quantity(lambda pool: pool.num_blocks),
+        max_concurrency_x=pools.quantity(lambda pool: pool.max_concurrency),
+        steady_concurrency_x=pools.quantity(lambda pool: pool.steady_concurrency),
+        requests_held_typical=pools.quantity(lambda pool: engines * min(pool.requests(typical_tokens), settings.max_num_seqs)),
+        requests_held_longest=pools.quantity(lambda pool: engines * min(pool.requests(longest_tokens), settings.max_num_seqs)),
+        context_total_tokens=int(pools.value.capacity_tokens),
+        context_per_request_tokens=settings.max_model_len,
+        parallel_requests=settings.max_num_seqs * engines,
+        fits=_fits(sizing, pairs),
+        impossible=_certain_bytes(sizing) > sizing.usable.value,
+    )
+
+
+def _sizing(candidate: Candidate, weights: WeightBytes, constants: VllmMemoryConstants) -> _Sizing:
+    settings, on_cpu = candidate.settings, runs_on_cpu(candidate)
+    if not isinstance(settings, VllmSettings):
+        raise UserInputError("vLLM memory needs vLLM settings")
+    layout = pool_layout(candidate.model.architecture, settings, candidate.parallelism, on_cpu=on_cpu)
+    held = weights.total_bytes
+    return _Sizing(
+        candidate=candidate,
+        settings=settings,
+        layout=layout,
+        in_flight_tokens=tokens_in_flight(settings, candidate.parallelism, on_cpu=on_cpu),
+        weights=Quantity(held, held, held, weights.basis, weights.source),
+        activation=rounded(activation_bytes(candidate, settings, constants)),
+        overhead=rounded(_overhead(candidate, settings, constants)),
+        usable=_usable(candidate, settings),
+    )
+
+
+def _usable(candidate: Candidate, settings: VllmSettings) -> Quantity:
+    """ceil(total * utilisation), vllm/v1/worker/utils request_memory; the whole memory when the pool is given in bytes."""
+    whole = candidate.node.host.memory_bytes if runs_on_cpu(candidate) else candidate.node.device.memory_bytes
+    if settings.kv_cache_memory_bytes is not None:
+        return exact(whole, "memory as the driver reports it")
+    return exact(math.ceil(whole * settings.gpu_memory_utilization), "memory as the driver reports it, times --gpu-memory-utilization")
+
+
+def activation_bytes(candidate: Candidate, settings: VllmSettings, constants: VllmMemoryConstants) -> Quantity:
+    """Peak of the profiling run: the larger of a full step's forward pass and of sampling for max_num_seqs sequences."""
+    architecture, tensor = candidate.model.architecture, candidate.parallelism.tensor
+    forward = constants.forward_factor.quantity(forward_bytes(architecture, settings.max_num_batched_tokens, tensor=tensor))
+    rows = min(settings.max_num_seqs, settings.max_num_batched_tokens)
+    sampler = constants.sampler_copies.quantity(_LOGIT_BYTES * rows * architecture.vocab_size)
+    ends = [max(getattr(forward, end), getattr(sampler, end)) for end in ("value", "low", "high")]
+    return bound(ends[0], ends[1], ends[2], f"{constants.forward_factor.source}; {constants.sampler_copies.source}")
+
+
+def forward_bytes(architecture: ModelArchitecture, tokens: int, *, tensor: int) -> int:
+    """2 * T * (3F/tp + 4D): gate, up and their product next to four hidden states, in 16 bits; experts hold k of each."""
+    hidden = architecture.hidden_size
+    width = max(_ffn_width(group.ffn, hidden, tensor) for group in architecture.layer_groups)
+    return _ACTIVATION_BYTES * tokens * (width + 4 * hidden)
+
+
+def _ffn_width(ffn: Ffn | None, hidden: int, tensor: int) -> int:
+    match ffn:
+        case None:
+            return 0
+        case DenseFfn():
+            return 3 * ffn.width // tensor
+        case MoeFfn():
+            return ffn.experts_per_token * (3 * ffn.expert_width // tensor + hidden)
+
+
+def _overhead(candidate: Candidate, settings: VllmSettings, constants: VllmMemoryConstants) -> Quantity:
+    if runs_on_cpu(candidate):
+        return constants.cpu_process_bytes.quantity()
+    several = candidate.parallelism.devices > 1
+    other = (constants.other_parallel_bytes if several else constants.other_bytes).quantity()
+    graphs = NOTHING if settings.enforce_eager else constants.cuda_graph_bytes.quantity()
+    return total([other, graphs], f"{other.source}; {graphs.source}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Pools:
+    """The pool at the expected value and at both ends of the range."""
+
+    value: Pool
+    low: Pool
+    high: Pool
+    basis: Basis
+
+    def quantity(self, read: Callable[[Pool], float]) -> Quantity:
+        """One number of the pool with its range."""
+        return Quantity(read(self.value), read(self.low), read(self.high), self.basis, _PLANNING)
+
+
+def _device(sizing: _Sizing, pools: _Pools) -> DeviceMemory:
+    pool = pools.quantity(lambda at: at.size_bytes)
+    request = exact(sizing.one_request_bytes, _PLANNING)
+    given = sizing.settings.kv_cache_memory_bytes is not None
+    required = total([sizing.taken, pool if given else request], "all but the pool, and one request of the full length")
+    reserved = total([sizing.taken, pool], _PROFILE) if given else sizing.usable
+    return DeviceMemory(
+        device=sizing.candidate.node.device.id,
+        weights_bytes=sizing.weights,
+        kv_cache_bytes=pool,
+        recurrent_state_bytes=NOTHING,
+        compute_buffer_bytes=sizing.activation,
+        output_buffer_bytes=NOTHING,
+        runtime_overhead_bytes=sizing.overhead,
+        required_bytes=required,
+        reserved_bytes=reserved,
+        usable_bytes=sizing.usable,
+    )
+
+
+def _host(candidate: Candidate, constants: VllmMemoryConstants) -> HostMemory:
+    """One worker process a device; the checkpoint passes through the page cache, which the system may evict."""
+    usable = exact(candidate.node.host.memory_bytes, "host memory")
+    zero = {name: getattr(NO_HOST_MEMORY, name) for name in HostMemory.__slots__}
+    if runs_on_cpu(candidate):
+        return HostMemory(**{**zero, "usable_bytes": usable})
+    process = rounded(constants.host_process_bytes.quantity(candidate.parallelism.devices))
+    return HostMemory(**{**zero, "runtime_overhead_bytes": process, "required_bytes": process, "usable_bytes": usable})
+
+
+def _fits(sizing: _Sizing, pairs: list[tuple[Quantity, Quantity]]) -> bool | None:
+    given = sizing.settings.kv_cache_memory_bytes
+    if given is not None and sizing.one_request_bytes > given:
+        return False
+    return fits(pairs)
+
+
+def _certain_bytes(sizing: _Sizing) -> float:
+    """Weights and one request of the full length, everything else taken as zero."""
+    return exact_bytes([sizing.weights, exact(sizing.one_request_bytes, _PLANNING)])

@@ -1,0 +1,144 @@
+"""Bytes of one vLLM rank: each weight divided as vLLM divides it, in 16 bits or in the scheme's bits with its scales.
+
+Division as in vLLM 0.33: model_executor/layers/linear.py (column, row, QKV), vocab_parallel_embedding.py, fused_moe, distributed/utils.py.
+"""
+
+import math
+
+from advisor.architectures.parameters import Matrix, layer_matrices, table_matrices
+from advisor.domain.architecture import GroupedAttention, LayerGroup, ModelArchitecture
+from advisor.domain.engine import Parallelism
+from advisor.domain.quantity import Basis
+from advisor.domain.quantization import WeightScheme
+from advisor.domain.weights import LayerWeights, WeightBytes
+from advisor.errors import UserInputError
+
+_VOCABULARY_MULTIPLE = 64  # rows of the tables are padded to this (DEFAULT_VOCAB_PADDING_SIZE)
+
+
+def pipeline_stages(layers: int, stages: int) -> tuple[range, ...]:
+    """The layers of each pipeline stage: even, the remainder to the stages before the last (distributed/utils.py get_pp_indices)."""
+    if stages > layers:
+        raise UserInputError(f"{stages} pipeline stages for {layers} layers: at most one stage a layer")
+    sizes = [layers // stages] * stages
+    for offset in range(layers % stages):
+        sizes[-2 - offset if stages > 1 else 0] += 1
+    starts = [sum(sizes[:index]) for index in range(stages)]
+    return tuple(range(start, start + size) for start, size in zip(starts, sizes, strict=True))
+
+
+def rank_weights(architecture: ModelArchitecture, scheme: WeightScheme, *, parallelism: Parallelism, source: str) -> WeightBytes:
+    """The heaviest rank's weights. Raises UserInputError when heads or widths cannot be divided by the tensor parallelism."""
+    _check_divisible(architecture, parallelism)
+    layers = _all_layers(architecture, scheme, parallelism)
+    stages = pipeline_stages(architecture.layers, parallelism.pipeline)
+    table, head, other = _tables(architecture, scheme, parallelism)
+    candidates = []
+    for stage in stages:
+        first, last = stage.start == 0, stage.stop == architecture.layers
+        tied = architecture.tied_embeddings and first and last
+        candidates.append(
+            WeightBytes(
+                layers=tuple(layers[stage.start : stage.stop]),
+                token_embedding_bytes=table if first else 0,
+                output_bytes=head if last else 0,
+                other_bytes=(other if last else 0) + (2 * architecture.encoder_parameters if first else 0),
+                tied=tied,
+                basis=Basis.EXACT,
+                source=source,
+            )
+        )
+    return max(candidates, key=lambda weights: weights.total_bytes)
+
+
+def _check_divisible(architecture: ModelArchitecture, parallelism: Parallelism) -> None:
+    tensor = parallelism.tensor
+    for group in architecture.layer_groups:
+        mixer = group.mixer
+        if mixer is None or not hasattr(mixer, "heads"):
+            continue
+        if mixer.heads % tensor:
+            raise UserInputError(f"tensor parallel {tensor}: {architecture.name} has {mixer.heads} heads, which {tensor} does not divide")
+        if isinstance(mixer, GroupedAttention) and mixer.kv_heads % tensor and tensor % mixer.kv_heads:
+            raise UserInputError(f"tensor parallel {tensor}: neither divides nor is divided by the {mixer.kv_heads} key-value heads")
+
+
+def _all_layers(architecture: ModelArchitecture, scheme: WeightScheme, parallelism: Parallelism) -> list[LayerWeights]:
+    found: dict[int, LayerWeights] = {}
+    for group in architecture.layer_groups:
+        weights = _layer(group, architecture, scheme, parallelism)
+        found.update(dict.fromkeys(group.layers, weights))
+    return [found[index] for index in range(architecture.layers)]
+
+
+def _layer(group: LayerGroup, architecture: ModelArchitecture, scheme: WeightScheme, parallelism: Parallelism) -> LayerWeights:
+    dense = experts = 0
+    for matrix in layer_matrices(group, architecture.hidden_size):
+        size = _matrix_bytes(matrix, scheme, parallelism)
+        if matrix.experts:
+            experts += size
+        else:
+            dense += size
+    if isinstance(group.mixer, GroupedAttention):
+        dense += scheme.attention_bytes
+    return LayerWeights(dense, experts)
+
+
+def _tables(architecture: ModelArchitecture, scheme: WeightScheme, parallelism: Parallelism) -> tuple[int, int, int]:
+    """Bytes of the embedding table, of the head (the same table when tied), and of what else is outside the layers."""
+    sizes = {"token_embedding": 0, "lm_head": 0, "norms": 0}
+    for matrix in table_matrices(architecture):
+        sizes[matrix.role] += _matrix_bytes(matrix, scheme, parallelism)
+    if architecture.tied_embeddings:
+        sizes["lm_head"] = sizes["token_embedding"]
+    return sizes["token_embedding"], sizes["lm_head"], sizes["norms"]
+
+
+def _matrix_bytes(matrix: Matrix, scheme: WeightScheme, parallelism: Parallelism) -> int:
+    """One rank's bytes of a weight over all its experts."""
+    inputs, outputs, copies = _shard(matrix, parallelism)
+    if not _quantised(matrix, scheme):
+        return inputs * outputs * copies * (matrix.fixed_bytes or 2)
+    if matrix.experts:
+        inputs, outputs = (math.ceil(side / scheme.expert_dim_multiple) * scheme.expert_dim_multiple for side in (inputs, outputs))
+    weights = inputs * outputs * scheme.weight_bits / 8
+    return round((weights + _scales(scheme, inputs, outputs) * (scheme.scale_bits + scheme.zero_bits) / 8) * copies)
+
+
+def _quantised(matrix: Matrix, scheme: WeightScheme) -> bool:
+    if matrix.role == "vector" or matrix.role in scheme.keeps_16bit or scheme.weight_bits == 16:
+        return False
+    return matrix.experts > 0 or not scheme.experts_only
+
+
+def _scales(scheme: WeightScheme, inputs: int, outputs: int) -> int:
+    """How many scales a matrix of this shape has."""
+    match scheme.scale_per:
+        case "none":
+            return 0
+        case "tensor":
+            return 1
+        case "row":
+            return outputs
+        case "group":
+            return math.ceil(inputs / (scheme.group_size or inputs)) * math.ceil(outputs / scheme.group_rows)
+
+
+def _shard(matrix: Matrix, parallelism: Parallelism) -> tuple[int, int, int]:
+    """Inputs, outputs and copies on one rank."""
+    tensor = parallelism.tensor
+    inputs, outputs, copies = matrix.inputs, matrix.outputs, max(matrix.experts, 1)
+    if matrix.experts and parallelism.expert:
+        return inputs, outputs, math.ceil(copies / (tensor * parallelism.data))
+    if matrix.role in ("token_embedding", "lm_head"):
+        padded = math.ceil(outputs / _VOCABULARY_MULTIPLE) * _VOCABULARY_MULTIPLE
+        return inputs, math.ceil(padded / tensor), copies
+    match matrix.split:
+        case "outputs":
+            return inputs, math.ceil(outputs / tensor), copies
+        case "inputs":
+            return math.ceil(inputs / tensor), outputs, copies
+        case "kv_heads" | "state_groups":
+            return inputs, outputs // matrix.heads * max(1, matrix.heads // tensor), copies
+        case "whole":
+            return inputs, outputs, copies

@@ -1,0 +1,118 @@
+"""Seconds of one engine step from weights, cache and arithmetic: the shape that both engines share.
+
+A step generates one token for each of `batch` sequences, computes a chunk of a prompt, or both at once.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
+
+from advisor.domain.calibration import Calibration, ErrorBand, error_band
+from advisor.domain.estimate import StepTime
+from advisor.domain.quantity import Basis, Quantity
+
+Parts = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedRange:
+    """80 % range of true time over predicted time, of decode and of prefill."""
+
+    decode: ErrorBand
+    prefill: ErrorBand
+
+
+def speed_range(calibration: Calibration, *, known_decode: bool, known_prefill: bool, measured_architecture: bool) -> SpeedRange:
+    """The error bands that apply; an unmeasured kind of architecture raises the slow end only, because misses are nearly all slower."""
+    decode = error_band(calibration, "decode", known=known_decode)
+    prefill = error_band(calibration, "prefill", known=known_prefill)
+    if measured_architecture:
+        return SpeedRange(decode, prefill)
+    factor = calibration.unmeasured_kind_factor
+    return SpeedRange(replace(decode, high=decode.high * factor), replace(prefill, high=prefill.high * factor))
+
+
+@dataclass(slots=True)
+class StepTimeModel(ABC):
+    """Step times of one replica. Parts are memoised: the load simulation asks for the same batch thousands of times.
+
+    `request_floor_s` is spent per request outside the engine's steps.
+    """
+
+    source: str
+    speed: SpeedRange
+    request_floor_s: float
+    start_s: Quantity
+    decode_scale: float = 1.0
+    prefill_scale: float = 1.0
+    _decode_by_batch: dict[int, float] = field(default_factory=dict, repr=False)
+
+    @abstractmethod
+    def batch_parts_s(self, batch: int) -> Parts:
+        """Parts of a decode step that depend on the batch alone."""
+
+    @abstractmethod
+    def cache_s(self, context_tokens: float) -> float:
+        """Time of one sequence's cache and attention in a decode step."""
+
+    @abstractmethod
+    def prefill_parts_s(self, tokens: float, context_tokens: float, prompts: int = 1) -> Parts:
+        """Parts of a step that computes `tokens` of so many prompts, each behind `context_tokens` that are cached already."""
+
+    @abstractmethod
+    def mixed_prefill_s(self, tokens: float, context_tokens: float, *, prompts: int, batch: int) -> float:
+        """What a prompt chunk adds to a decode step of `batch` sequences."""
+
+    @abstractmethod
+    def floor_decode_s(self, batch: int, context_tokens: float) -> float:
+        """A time no engine can beat: the bytes of a decode step at nominal bandwidth, or its arithmetic at the peak."""
+
+    @abstractmethod
+    def floor_prefill_s(self, tokens: float) -> float:
+        """A time no engine can beat: the arithmetic of a prompt at the device's peak."""
+
+    @property
+    @abstractmethod
+    def prompt_token_flops(self) -> float:
+        """Linear arithmetic of one prompt token, of all devices together."""
+
+    @abstractmethod
+    def rescaled(self, decode_scale: float, prefill_scale: float) -> "StepTimeModel":
+        """The same replica, slower (above 1) or faster than expected."""
+
+    def decode_s(self, batch: int, context_tokens: float) -> float:
+        """Seconds of a step that generates one token for each of `batch` sequences of `context_tokens` on average."""
+        fixed = self._decode_by_batch.get(batch)
+        if fixed is None:
+            fixed = self._decode_by_batch[batch] = sum(self.batch_parts_s(batch).values())
+        return (fixed + batch * self.cache_s(context_tokens)) * self.decode_scale
+
+    def prefill_s(self, tokens: float, context_tokens: float = 0.0) -> float:
+        """Seconds of computing `tokens` of a prompt alone, behind `context_tokens` that are cached."""
+        return sum(self.prefill_parts_s(tokens, context_tokens).values()) * self.prefill_scale
+
+    def mixed_step_s(
+        self, batch: int, context_tokens: float, *, prefill_tokens: float, prefill_context_tokens: float = 0.0, prompts: int = 1
+    ) -> float:
+        """Seconds of a step that does both: one token for each of `batch` sequences, and a chunk of prompts."""
+        if prefill_tokens <= 0:
+            return self.decode_s(batch, context_tokens)
+        if batch == 0:
+            return sum(self.prefill_parts_s(prefill_tokens, prefill_context_tokens, prompts).values()) * self.prefill_scale
+        added = self.mixed_prefill_s(prefill_tokens, prefill_context_tokens, prompts=prompts, batch=batch) * self.prefill_scale
+        return self.decode_s(batch, context_tokens) + added
+
+    def decode(self, batch: int, context_tokens: float) -> StepTime:
+        """A decode step with its named parts and its range."""
+        parts = self.batch_parts_s(batch) | {"kv": batch * self.cache_s(context_tokens)}
+        return self._step(parts, self.decode_scale, self.speed.decode)
+
+    def prefill(self, tokens: float, context_tokens: float = 0.0) -> StepTime:
+        """A whole prompt computed alone, with its named parts and its range."""
+        return self._step(self.prefill_parts_s(tokens, context_tokens), self.prefill_scale, self.speed.prefill)
+
+    def _step(self, parts: Parts, scale: float, band: ErrorBand) -> StepTime:
+        scaled = {name: seconds * scale for name, seconds in parts.items() if seconds > 0}
+        value = sum(scaled.values())
+        known = "a measured" if band.known else "an unmeasured"
+        text = f"{self.source}; {known} class of device"
+        return StepTime(Quantity(value, value * band.low, value * band.high, Basis.MODELLED, text), scaled)

@@ -1,0 +1,75 @@
+"""Weight bytes of a checkpoint as the engine holds them, by layer and use."""
+
+import dataclasses
+
+from advisor.architectures.tensors import Tensor, gguf_tensors
+from advisor.domain.architecture import ModelArchitecture
+from advisor.domain.engine import Parallelism
+from advisor.domain.ggml_types import tensor_bytes
+from advisor.domain.model import Checkpoint
+from advisor.domain.quantity import Basis
+from advisor.domain.quantization import Quantization
+from advisor.domain.weights import LayerWeights, WeightBytes
+from advisor.errors import UserInputError
+from advisor.estimate.gguf_mixing import tensor_types
+from advisor.estimate.safetensors_bytes import rank_weights
+
+
+def gguf_weights(architecture: ModelArchitecture, quantization: Quantization, *, imatrix: bool = False) -> WeightBytes:
+    """Tensor bytes of the file that llama-quantize makes of this architecture, without the file's header and padding."""
+    types = tensor_types(architecture, quantization, imatrix=imatrix)
+    sized = [(tensor, tensor_bytes(types[tensor.name], tensor.shape)) for tensor in gguf_tensors(architecture)]
+    by_name = {tensor.name: size for tensor, size in sized}
+    table = by_name["token_embd.weight"]
+    output = table if architecture.tied_embeddings else by_name["output.weight"]
+    layers = tuple(_layer(sized, index) for index in range(architecture.layers))
+    tables = {"token_embd.weight", "output.weight"}
+    other = sum(size for tensor, size in sized if tensor.layer is None and tensor.name not in tables)
+    source = f"llama-quantize's rules for {quantization.id}{' with an importance matrix' if imatrix else ''}, tensor by tensor"
+    return WeightBytes(layers, table, output, other, architecture.tied_embeddings, Basis.EXACT, source)
+
+
+def _layer(sized: list[tuple[Tensor, int]], index: int) -> LayerWeights:
+    mine = [(tensor, size) for tensor, size in sized if tensor.layer == index]
+    experts = sum(size for tensor, size in mine if tensor.is_expert)
+    return LayerWeights(sum(size for _, size in mine) - experts, experts)
+
+
+def safetensors_weights(architecture: ModelArchitecture, quantization: Quantization, *, parallelism: Parallelism) -> WeightBytes:
+    """Weights of one rank (of the heaviest pipeline stage) as vLLM creates them. Raises UserInputError when they cannot be divided."""
+    if quantization.scheme is None:
+        raise UserInputError(f"{quantization.id}: not a safetensors scheme: vLLM does not load it")
+    return rank_weights(architecture, quantization.scheme, parallelism=parallelism, source=f"vLLM's parameter shapes for {quantization.id}")
+
+
+def checkpoint_weights(
+    architecture: ModelArchitecture, checkpoint: Checkpoint, quantization: Quantization, *, parallelism: Parallelism
+) -> WeightBytes:
+    """Weights of this checkpoint: computed, then scaled to the published bytes where those were read from the files."""
+    if checkpoint.format == "gguf":
+        computed = whole = gguf_weights(architecture, quantization, imatrix=checkpoint.imatrix)
+    else:
+        computed = safetensors_weights(architecture, quantization, parallelism=parallelism)
+        whole = safetensors_weights(architecture, quantization, parallelism=Parallelism())
+    if checkpoint.weights_bytes is None or checkpoint.weights_bytes == whole.total_bytes:
+        return computed
+    return _scaled(computed, checkpoint.weights_bytes, whole.total_bytes, source=checkpoint.source or checkpoint.repo_id)
+
+
+def _scaled(weights: WeightBytes, published_bytes: int, computed_bytes: int, *, source: str) -> WeightBytes:
+    """Every part in the proportion of published to computed bytes; what rounding leaves goes to the parts outside layers."""
+    total = round(weights.total_bytes * published_bytes / computed_bytes)
+
+    def part(size: int) -> int:
+        return size * published_bytes // computed_bytes
+
+    layers = tuple(LayerWeights(part(layer.dense_bytes), part(layer.experts_bytes)) for layer in weights.layers)
+    draft = dataclasses.replace(
+        weights,
+        layers=layers,
+        token_embedding_bytes=part(weights.token_embedding_bytes),
+        output_bytes=part(weights.output_bytes),
+        other_bytes=part(weights.other_bytes),
+        source=f"{source}: {published_bytes:,} bytes in the files, split as computed",
+    )
+    return dataclasses.replace(draft, other_bytes=draft.other_bytes + total - draft.total_bytes)

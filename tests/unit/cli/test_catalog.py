@@ -1,0 +1,63 @@
+"""`advisor catalog`."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from advisor.cli.app import app
+from advisor.errors import DataError, NotBuiltYet, UserInputError
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["catalog", *arguments])
+
+
+def test_list_devices_as_text():
+    result = run("list", "devices", "--search", "h100")
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 0
+    assert [line.split()[0] for line in lines] == ["id", "h100-nvl", "h100-pcie", "h100-sxm"]
+    assert max(map(len, lines)) < 120
+
+
+@pytest.mark.parametrize("kind", ["devices", "models", "quantizations", "engines", "offers", "presets"])
+def test_list_as_json(kind):
+    document = json.loads(run("list", kind, "--format", "json").stdout)
+    assert (document["schema"], document["kind"]) == ("advisor.catalog-list/1", kind)
+    assert isinstance(document["rows"], list)
+
+
+def test_list_without_a_kind_counts():
+    assert "devices" in run("list").stdout
+
+
+def test_show_a_device_with_its_source_price_and_host():
+    document = json.loads(run("show", "NVIDIA H100 80GB HBM3", "--format", "json").stdout)
+    (device,) = document["found"]
+    assert device["id"] == "h100-sxm"
+    assert device["source"] and device["purchase"]["usd_per_device"] == 30000
+    assert "bandwidth_bytes_per_s: 3.35 TB/s" in run("show", "h100-sxm").stdout
+
+
+def test_show_a_family():
+    document = json.loads(run("show", "h100", "--format", "json").stdout)
+    assert [device["id"] for device in document["found"]] == ["h100-nvl", "h100-pcie", "h100-sxm"]
+
+
+def test_show_nothing():
+    assert isinstance(run("show", "h1000").exception, UserInputError)
+
+
+def test_check_the_folder_in_use_and_a_faulty_one(tmp_path):
+    assert run("check").exit_code == 0
+    (tmp_path / "devices").mkdir()
+    (tmp_path / "devices" / "x.yaml").write_text("name: x\n")
+    result = run("check", str(tmp_path))
+    assert isinstance(result.exception, DataError)
+    assert run("check", str(tmp_path), "--format", "json").exit_code == 2
+    assert isinstance(run("check", str(tmp_path / "absent")).exception, UserInputError)
+
+
+def test_refresh_is_announced():
+    assert isinstance(run("refresh").exception, NotBuiltYet)

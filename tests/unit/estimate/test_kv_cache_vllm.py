@@ -1,0 +1,129 @@
+"""vLLM's pool against the engine's own planning."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from advisor.domain.architecture import GroupedAttention, LatentCache, LayerGroup, SlidingCache, StateCache
+from advisor.domain.engine import Parallelism
+from advisor.errors import UserInputError
+from advisor.estimate.kv_cache_vllm import pool_layout, pool_of, tokens_in_flight
+from advisor.units import GIB
+from tests.unit.estimate.architectures_for_tests import ARCHITECTURES
+from tests.unit.estimate.candidates_for_tests import VLLM
+
+ROWS = list(csv.DictReader((Path(__file__).parent / "vllm_pools.csv").read_text().splitlines()))
+ONE = Parallelism()
+
+
+def pool(name, settings, gib, parallelism=ONE, *, on_cpu=False):
+    layout = pool_layout(ARCHITECTURES[name], settings, parallelism, on_cpu=on_cpu)
+    return pool_of(layout, gib * GIB, settings, in_flight_tokens=tokens_in_flight(settings, parallelism, on_cpu=on_cpu))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(list(row.values())[:7]))
+def test_blocks_and_concurrency_are_what_the_engine_plans(row):
+    settings = replace(
+        VLLM,
+        max_model_len=int(row["max_model_len"]),
+        max_num_batched_tokens=8192,
+        kv_cache_dtype=row["kv_cache_dtype"],
+        block_size=int(row["block_size"]),
+        enable_prefix_caching=row["prefix_caching"] == "True",
+    )
+    found = pool(row["model"], settings, int(row["avail_gib"]), Parallelism(tensor=int(row["tp"])), on_cpu=True)
+    assert found.layout.bytes_per_block == int(row["bytes_per_block"])
+    assert found.num_blocks == int(row["num_blocks"])
+    assert round(found.max_concurrency, 3) == float(row["max_concurrency"])
+
+
+def test_dense_model_on_a_gpu():
+    found = pool("llama-3.1-8b", VLLM, 40)
+    assert (found.num_blocks, found.max_concurrency, found.capacity_tokens) == (20480, 40.0, 327680)
+    assert found.layout.bytes_per_token == 131072
+
+
+@pytest.mark.parametrize(
+    ("name", "batched", "block_kib", "blocks", "concurrency"),
+    [("gpt-oss-20b", 8192, 384, 9225, 11.84), ("gpt-oss-20b", 2048, 384, None, 12.92), ("gemma-3-27b", 8192, 1280, 14726, None)],
+)
+def test_windows_also_keep_the_tokens_in_flight(name, batched, block_kib, blocks, concurrency):
+    settings = replace(VLLM, max_model_len=131072, max_num_batched_tokens=batched)
+    found = pool(name, settings, 40)
+    needed = found.layout.blocks_per_request(131072, in_flight_tokens=found.in_flight_tokens)
+    assert found.layout.bytes_per_block == block_kib * 1024
+    assert blocks is None or needed == blocks
+    assert concurrency is None or round(found.max_concurrency, 2) == concurrency
+    assert found.steady_concurrency > found.max_concurrency
+
+
+@pytest.mark.parametrize("tensor", [1, 2, 8])
+@pytest.mark.parametrize(("dtype", "bytes_per_token"), [("auto", 70272), ("fp8_ds_mla", 40016)])
+def test_latent_caches_are_the_same_on_every_rank(dtype, bytes_per_token, tensor):
+    settings = replace(VLLM, kv_cache_dtype=dtype, block_size=64)
+    layout = pool_layout(ARCHITECTURES["deepseek-v3"], settings, Parallelism(tensor=tensor), on_cpu=False)
+    assert layout.bytes_per_token == bytes_per_token
+
+
+def test_heads_are_replicated_when_ranks_outnumber_them():
+    per_token = [
+        pool_layout(ARCHITECTURES["qwen3-30b-a3b"], VLLM, Parallelism(tensor=tensor), on_cpu=False).bytes_per_token
+        for tensor in (1, 2, 4, 8)
+    ]
+    assert per_token == [98304, 49152, 24576, 24576]
+
+
+def test_pipeline_stages_hold_their_own_layers():
+    whole = pool_layout(ARCHITECTURES["llama-3.1-8b"], VLLM, ONE, on_cpu=False)
+    half = pool_layout(ARCHITECTURES["llama-3.1-8b"], VLLM, Parallelism(pipeline=2), on_cpu=False)
+    assert half.bytes_per_block * 2 == whole.bytes_per_block
+
+
+def test_attention_blocks_grow_until_they_hold_a_recurrent_state():
+    # vLLM prints 544 for Qwen3-Next, whose state is in 16 bits, and 784 for Qwen3.6-27B, whose matrix is in float32
+    next_model = pool_layout(ARCHITECTURES["qwen3-next-80b"], VLLM, ONE, on_cpu=False)
+    assert {bucket.block_tokens for bucket, _ in next_model.buckets if bucket.kind == "full"} == {544}
+    attention = LayerGroup((0,), GroupedAttention(24, 4, 256, 256), ARCHITECTURES["llama-3.1-8b"].layer_groups[0].caches, None)
+    wide = replace(attention.caches[0], kv_heads=4, key_dim=256, value_dim=256)
+    state = StateCache(3 * (2 * 16 * 128 + 48 * 128), 48 * 128 * 128, state_float32=True)
+    groups = (replace(attention, caches=(wide,)), LayerGroup((1, 2, 3), None, (state,), None))
+    other = replace(ARCHITECTURES["qwen3-next-80b"], layer_groups=groups)
+    layout = pool_layout(other, VLLM, ONE, on_cpu=False)
+    assert {bucket.block_tokens for bucket, _ in layout.buckets if bucket.kind == "full"} == {784}
+
+
+def test_nearly_equal_kinds_share_the_larger_group():
+    mixer = GroupedAttention(64, 8, 64, 64)
+    source = ARCHITECTURES["gpt-oss-20b"]
+    full = source.layer_groups[0].caches[0]
+    groups = (
+        LayerGroup(tuple(range(13)), mixer, (full,), None),
+        LayerGroup(tuple(range(13, 25)), mixer, (SlidingCache(8, 64, 64, 128),), None),
+    )
+    layout = pool_layout(replace(source, layer_groups=groups), VLLM, ONE, on_cpu=False)
+    assert [count for _, count in layout.buckets] == [1, 1]
+    assert layout.bytes_per_block == 13 * 32768
+
+
+def test_requests_count_whole_blocks_and_never_the_null_block():
+    found = pool("llama-3.1-8b", VLLM, 1)
+    assert found.num_blocks == 512
+    assert found.requests(17) == 255
+    assert found.requests(8193) == 0
+
+
+def test_unknown_cache_types_and_models_without_caches_are_refused():
+    with pytest.raises(UserInputError, match="fp6"):
+        pool("llama-3.1-8b", replace(VLLM, kv_cache_dtype="fp6"), 1)
+    bare = replace(ARCHITECTURES["llama-3.1-8b"], layer_groups=(LayerGroup((0,), None, (), None),))
+    with pytest.raises(UserInputError, match="no layer caches"):
+        pool_layout(bare, VLLM, ONE, on_cpu=False)
+
+
+def test_latent_layers_with_different_pages_are_one_group():
+    group = LayerGroup((0, 1), None, (LatentCache(512, 64),), None)
+    architecture = replace(ARCHITECTURES["deepseek-v3"], layer_groups=(group, replace(group, layers=(2,), caches=(LatentCache(256, 64),))))
+    layout = pool_layout(architecture, VLLM, ONE, on_cpu=False)
+    assert layout.bytes_per_block == 16 * 2 * (2 * 576 + 320)
