@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli import catalog, engines, pending
+from advisor.cli import catalog, engines, estimate, pending
 
 app = typer.Typer(
     name="advisor",
@@ -37,4 +37,5 @@ def root(
 
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(engines.app, name="engines")
+app.command("estimate", context_settings=estimate.CONTEXT_SETTINGS, epilog=estimate.EPILOG)(estimate.estimate)
 pending.register(app)
