@@ -30,12 +30,16 @@ def config_of_gguf(metadata: Mapping[str, Any], where: str, *, tensor_names: Col
 
 def _common(keys: GgufKeys) -> dict[str, Any]:
     hidden, heads, layers = keys.whole("embedding_length"), keys.whole("attention.head_count"), layer_count(keys)
+    head_dim = keys.whole("attention.key_length", default=hidden // max(heads, 1))
+    value_dim = keys.whole("attention.value_length", default=head_dim)
+    if value_dim != head_dim and keys.value("attention.kv_lora_rank") is None:
+        raise UserInputError(f"{keys.where}: keys of {head_dim} and values of {value_dim} elements a head are not known for this architecture")
     return {
         "hidden_size": hidden,
         "num_hidden_layers": layers,
         "num_attention_heads": heads,
         "num_key_value_heads": max(keys.each("attention.head_count_kv", layers) or [heads]),
-        "head_dim": keys.whole("attention.key_length", default=hidden // max(heads, 1)),
+        "head_dim": head_dim,
         "intermediate_size": keys.whole("feed_forward_length", default=0),
         "vocab_size": keys.vocabulary(),
         "max_position_embeddings": keys.whole("context_length"),
@@ -44,6 +48,7 @@ def _common(keys: GgufKeys) -> dict[str, Any]:
 
 
 def _llama(keys: GgufKeys) -> dict[str, Any]:
+    keys.value("attention.sliding_window")  # llama.cpp keeps the whole context for this architecture, whatever the file says
     scaled = {"rope_scaling": {"rope_type": "llama3"}} if keys.has_tensor("rope_freqs.weight") else {}
     if not keys.whole("expert_count", default=0):
         return {"model_type": "llama", "attention_bias": keys.has_tensor("blk.0.attn_q.bias"), **scaled}

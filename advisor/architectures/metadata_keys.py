@@ -12,12 +12,12 @@ _HARMLESS: Final = names(
     rope.scaling.type rope.scaling.factor rope.scaling.attn_factor rope.scaling.original_context_length rope.scaling.finetuned
     rope.scaling.yarn_log_multiplier rope.scaling.yarn_ext_factor rope.scaling.yarn_attn_factor rope.scaling.yarn_beta_fast
     rope.scaling.yarn_beta_slow attention.layer_norm_rms_epsilon attention.layer_norm_epsilon attention.scale attention.causal
-    attention.value_length attention.temperature_scale attention.temperature_length expert_weights_scale expert_weights_norm
+    attention.temperature_scale attention.temperature_length expert_weights_scale expert_weights_norm
     expert_gating_func expert_group_count expert_group_used_count attn_logit_softcapping final_logit_softcapping logit_scale residual_scale
     embedding_scale nextn_predict_layers use_parallel_residual tensor_data_layout pooling_type
     """
 )
-"""Keys below `<architecture>.` that change no size. attention.value_length is checked against key_length where it may differ."""
+"""Keys below `<architecture>.` that change no size."""
 
 
 class GgufKeys:

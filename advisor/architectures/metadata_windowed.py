@@ -37,6 +37,7 @@ def gemma4(keys: GgufKeys) -> dict[str, Any]:
     slides = keys.flags("attention.sliding_window_pattern", layers, period=6)
     kv_heads = keys.each("attention.head_count_kv", layers) or []
     full = slides.index(False)
+    keys.value("attention.value_length_swa")  # equals attention.key_length_swa, or llama.cpp refuses the file
     mixture = {"enable_moe_block": True, **experts(keys)} if keys.whole("expert_count", default=0) else {}
     return {
         "model_type": "gemma4_text",
