@@ -33,7 +33,9 @@ def _common(keys: GgufKeys) -> dict[str, Any]:
     head_dim = keys.whole("attention.key_length", default=hidden // max(heads, 1))
     value_dim = keys.whole("attention.value_length", default=head_dim)
     if value_dim != head_dim and keys.value("attention.kv_lora_rank") is None:
-        raise UserInputError(f"{keys.where}: keys of {head_dim} and values of {value_dim} elements a head are not known for this architecture")
+        raise UserInputError(
+            f"{keys.where}: keys of {head_dim} and values of {value_dim} elements a head are not known for this architecture"
+        )
     return {
         "hidden_size": hidden,
         "num_hidden_layers": layers,

@@ -60,9 +60,10 @@ def granite_hybrid(keys: GgufKeys) -> dict[str, Any]:
     width = keys.whole("feed_forward_length")
     found = {"shared_intermediate_size": width}
     if keys.whole("expert_count", default=0):
-        shared = keys.whole("expert_shared_feed_forward_length", default=0)
-        found = {"num_local_experts": keys.whole("expert_count"), "shared_intermediate_size": shared}
-        found["num_experts_per_tok"] = keys.whole("expert_used_count")
+        mixture = experts(keys)
+        found = {"num_local_experts": mixture["num_experts"], "num_experts_per_tok": mixture["num_experts_per_tok"]}
+        found["intermediate_size"] = mixture["moe_intermediate_size"]
+        found["shared_intermediate_size"] = keys.whole("expert_shared_feed_forward_length", default=0)
     return {
         "model_type": "granitemoehybrid",
         **found,
