@@ -29,8 +29,10 @@ def words_of_the_domain() -> set[str]:
 
 def catalog_ids() -> set[str]:
     root = resources.folder("catalog")
-    folders = [root / name for name in ("devices", "models", "quantizations", "engines", "workloads", "licences")]
-    return {path.relative_to(folder).with_suffix("").as_posix() for folder in folders for path in folder.rglob("*.yaml")}
+    folders = [root / name for name in ("devices", "models", "engines", "workloads", "licences")]
+    return {path.stem for path in (root / "quantizations").rglob("*.yaml")} | {
+        path.relative_to(folder).with_suffix("").as_posix() for folder in folders for path in folder.rglob("*.yaml")
+    }
 
 
 IDS = catalog_ids() - words_of_the_domain()

@@ -1,4 +1,7 @@
-"""catalog/quantizations/<id>.yaml -> Quantization: GGUF file types with their mixing rules, vLLM schemes with their bits."""
+"""catalog/quantizations/<format>/<id>.yaml -> Quantization: GGUF file types with their mixing rules, vLLM schemes with their bits.
+
+The folder keeps apart what differs in nothing but case (`BF16`, `bf16`): some file systems cannot hold both in one.
+"""
 
 from pathlib import Path
 
@@ -8,14 +11,15 @@ from advisor.errors import DataError
 
 
 def load_quantizations(root: Path) -> dict[str, Quantization]:
-    """Every weight format by its id. Raises DataError when a file's name and its id differ, or a format lacks its rules."""
+    """Every weight format by its id. Raises DataError when a file's path and its id differ, or a format lacks its rules."""
     found: dict[str, Quantization] = {}
-    for name, record, document in yaml_records(root, "quantizations", Quantization):
-        if record.id != name:
-            raise DataError.at(document.position(("id",)), f"id: {record.id}, but the file is named {name}: the path is the id")
+    for path, record, document in yaml_records(root, "quantizations", Quantization):
+        name = f"{record.format}/{record.id}"
+        if path != name:
+            raise DataError.at(document.position(("id",)), f"format and id say {name}, but the file is {path}: the path is the id")
         rules = record.mix if record.format == "gguf" else record.scheme
         if rules is None:
             needed = "mix" if record.format == "gguf" else "scheme"
             raise DataError.at(document.position(("format",)), f"{needed}: required for format {record.format}, but missing")
-        found[name] = record
+        found[record.id] = record
     return found

@@ -77,11 +77,11 @@ def as_lines(record: Row, indent: str = "") -> str:
     """One `key: value` a line; nested records indented."""
     lines: list[str] = []
     for key, value in record.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             lines += [f"{indent}{key}:", as_lines(value, indent + "  ")]
         elif isinstance(value, list | tuple) and any(isinstance(part, dict) for part in value):
             lines += [f"{indent}{key}:", *(f"{indent}- {as_lines(part, indent + '  ').lstrip()}" for part in value)]
-        elif value not in (None, "", (), []):
+        elif value not in (None, "", (), [], {}):
             lines.append(f"{indent}{key}: {_quantity(key, value)}")
     return "\n".join(line for line in lines if line)
 

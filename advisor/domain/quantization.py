@@ -24,6 +24,7 @@ class GgufMix:
 
     __pydantic_config__ = STRICT
     default_type: str
+    file_type: int | None = None  # llama.cpp's number of it (llama_ftype in llama.h), which the file and the quantiser name it by
     roles: dict[str, tuple[MixStep, ...]] = field(default_factory=dict)
     needs_imatrix: bool = False
 

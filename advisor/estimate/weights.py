@@ -1,6 +1,7 @@
 """Weight bytes of a checkpoint as the engine holds them, by layer and use."""
 
 import dataclasses
+from typing import Final
 
 from advisor.architectures.tensors import Tensor, gguf_tensors
 from advisor.domain.architecture import ModelArchitecture
@@ -14,6 +15,9 @@ from advisor.errors import UserInputError
 from advisor.estimate.gguf_mixing import tensor_types
 from advisor.estimate.safetensors_bytes import rank_weights
 
+# llama.cpp copies layer tensors of these types into a layout of its own on CPUs with AVX2 (ggml/src/ggml-cpu/repack.cpp)
+_REPACKED_TYPES: Final = frozenset({"Q4_0", "Q4_K", "IQ4_NL"})
+
 
 def gguf_weights(architecture: ModelArchitecture, quantization: Quantization, *, imatrix: bool = False) -> WeightBytes:
     """Tensor bytes of the file that llama-quantize makes of this architecture, without the file's header and padding."""
@@ -26,7 +30,8 @@ def gguf_weights(architecture: ModelArchitecture, quantization: Quantization, *,
     tables = {"token_embd.weight", "output.weight"}
     other = sum(size for tensor, size in sized if tensor.layer is None and tensor.name not in tables)
     source = f"llama-quantize's rules for {quantization.id}{' with an importance matrix' if imatrix else ''}, tensor by tensor"
-    return WeightBytes(layers, table, output, other, architecture.tied_embeddings, Basis.EXACT, source)
+    repacked = sum(size for tensor, size in sized if tensor.layer is not None and types[tensor.name] in _REPACKED_TYPES)
+    return WeightBytes(layers, table, output, other, architecture.tied_embeddings, Basis.EXACT, source, repacked)
 
 
 def _layer(sized: list[tuple[Tensor, int]], index: int) -> LayerWeights:
@@ -70,6 +75,7 @@ def _scaled(weights: WeightBytes, published_bytes: int, computed_bytes: int, *, 
         token_embedding_bytes=part(weights.token_embedding_bytes),
         output_bytes=part(weights.output_bytes),
         other_bytes=part(weights.other_bytes),
+        repackable_bytes=part(weights.repackable_bytes),
         source=f"{source}: {published_bytes:,} bytes in the files, split as computed",
     )
     return dataclasses.replace(draft, other_bytes=draft.other_bytes + total - draft.total_bytes)

@@ -59,7 +59,7 @@ def _typed(value: Value) -> bytes:
     if isinstance(value, str):
         return struct.pack("<I", _STRING) + _text(value)
     if isinstance(value, bool | int | float):
-        kind, code = _number_type([value])
+        kind, code = (4, "I") if type(value) is int and value >= 0 else _number_type([value])
         return struct.pack(f"<I{code}", kind, value)
     return struct.pack("<I", _ARRAY) + _items(value)
 
@@ -77,6 +77,4 @@ def _number_type(numbers: Iterable[bool | int | float]) -> tuple[int, str]:
     kinds = {type(number) for number in numbers}
     if kinds == {bool}:
         return 7, "?"
-    if float in kinds:
-        return 6, "f"
-    return (5, "i") if any(number < 0 for number in numbers) else (4, "I")
+    return (6, "f") if float in kinds else (5, "i")  # llama.cpp reads whole numbers of an array as signed

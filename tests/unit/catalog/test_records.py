@@ -113,3 +113,9 @@ def test_the_fingerprint_follows_the_content(root):
     assert before == read_catalog(root).fingerprint
     (root / "devices" / "test-card.yaml").write_text(MINIMAL)
     assert read_catalog(root).fingerprint != before
+
+
+def test_no_two_files_differ_in_case_only():
+    """Such a pair cannot be checked out on the file systems of Windows and macOS."""
+    paths = [path.as_posix() for path in resources.folder("catalog").rglob("*")]
+    assert len({path.casefold() for path in paths}) == len(paths)

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from advisor.catalog import load_catalog
 from advisor.domain.engine import Parallelism
 from advisor.domain.quantity import Basis
 from advisor.errors import UserInputError
+from advisor.estimate.weights import gguf_weights
 from advisor.units import GIB, MIB
 from tests.unit.estimate.architectures_for_tests import ARCHITECTURES
 from tests.unit.estimate.candidates_for_tests import LLAMA_CPP, device, equal_layers, llama_8b_q4_k_m, memory, node
@@ -169,3 +171,11 @@ def test_unified_memory_is_counted_once():
 def test_weights_of_another_model_are_refused():
     with pytest.raises(UserInputError, match="31 layers"):
         memory(LLAMA_8B, LLAMA_CPP, equal_layers(31, MIB))
+
+
+def test_copied_weights_are_those_that_the_engine_copies():
+    # llama-server b11549 on AVX-512: CPU_Mapped 4685.30 MiB, CPU_REPACK 3204.00 MiB
+    weights = gguf_weights(LLAMA_8B, load_catalog().quantizations["Q4_K_M"])
+    found = memory(LLAMA_8B, LLAMA_CPP, weights, where=node(device(device_class="cpu")), backend="cpu")
+    assert mib(found.devices[0].weights_bytes) == 4685.3
+    assert mib(found.host.repacked_weights_bytes) == 3204
