@@ -33,7 +33,7 @@ HARMLESS: Final = names(
     residual_multiplier logits_scaling swiglu_limit pretraining_tp ep_size prefill_chunk_size context_window_size initial_context_length
     rope_theta rope_local_base_freq rope_interleaved rope_interleave partial_rotary_factor position_embedding_type rope_ratio
     router_aux_loss_coef router_jitter_noise output_router_logits aux_loss_alpha seq_aux routed_scaling_factor scoring_func norm_topk_prob
-    topk_method topk_group n_group attention_sink_size max_window_layers vision_config audio_config quantization_config
+    topk_group n_group attention_sink_size max_window_layers vision_config audio_config quantization_config
     compression_config use_bidirectional_attention text_config normalization_function use_mem_eff_path init_method
     moe_router_dtype mlp_dropout mamba_chunk_size mamba_proj_bias time_step_limit time_step_min time_step_max time_step_floor
     default_output_length num_nextn_predict_layers mtp_num_hidden_layers
@@ -48,7 +48,7 @@ STRUCTURAL: Final = names(
     use_sliding_window sliding_window_pattern _sliding_window_pattern layer_types mlp_layer_types
     num_experts num_local_experts n_routed_experts num_experts_per_tok experts_per_token top_k_experts moe_intermediate_size
     expert_intermediate_size shared_expert_intermediate_size shared_intermediate_size n_shared_experts decoder_sparse_step mlp_only_layers
-    first_k_dense_replace moe_layer_freq use_qk_norm
+    first_k_dense_replace moe_layer_freq use_qk_norm topk_method
     q_lora_rank kv_lora_rank qk_nope_head_dim qk_rope_head_dim v_head_dim
     full_attention_interval linear_num_key_heads linear_num_value_heads linear_key_head_dim linear_value_head_dim linear_conv_kernel_dim
     mamba_n_heads mamba_d_head mamba_d_state mamba_n_groups mamba_d_conv mamba_expand mamba_conv_bias

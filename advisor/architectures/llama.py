@@ -30,6 +30,7 @@ FAMILIES: Final = {
     "qwen3": _Family("qwen3", qk_norm="head"),
     "qwen3_moe": _Family("qwen3moe", qk_norm="head"),
 }
+_QUANTIZED_ROUTERS: Final = frozenset({"qwen3_moe"})
 
 
 def read_llama(fields: Fields) -> ModelArchitecture:
@@ -40,7 +41,7 @@ def read_llama(fields: Fields) -> ModelArchitecture:
     attention = _attention(fields, family, hidden)
     layers = fields.whole("num_hidden_layers")
     windows = _windows(fields, family, layers)
-    ffns = _ffns(fields, layers)
+    ffns = _ffns(fields, layers, quantized_router=name in _QUANTIZED_ROUTERS)
     return assemble(
         [Layer(attention, _caches(attention, window), ffn) for window, ffn in zip(windows, ffns, strict=True)],
         name=name,
@@ -83,7 +84,7 @@ def _caches(attention: GroupedAttention, window: int | None) -> tuple[Cache, ...
     return (full_cache(attention),) if window is None else (sliding_cache(attention, window),)
 
 
-def _ffns(fields: Fields, layers: int) -> tuple[Ffn, ...]:
+def _ffns(fields: Fields, layers: int, *, quantized_router: bool) -> tuple[Ffn, ...]:
     """Dense everywhere, or experts in every `decoder_sparse_step`-th layer except `mlp_only_layers`."""
     width = fields.whole("intermediate_size")
     experts = fields.whole_or_none("num_local_experts", "num_experts")
@@ -95,6 +96,7 @@ def _ffns(fields: Fields, layers: int) -> tuple[Ffn, ...]:
         experts_per_token=fields.whole("num_experts_per_tok"),
         expert_width=fields.whole("moe_intermediate_size", default=width),
         shared_width=fields.whole_or_none("shared_expert_intermediate_size") or 0,
+        quantized_router=quantized_router,
     )
     step = fields.whole("decoder_sparse_step", default=1)
     only_dense = set(fields.listed("mlp_only_layers") or ())

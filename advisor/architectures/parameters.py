@@ -18,16 +18,17 @@ from advisor.domain.architecture import (
     MoeFfn,
 )
 
-Role = Literal["token_embedding", "lm_head", "norms", "router", "linear", "vector"]
+Role = Literal["token_embedding", "lm_head", "norms", "router", "fixed_router", "linear", "vector"]
 Split = Literal["whole", "outputs", "inputs", "kv_heads", "state_groups"]
 
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """`outputs` rows of `inputs` weights, once or per expert. Vectors have one input.
+    """`outputs` rows of `inputs` weights, once or per expert. Vectors have one input; a fixed_router stays in 16 bits in any scheme.
 
     `split` says which side tensor parallelism divides: `kv_heads` and `state_groups` (of `heads` heads or groups) are divided as far
-    as there are heads and then repeated. `fixed_bytes` is set where an element does not follow the checkpoint's 16 bits.
+    as there are heads and then repeated. `fixed_bytes` is set where an element does not follow the checkpoint's 16 bits. `copied` weights are no parameters: vLLM makes
+    them at load time from others (Gemma 4's keys in the place of values).
     """
 
     name: str
@@ -38,10 +39,11 @@ class Matrix:
     experts: int = 0
     heads: int = 0
     fixed_bytes: int | None = None
+    copied: bool = False
 
     @property
     def elements(self) -> int:
-        """All weights, over all experts."""
+        """All weights, over all experts, copies included."""
         return self.inputs * self.outputs * max(self.experts, 1)
 
 
@@ -65,8 +67,7 @@ def _grouped(mixer: GroupedAttention, hidden: int) -> list[Matrix]:
         _linear("k_proj", hidden, keys, "kv_heads", heads=mixer.kv_heads),
         _linear("o_proj", mixer.heads * mixer.value_dim, hidden, "inputs"),
     ]
-    if not mixer.shared_kv:
-        found.append(_linear("v_proj", hidden, values, "kv_heads", heads=mixer.kv_heads))
+    found.append(Matrix("v_proj", "linear", hidden, values, "kv_heads", heads=mixer.kv_heads, copied=mixer.shared_kv))
     if mixer.qkv_bias:
         found.append(_vector("q_bias", queries, "outputs"))
         found += [_vector(name, size, "kv_heads", heads=mixer.kv_heads) for name, size in (("k_bias", keys), ("v_bias", values))]
@@ -151,13 +152,13 @@ def _experts(ffn: MoeFfn, hidden: int) -> list[Matrix]:
 
 
 def _moe(ffn: MoeFfn, hidden: int) -> list[Matrix]:
-    found = [Matrix("router", "router", hidden, ffn.experts), *_experts(ffn, hidden)]
+    found = [Matrix("router", "router" if ffn.quantized_router else "fixed_router", hidden, ffn.experts), *_experts(ffn, hidden)]
     if ffn.router_bias:
         found.append(_vector("router_bias", ffn.experts, fixed_bytes=4 if ffn.correction_bias else None))
     if ffn.shared_width:
         found += _dense(ffn.shared_width, hidden, gated=ffn.gated, bias=False, name="shared_expert")
     if ffn.shared_gate:
-        found.append(Matrix("shared_expert_gate", "router", hidden, 1))
+        found.append(Matrix("shared_expert_gate", "fixed_router", hidden, 1))
     if ffn.dense_width:
         found += _dense(ffn.dense_width, hidden, gated=ffn.gated, bias=False)
     if ffn.scaled_router:
@@ -199,6 +200,8 @@ def count_parameters(architecture: ModelArchitecture) -> tuple[int, int]:
     total = active = sum(matrix.elements for matrix in table_matrices(architecture))
     for group in architecture.layer_groups:
         for matrix in layer_matrices(group, architecture.hidden_size):
+            if matrix.copied:
+                continue
             total += matrix.elements * group.count
             used = matrix.elements
             if matrix.experts and isinstance(group.ffn, MoeFfn):

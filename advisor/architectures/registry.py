@@ -5,8 +5,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from advisor.architectures.deepseek import read_deepseek
 from advisor.architectures.fields import STRUCTURAL, Fields, unknown_fields
+from advisor.architectures.gemma import read_gemma
+from advisor.architectures.gemma4 import read_gemma4
+from advisor.architectures.gpt_oss import read_gpt_oss
+from advisor.architectures.granite import read_granite_hybrid
 from advisor.architectures.llama import FAMILIES, read_llama
+from advisor.architectures.qwen3_next import read_qwen3_next
 from advisor.domain.architecture import ModelArchitecture
 from advisor.errors import UserInputError
 
@@ -14,20 +20,37 @@ Reader = Callable[[Fields], ModelArchitecture]
 READERS: Final[Mapping[str, Reader]] = MappingProxyType(
     {
         **dict.fromkeys(FAMILIES, read_llama),
+        **dict.fromkeys(("gemma2", "gemma3_text"), read_gemma),
+        "gemma4_text": read_gemma4,
+        "gpt_oss": read_gpt_oss,
+        **dict.fromkeys(("deepseek_v2", "deepseek_v3", "kimi_k2"), read_deepseek),
+        "qwen3_next": read_qwen3_next,
+        "granitemoehybrid": read_granite_hybrid,
     }
 )
+_NESTED: Final[Mapping[str, str]] = MappingProxyType({"gemma3": "gemma3_text", "gemma4": "gemma4_text"})
+"""Models whose language part lies in `text_config`, and the model_type it has there."""
 
 
 def read_config(config: Mapping[str, Any], where: str) -> ModelArchitecture:
     """The architecture of a raw config.json. Raises UserInputError for an unknown model_type or structural field."""
-    model_type = config.get("model_type")
-    reader = READERS.get(str(model_type))
+    flat = _language_part(config)
+    reader = READERS.get(str(flat.get("model_type")))
     if reader is None:
         raise UserInputError(_refusal(config, where))
-    fields = Fields(config, where)
+    fields = Fields(flat, where)
     architecture = reader(fields)
     fields.refuse_unread()
     return architecture
+
+
+def _language_part(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields that describe the language model: the file itself, or its text_config with what stands above it."""
+    inner = config.get("text_config")
+    expected = _NESTED.get(str(config.get("model_type")))
+    if expected is None or not isinstance(inner, dict):
+        return config
+    return {**inner, **{key: value for key, value in config.items() if key != "text_config"}, "model_type": expected}
 
 
 def _refusal(config: Mapping[str, Any], where: str) -> str:

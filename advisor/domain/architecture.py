@@ -148,6 +148,7 @@ class MoeFfn:
     dense_width: int = 0  # a dense block beside the experts in the same layer (Gemma 4)
     correction_bias: bool = False  # the router's bias only corrects its choice and is kept in 32 bits (DeepSeek V3)
     scaled_router: bool = False  # a scale per router input and per expert (Gemma 4)
+    quantized_router: bool = False  # vLLM lets a scheme that quantises every layer take the router too (Qwen 3)
 
 
 Ffn = DenseFfn | MoeFfn

@@ -43,7 +43,7 @@ class WeightScheme:
     scale_per: Literal["group", "row", "tensor", "none"] = "group"
     group_rows: int = 1  # rows that share a group's scale: 128 for DeepSeek's square blocks
     attention_bytes: int = 0  # per attention layer: the cache scales that the method creates beside the weights
-    expert_dim_multiple: int = 1  # widths of experts are padded to this at load time
+    expert_width_multiple: int = 1  # the inner width of experts is padded to this at load time
 
 
 @dataclass(frozen=True, slots=True)

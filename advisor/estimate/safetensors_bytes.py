@@ -33,6 +33,7 @@ def rank_weights(architecture: ModelArchitecture, scheme: WeightScheme, *, paral
     layers = _all_layers(architecture, scheme, parallelism)
     stages = pipeline_stages(architecture.layers, parallelism.pipeline)
     table, head, other = _tables(architecture, scheme, parallelism)
+    basis = Basis.MODELLED if scheme.expert_width_multiple > 1 and architecture.experts else Basis.EXACT  # padding depends on the kernel
     candidates = []
     for stage in stages:
         first, last = stage.start == 0, stage.stop == architecture.layers
@@ -44,7 +45,7 @@ def rank_weights(architecture: ModelArchitecture, scheme: WeightScheme, *, paral
                 output_bytes=head if last else 0,
                 other_bytes=(other if last else 0) + (2 * architecture.encoder_parameters if first else 0),
                 tied=tied,
-                basis=Basis.EXACT,
+                basis=basis,
                 source=source,
             )
         )
@@ -100,13 +101,20 @@ def _matrix_bytes(matrix: Matrix, scheme: WeightScheme, parallelism: Parallelism
     if not _quantised(matrix, scheme):
         return inputs * outputs * copies * (matrix.fixed_bytes or 2)
     if matrix.experts:
-        inputs, outputs = (math.ceil(side / scheme.expert_dim_multiple) * scheme.expert_dim_multiple for side in (inputs, outputs))
+        inputs, outputs = _padded_expert(matrix, inputs, outputs, scheme.expert_width_multiple)
     weights = inputs * outputs * scheme.weight_bits / 8
     return round((weights + _scales(scheme, inputs, outputs) * (scheme.scale_bits + scheme.zero_bits) / 8) * copies)
 
 
+def _padded_expert(matrix: Matrix, inputs: int, outputs: int, multiple: int) -> tuple[int, int]:
+    """The inner width of an expert rounded up to what its kernel needs: outputs of gate and up, inputs of down."""
+    if matrix.split == "inputs":
+        return math.ceil(inputs / multiple) * multiple, outputs
+    return inputs, math.ceil(outputs / multiple) * multiple
+
+
 def _quantised(matrix: Matrix, scheme: WeightScheme) -> bool:
-    if matrix.role == "vector" or matrix.role in scheme.keeps_16bit or scheme.weight_bits == 16:
+    if matrix.role in ("vector", "fixed_router") or matrix.role in scheme.keeps_16bit or scheme.weight_bits == 16:
         return False
     return matrix.experts > 0 or not scheme.experts_only
 
