@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from advisor.catalog.catalog import Catalog
 from advisor.domain.assessment import Assessment
@@ -24,6 +25,10 @@ from advisor.rules.rule import RuleSet
 from advisor.units import GIB, SECONDS_PER_HOUR
 
 SEED = 20_260
+Look = Literal["quick", "ranges", "full"]
+"""How closely to look: the expected speed with replicas down; the same with its range; both with all replicas up as well.
+
+A deployment is recommended on its expected values, so a quick look ranks as a full one does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +66,13 @@ def size(candidate: Candidate, demand: Demand, catalog: Catalog) -> Sized:
     return Sized(candidate, weights, memory, step_time_model(candidate, weights, calibration, quantization=quantization))
 
 
-def assess(deployment: Deployment, available: Available, case: Case, sized: Sized | None = None) -> Assessment:
+def assess(deployment: Deployment, available: Available, case: Case, sized: Sized | None = None, *, look: Look = "full") -> Assessment:
     """Estimate a deployment under the case's load, hold it against what is required, and let the rules judge."""
     sized = sized or size(deployment.candidate, case.demand, case.catalog)
-    performance = _performance(deployment, case.demand, sized, down=0)
     down = min(case.demand.replicas_down, deployment.replicas - 1)
-    degraded = _performance(deployment, case.demand, sized, down=down) if case.demand.replicas_down and down else None
+    worst = _performance(deployment, case.demand, sized, down=down, ranges=look != "quick")
+    performance = worst if look != "full" or not down else _performance(deployment, case.demand, sized, down=0, ranges=True)
+    degraded = worst if down else None
     cost = estimate_cost(deployment, available, demand=case.demand, terms=case.workload.cost, performance=performance)
     estimate = Estimate(sized.memory, performance, degraded, cost)
     return judged(deployment, available, estimate, case)
@@ -91,10 +97,9 @@ def judged(deployment: Deployment, available: Available, estimate: Estimate, cas
     return Assessment(deployment, available, estimate, verdicts, needs)
 
 
-def _performance(deployment: Deployment, demand: Demand, sized: Sized, *, down: int) -> PerformanceEstimate:
-    return estimate_performance(
-        deployment, demand, memory=sized.memory, steps=sized.steps, replicas_up=deployment.replicas - down, seed=SEED
-    )
+def _performance(deployment: Deployment, demand: Demand, sized: Sized, *, down: int, ranges: bool) -> PerformanceEstimate:
+    up = deployment.replicas - down
+    return estimate_performance(deployment, demand, memory=sized.memory, steps=sized.steps, replicas_up=up, seed=SEED, ranges=ranges)
 
 
 # ---- requirements

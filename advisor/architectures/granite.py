@@ -43,7 +43,9 @@ def _mamba2(fields: Fields, hidden: int) -> Mamba2:
     )
     expanded = hidden * fields.whole("mamba_expand", default=2)
     if mixer.heads * mixer.head_dim != expanded:
-        raise UserInputError(f"{fields.where}: mamba_n_heads x mamba_d_head is {mixer.heads * mixer.head_dim}, mamba_expand asks for {expanded}")
+        raise UserInputError(
+            f"{fields.where}: mamba_n_heads x mamba_d_head is {mixer.heads * mixer.head_dim}, mamba_expand asks for {expanded}"
+        )
     return mixer
 
 

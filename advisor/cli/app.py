@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from advisor.cli import catalog, engines, pending
+from advisor.cli.plan import plan
 
 app = typer.Typer(
     name="advisor",
@@ -37,4 +38,5 @@ def root(
 
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(engines.app, name="engines")
+app.command()(plan)
 pending.register(app)

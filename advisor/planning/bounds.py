@@ -4,9 +4,10 @@ import math
 
 from advisor.assess import Case, Sized
 from advisor.domain.demand import Demand
+from advisor.domain.deployment import Deployment
 from advisor.domain.hardware import Available
 from advisor.domain.workload import ServiceLevel
-from advisor.estimate.load import capacity_bound
+from advisor.estimate.load_bounds import capacity_bound
 from advisor.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 _USUAL_TTFT_S = 1.0
@@ -50,7 +51,8 @@ def _longest_answer_s(demand: Demand, level: ServiceLevel) -> float | None:
 def replicas_at_least(case: Case, sized: Sized) -> int:
     """No fewer replicas can carry the load, whatever the scheduler does."""
     needed = requests_per_s_at_least(case.demand, case.workload.service_level)
-    capacity = capacity_bound(sized.candidate, case.demand, memory=sized.memory, steps=sized.steps)
+    replica = Deployment(case.workload.name, sized.candidate, 1)
+    capacity = capacity_bound(replica, case.demand, memory=sized.memory, steps=sized.steps)
     return max(1, math.ceil(needed / capacity - 1e-9))
 
 

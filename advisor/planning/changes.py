@@ -80,7 +80,7 @@ def _pause(decision: Decision) -> Iterator[Change]:
 
 def _again(case: Case, chosen: Assessment | None, demand: Demand) -> Assessment:
     assert chosen is not None  # noqa: S101 - callers have a chosen deployment
-    return assess(chosen.deployment, chosen.available, dataclasses.replace(case, demand=demand))
+    return assess(chosen.deployment, chosen.available, dataclasses.replace(case, demand=demand), look="quick")
 
 
 # ---- nothing is feasible: what to give up

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from advisor.assess import Case, monthly_usd
+from advisor.assess import Case, assess, monthly_usd
 from advisor.domain.assessment import Assessment
 from advisor.domain.verdict import AT_LEAST_LIKELY, Requirement
 from advisor.planning.decision import Loser
@@ -21,9 +21,10 @@ def losers(
     """At most six, the strongest reason to doubt the choice first: other engines, then other precisions, then other models."""
     won = _group(case, chosen) if chosen else None
     found: dict[Group, Loser] = {}
-    for assessment in order:
-        if assessment is not chosen:
-            found.setdefault(_distinct(_group(case, assessment), won, assessment), _from_assessment(assessment, chosen))
+    for assessment in order[1:]:
+        key = _distinct(_group(case, assessment), won, assessment)
+        if key not in found and len(found) < SHOWN:
+            found[key] = _from_assessment(_closer(case, assessment), chosen)
     for option in beaten:
         key = _family_group(option.family)
         if key != won:
@@ -41,14 +42,20 @@ def _distinct(group: Group, won: Group | None, assessment: Assessment) -> Group:
     return group if group != won else (*group[:2], assessment.available.node.device.id)
 
 
+def _closer(case: Case, assessment: Assessment) -> Assessment:
+    """The same deployment with the ranges of its numbers."""
+    return assess(assessment.deployment, assessment.available, case, look="ranges")
+
+
 def _group(case: Case, assessment: Assessment) -> Group:
     candidate = assessment.deployment.candidate
     precision = precision_of(case.catalog.quantization(candidate.checkpoint.quantization))
-    return (candidate.runtime.runtime, candidate.model.id, precision)
+    return _family_group(Family(candidate.runtime.runtime, candidate.model.id, precision, ""))
 
 
 def _family_group(family: Family) -> Group:
-    return (family.engine, family.model, family.precision)
+    """A reader tells precisions apart within 16, 8 and fewer bits."""
+    return (family.engine, family.model, family.precision if family.precision in ("16-bit", "8-bit") else "fewer bits")
 
 
 def _from_assessment(assessment: Assessment, chosen: Assessment | None) -> Loser:

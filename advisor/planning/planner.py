@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from advisor.assess import Case
+from advisor.assess import Case, assess
 from advisor.catalog.catalog import Catalog
 from advisor.domain.assessment import Assessment
 from advisor.domain.hardware import Node
@@ -47,7 +47,7 @@ def decide(
     space = enumerate_options(case, inventory_of(workload, catalog, machine), models, wanted)
     found = search(case, space.options, limit=SIMULATED_AT_MOST)
     order = ranked([(a, option.model_rank) for a, option in found.assessments], catalog.quantizations)
-    chosen = order[0] if order else None
+    chosen = assess(order[0].deployment, order[0].available, case) if order else None
     decision = Decision(
         case=case,
         chosen=chosen,

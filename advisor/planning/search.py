@@ -52,7 +52,7 @@ def _promise(option: Option) -> tuple[int, float, int, int, str]:
 
 
 def replicated(case: Case, option: Option) -> Assessment:
-    """The option with as few replicas as keep the service level; with the most it may have when none does."""
+    """The option with as few replicas as keep the service level; with the most that helped when none does. A quick look."""
     replicas = min(option.replicas_at_least, option.replicas_at_most)
     best = _assessed(case, option, replicas)
     for _ in range(_TRIES):
@@ -83,7 +83,7 @@ def _trimmed(case: Case, option: Option, found: Assessment) -> Assessment:
 
 def _assessed(case: Case, option: Option, replicas: int) -> Assessment:
     deployment = Deployment(case.workload.name, option.candidate, replicas)
-    return assess(deployment, option.available, case, option.sized)
+    return assess(deployment, option.available, case, option.sized, look="quick")
 
 
 def _excess(assessment: Assessment) -> float:
