@@ -10,7 +10,7 @@ from advisor.architectures.attention import grouped, max_context_tokens
 from advisor.architectures.build import Layer, assemble, full_cache, sliding_cache
 from advisor.architectures.fields import Fields
 from advisor.architectures.vision import siglip_parameters
-from advisor.domain.architecture import DenseFfn, GroupedAttention, ModelArchitecture
+from advisor.domain.architecture import Cache, DenseFfn, GroupedAttention, ModelArchitecture
 
 _PERIODS: Final = {"gemma2": 2, "gemma3_text": 6}
 _GGUF_NAMES: Final = {"gemma2": "gemma2", "gemma3_text": "gemma3"}
@@ -23,7 +23,7 @@ def read_gemma(fields: Fields) -> ModelArchitecture:
     attention = _attention(fields, name, hidden)
     window = fields.whole("sliding_window", "sliding_window_size", default=4096)
     ffn = DenseFfn(fields.whole("intermediate_size"))
-    caches = {True: (sliding_cache(attention, window),), False: (full_cache(attention),)}
+    caches: dict[bool, tuple[Cache, ...]] = {True: (sliding_cache(attention, window),), False: (full_cache(attention),)}
     return assemble(
         [Layer(attention, caches[slides], ffn, norms=4) for slides in sliding_layers(fields, layers, period=_PERIODS[name])],
         name=name,

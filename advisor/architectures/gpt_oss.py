@@ -9,7 +9,7 @@ from advisor.architectures.attention import grouped, max_context_tokens
 from advisor.architectures.build import Layer, assemble, full_cache, sliding_cache
 from advisor.architectures.fields import Fields
 from advisor.architectures.gemma import sliding_layers
-from advisor.domain.architecture import ModelArchitecture, MoeFfn
+from advisor.domain.architecture import Cache, ModelArchitecture, MoeFfn
 
 
 def read_gpt_oss(fields: Fields) -> ModelArchitecture:
@@ -25,7 +25,10 @@ def read_gpt_oss(fields: Fields) -> ModelArchitecture:
         expert_bias=True,
     )
     fields.value("experts_per_token")  # restates num_experts_per_tok
-    caches = {True: (sliding_cache(attention, fields.whole("sliding_window")),), False: (full_cache(attention),)}
+    caches: dict[bool, tuple[Cache, ...]] = {
+        True: (sliding_cache(attention, fields.whole("sliding_window")),),
+        False: (full_cache(attention),),
+    }
     return assemble(
         [Layer(attention, caches[slides], ffn) for slides in sliding_layers(fields, layers, period=2)],
         name="gpt_oss",

@@ -27,8 +27,8 @@ class Matrix:
     """`outputs` rows of `inputs` weights, once or per expert. Vectors have one input; a fixed_router stays in 16 bits in any scheme.
 
     `split` says which side tensor parallelism divides: `kv_heads` and `state_groups` (of `heads` heads or groups) are divided as far
-    as there are heads and then repeated. `fixed_bytes` is set where an element does not follow the checkpoint's 16 bits. `copied` weights are no parameters: vLLM makes
-    them at load time from others (Gemma 4's keys in the place of values).
+    as there are heads and then repeated. `fixed_bytes` is set where an element does not follow the checkpoint's 16 bits. `copied`
+    weights are no parameters: vLLM makes them at load time from others (Gemma 4's keys in the place of values).
     """
 
     name: str

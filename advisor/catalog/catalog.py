@@ -13,6 +13,7 @@ from advisor.catalog.api_prices import load_api_prices
 from advisor.catalog.calibration import load_calibrations
 from advisor.catalog.devices import load_devices
 from advisor.catalog.engines import load_engines
+from advisor.catalog.licences import load_licences
 from advisor.catalog.memory_constants import load_memory_constants
 from advisor.catalog.models import load_models
 from advisor.catalog.nodes import Hosts, assumed_node, load_hosts, rented_node
@@ -23,6 +24,7 @@ from advisor.catalog.quantizations import load_quantizations
 from advisor.domain.calibration import Calibration
 from advisor.domain.engine_record import EngineRecord
 from advisor.domain.hardware import Device, Node, Offer
+from advisor.domain.licence import Licence
 from advisor.domain.memory_constants import MemoryConstants
 from advisor.domain.model import Model
 from advisor.domain.money import ApiPrice, Purchase
@@ -51,6 +53,7 @@ class Catalog:
     engines: Mapping[str, EngineRecord]
     calibrations: Mapping[str, Calibration]
     memory_constants: MemoryConstants
+    licences: Mapping[str, Licence]
     as_of: str
     fingerprint: str
 
@@ -152,6 +155,7 @@ def read_catalog(root: Path) -> Catalog:
         engines=load_engines(root),
         calibrations=load_calibrations(root / "calibration"),
         memory_constants=load_memory_constants(root / "calibration" / "memory.yaml"),
+        licences=load_licences(root),
         as_of=_newest(dates),
         fingerprint=_fingerprint(root),
     )

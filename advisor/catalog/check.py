@@ -15,6 +15,7 @@ from advisor.catalog.presets import PresetRecord
 from advisor.catalog.quality import QualityRecord
 from advisor.catalog.records import csv_faults, shown, yaml_faults
 from advisor.domain.engine_record import EngineRecord
+from advisor.domain.licence import Licence
 from advisor.domain.quantization import Quantization
 from advisor.domain.workload import Task
 from advisor.errors import DataError, Fault, UserInputError
@@ -26,9 +27,10 @@ _YAML: Final = {
     "models": ModelRecord,
     "quantizations": Quantization,
     "engines": EngineRecord,
+    "licences": Licence,
 }
 _TABLES: Final = {"nodes": InstanceRecord, "offers": OfferRecord, "api_prices": ApiPriceRecord, "quality": QualityRecord}
-_READ_ELSEWHERE: Final = frozenset({"licences", "calibration", "measurements"})
+_READ_ELSEWHERE: Final = frozenset({"calibration", "measurements"})
 _SUFFIXES: Final = frozenset({".yaml", ".csv", ".md"})
 
 
@@ -87,13 +89,12 @@ def _dangling(catalog: Catalog) -> Iterator[Fault]:
     for host_id in catalog.hosts.defaults:
         if host_id not in known_hosts:
             yield Fault(f"catalog/nodes/{host_id}.yaml", "is neither a device nor a device class")
+    unlicensed = sorted({model.licence for model in catalog.models.values()} - set(catalog.licences))
+    yield from _unknown("models", "licence", unlicensed)
     features = {feature for engine in catalog.engines.values() for feature in engine.features}
     for preset in catalog.presets.values():
         for need in sorted(set(preset.needs) - features):
             yield Fault(f"catalog/workloads/{preset.task}.yaml", f"needs: no engine offers {need!r}; known: {', '.join(sorted(features))}")
-    if catalog.models:
-        unknown = sorted({price.model for price in catalog.api_prices} - set(catalog.models))
-        yield from _unknown("api_prices", "model", unknown)
     if catalog.quantizations:
         unknown = sorted({row.quantization for row in catalog.quality} - set(catalog.quantizations))
         yield from _unknown("quality", "quantization", unknown)

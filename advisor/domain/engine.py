@@ -48,7 +48,7 @@ class LlamaCppSettings:
     n_cpu_moe: int
     split_mode: Literal["none", "layer", "row"]
     tensor_split: tuple[float, ...]
-    load_mode: Literal["mmap", "none", "mlock", "mmap+mlock", "dio"]  # mlock variants are pinned; none and dio are anonymous memory
+    load_mode: Literal["mmap", "none", "mlock"]  # what the host memory is: mapped file, anonymous, pinned
     repack: bool
     cache_ram_mib: int
     outputs: int  # logits rows reserved per step: slots for llama-server, batch_size for llama-cpp-python

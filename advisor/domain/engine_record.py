@@ -103,7 +103,8 @@ class Runtime:
     readiness: Readiness | None = None
     defaults: dict[str, str] = field(default_factory=dict)  # setting -> default, in the flag's own grammar
     flags: tuple[FlagFact, ...] = ()
-    harmless: tuple[str, ...] = ()  # flags that move no byte that the estimate counts
+    harmless: tuple[str, ...] = ()  # flags with a value that move no byte that the estimate counts
+    harmless_switches: tuple[str, ...] = ()  # the same for flags without a value
     not_estimated: dict[str, str] = field(default_factory=dict)  # flags that move bytes or speed the estimate cannot follow -> what they do
     removed: tuple[RemovedFlag, ...] = ()
     metrics: dict[str, str] = field(default_factory=dict)  # what is measured -> Prometheus name

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine_record import EngineRecord, FlagFact
-from advisor.engines.flags import find_runtime
+from advisor.engines.flags import find_runtime, is_switch
 from advisor.engines.settings import FlagValue, flags_of
 from advisor.engines.settings_vllm import RunsOn
 from advisor.errors import UserInputError
@@ -33,8 +33,7 @@ def flag_arguments(flags: Mapping[str, FlagValue], facts: Sequence[FlagFact]) ->
     arguments: list[str] = []
     for name, value in flags.items():
         fact = by_name.get(name)
-        plain_switch = fact is not None and fact.kind == "switch" and not fact.values and fact.pin != "never" and "_" not in name
-        if not plain_switch or fact is None:
+        if fact is None or not is_switch(fact):
             arguments += [f"--{name}", _text(value)]
         elif value:
             arguments.append(f"--{name}")

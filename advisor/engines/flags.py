@@ -3,7 +3,7 @@
 import difflib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ from advisor.errors import UserInputError
 Value = int | float | bool | str | tuple[float, ...]
 
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgtKMGT])(i?[bB])?)?")
+_FLAG: Final = re.compile(r"--?[A-Za-z]")  # -1 is a value
 _TRUE: Final = frozenset({"true", "on", "yes", "1"})
 _FALSE: Final = frozenset({"false", "off", "no", "0"})
 
@@ -52,7 +53,7 @@ def given_flags(record: EngineRecord, runtime_name: str, flags: Mapping[str, obj
     found: list[GivenFlag] = []
     for name, given in flags.items():
         key = normal_name(name)
-        if given is None or key in _normal(runtime.harmless):
+        if given is None or key in _normal((*runtime.harmless, *runtime.harmless_switches)):
             continue
         if key in table:
             fact, off = table[key]
@@ -67,6 +68,30 @@ def not_estimated_flags(runtime: Runtime, flags: Mapping[str, object]) -> dict[s
     """Those of the flags that move bytes or speed in a way the estimate does not follow, with what they do."""
     effects = {normal_name(name): effect for name, effect in runtime.not_estimated.items()}
     return {name: effects[normal_name(name)] for name in flags if normal_name(name) in effects}
+
+
+def split_arguments(runtime: Runtime, arguments: Sequence[str]) -> tuple[dict[str, object], list[str]]:
+    """A server's arguments as flags (`--a b`, `--a=b`, `--switch`) and what is left over, the model for one. Later flags win."""
+    table = _names(runtime)
+    switches = _normal(runtime.harmless_switches) | {name for name, (fact, off) in table.items() if off or is_switch(fact)}
+    flags: dict[str, object] = {}
+    rest: list[str] = []
+    waiting = list(arguments)
+    while waiting:
+        argument = waiting.pop(0)
+        if not _FLAG.match(argument):
+            rest.append(argument)
+            continue
+        name, equals, value = argument.partition("=")
+        takes_next = not equals and normal_name(name) not in switches and waiting and not _FLAG.match(waiting[0])
+        flags.pop(name.lstrip("-"), None)  # the last one given decides, also in the order
+        flags[name.lstrip("-")] = value if equals else waiting.pop(0) if takes_next else True
+    return flags, rest
+
+
+def is_switch(fact: FlagFact) -> bool:
+    """True for a flag that stands without a value."""
+    return fact.kind == "switch" and not fact.values and fact.pin != "never"
 
 
 def parse_value(fact: FlagFact, name: str, given: object) -> Value:
@@ -173,7 +198,7 @@ def _refuse(runtime_name: str, runtime: Runtime, name: str, given: object) -> No
     effect = not_estimated_flags(runtime, {name: given}).get(name)
     if effect is not None:
         raise UserInputError(f"{name}: {effect}, which is not estimated. Leave it out")
-    known = [*_names(runtime), *runtime.harmless]
+    known = [*_names(runtime), *runtime.harmless, *runtime.harmless_switches]
     raise UserInputError(f"{name}: not a flag of {runtime_name}{_near(key, known)}")
 
 

@@ -114,7 +114,9 @@ def _written(fact: FlagFact, value: object) -> FlagValue:
         return ",".join(f"{share:g}" for share in value)
     if fact.values:
         spelling = next(native for native, setting in fact.values.items() if setting == value)
-        return spelling == "true" if fact.kind == "switch" else int(spelling)
+        if fact.kind == "switch":
+            return spelling == "true"
+        return int(spelling) if spelling.isdigit() else spelling
     if isinstance(value, int | float | str):
         return value
     raise TypeError(f"{fact.names[0]}: {value!r} cannot be written on a command line")

@@ -20,13 +20,7 @@ MOST_SEQUENCES: Final = 256  # LLAMA_MAX_SEQ
 CONTEXT_STEP: Final = 256  # contexts are rounded up to it
 _QUANTISED_ROW: Final = 32  # elements of a block of every quantised cache type
 _PLAIN_TYPES: Final = frozenset({"f32", "f16", "bf16"})
-LoadMode = Literal["mmap", "none", "mlock", "mmap+mlock", "dio"]
-_LOAD_MODES: Final[dict[tuple[bool, bool], LoadMode]] = {
-    (True, False): "mmap",
-    (True, True): "mmap+mlock",
-    (False, True): "mlock",
-    (False, False): "none",
-}
+LoadMode = Literal["mmap", "none", "mlock"]
 _WITHOUT_FLASH_ATTENTION: Final = frozenset({"grok"})  # the engine switches it off itself (src/llama-context.cpp)
 
 
@@ -54,7 +48,7 @@ def llama_cpp_settings(runtime: Runtime, given: list[GivenFlag], *, architecture
         n_cpu_moe=_cpu_moe_layers(values, architecture, device),
         split_mode=_split_mode(values),
         tensor_split=cast("tuple[float, ...]", values["tensor_split"]),
-        load_mode=_load_mode(values),
+        load_mode=cast("LoadMode", values["load_mode"]),
         repack=bool(values["repack"]),
         cache_ram_mib=_cache_ram(values),
         outputs=parallel if values["outputs"] == "slots" else batch,
@@ -79,24 +73,17 @@ def _default(fact: FlagFact | None, name: str, text: str) -> Value:
     return int(text) if text.isdigit() else text
 
 
-def _load_mode(values: Mapping[str, Value]) -> LoadMode:
-    """`auto` maps the file into memory unless a device cannot (llama-server --help)."""
-    return "mmap" if values["load_mode"] == "auto" else cast("LoadMode", values["load_mode"])
-
-
-def _python_load_mode(runtime: Runtime, given: list[GivenFlag]) -> str:
-    """The bindings spell the load mode as two booleans."""
-    default = runtime.defaults["load_mode"]
+def _python_load_mode(runtime: Runtime, given: list[GivenFlag]) -> LoadMode:
+    """The bindings spell the load mode as two booleans (llama_cpp/llama.py); pinned is pinned, mapped or not."""
     asked: Mapping[str, bool] = {flag.name: bool(flag.value) for flag in given if flag.fact.setting == "load_mode"}
-    return _LOAD_MODES[asked.get("use-mmap", "mmap" in default), asked.get("use-mlock", "mlock" in default)]
+    if asked.get("use-mlock", runtime.defaults["load_mode"] == "mlock"):
+        return "mlock"
+    return "mmap" if asked.get("use-mmap", True) else "none"
 
 
-def python_load_flags(load_mode: str) -> dict[str, bool]:
-    """The two booleans for a load mode. Raises UserInputError for one that the bindings cannot express."""
-    for (mmap, mlock), mode in _LOAD_MODES.items():
-        if mode == load_mode:
-            return {"use_mmap": mmap, "use_mlock": mlock}
-    raise UserInputError(f"load mode {load_mode}: the Python bindings know only {', '.join(_LOAD_MODES.values())}")
+def python_load_flags(load_mode: LoadMode) -> dict[str, bool]:
+    """The two booleans for a load mode."""
+    return {"use_mmap": load_mode != "none", "use_mlock": load_mode == "mlock"}
 
 
 def _slots(values: Mapping[str, Value]) -> tuple[int, bool]:

@@ -1,7 +1,7 @@
 """A rule's examples are its tests: each is laid over `rules/baseline.yaml` and the rule either fires or does not, as it says."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
@@ -46,10 +46,11 @@ def example_faults(rules: Iterable[Rule]) -> list[Fault]:
     return [fault for rule in rules for index, example in enumerate(rule.text.examples) if (fault := _fault(rule, index, example))]
 
 
-def check_examples(rules: Iterable[Rule]) -> None:
-    """Raises DataError with every example that does not do what it says."""
+def check_examples(rules: Sequence[Rule]) -> int:
+    """How many examples were run. Raises DataError with every one that does not do what it says."""
     if faults := example_faults(rules):
         raise DataError(faults)
+    return sum(len(rule.text.examples) for rule in rules)
 
 
 def facts_of(rule: Rule, example: Example) -> Facts:

@@ -65,7 +65,12 @@ def test_flags_fill_real_settings_and_no_name_means_two_things(engine, name):
     assert {fact.setting for fact in runtime.flags if fact.setting} <= fields
     assert {fact.parallelism for fact in runtime.flags if fact.parallelism} <= {f.name for f in dataclasses.fields(Parallelism)}
     names = [n for fact in runtime.flags for n in (*fact.names, *fact.off)]
-    names += [*runtime.harmless, *runtime.not_estimated, *(n for removed in runtime.removed for n in removed.names)]
+    names += [
+        *runtime.harmless,
+        *runtime.harmless_switches,
+        *runtime.not_estimated,
+        *(n for removed in runtime.removed for n in removed.names),
+    ]
     doubled = sorted({n for n in names if names.count(n) > 1})
     assert doubled == []
     for pattern in ENGINES[engine].log_patterns.values():
@@ -96,7 +101,12 @@ def test_images_are_pinned_to_a_version():
 def test_every_flag_of_a_real_llama_server_is_known():
     """A few names from `llama-server --help` of each kind."""
     runtime = ENGINES["llama.cpp"].runtimes["llama-server"]
-    known = {n for fact in runtime.flags for n in (*fact.names, *fact.off)} | set(runtime.harmless) | set(runtime.not_estimated)
+    known = (
+        {n for fact in runtime.flags for n in (*fact.names, *fact.off)}
+        | set(runtime.harmless)
+        | set(runtime.harmless_switches)
+        | set(runtime.not_estimated)
+    )
     assert {"kvu", "no-repack", "fit", "metrics", "api-key", "jinja", "override-tensor", "spec-type", "cache-ram"} <= known
 
 

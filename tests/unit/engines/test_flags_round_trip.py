@@ -12,6 +12,7 @@ from advisor.domain.engine import Parallelism, RuntimeRef
 from advisor.domain.hardware import Host, Node
 from advisor.domain.model import Checkpoint, Model
 from advisor.engines.command import command_line, shell_line
+from advisor.engines.flags import split_arguments
 from advisor.engines.settings import flags_of, parallelism_from_flags, settings_from_flags
 from advisor.engines.settings_vllm import RunsOn
 from advisor.errors import UserInputError
@@ -86,11 +87,7 @@ def test_flags_read_back_as_the_same_settings(case, architecture, on):
         chosen = settings_from_flags(record, runtime, flags, architecture=architecture, device=on)
     except UserInputError:
         return  # the engine refuses it too
-    try:
-        written = flags_of(chosen, record, runtime)
-    except UserInputError:
-        assert chosen.load_mode == "dio"
-        return
+    written = flags_of(chosen, record, runtime)
     assert settings_from_flags(record, runtime, written, architecture=architecture, device=on) == chosen
     context = RunsOn(architecture, on, on.backends[0], Parallelism())
     pinned = flags_of(chosen, record, runtime, on=context)
@@ -169,3 +166,23 @@ def test_every_setting_can_be_given_by_its_own_name():
     flags = {name: getattr(chosen, name) for name in names}
     again = settings_from_flags(ENGINES["llama.cpp"], "llama-server", flags, architecture=llama_8b(), device=device())
     assert again == chosen
+
+
+@pytest.mark.parametrize("engine_runtime_flags", [("llama.cpp", "llama-server", {"np": 2, "no-repack": True}), ("vllm", "vllm-serve", {})])
+def test_a_command_line_reads_back_as_the_same_settings(engine_runtime_flags):
+    engine, runtime, flags = engine_runtime_flags
+    chosen = candidate(engine, runtime, flags)
+    facts = ENGINES[engine].runtimes[runtime]
+    arguments = command(chosen)[len(facts.launch.command) :]
+    found, rest = split_arguments(facts, arguments)
+    assert rest == ([] if facts.launch.model_flag else ["/models/a b.gguf"])
+    assert settings_from_flags(ENGINES[engine], runtime, found, architecture=llama_8b(), device=device()) == chosen.settings
+
+
+def test_arguments_split_into_flags_and_the_rest():
+    runtime = ENGINES["vllm"].runtimes["vllm-serve"]
+    arguments = ["--trust-remote-code", "org/model", "--max-model-len=8k", "-tp", "2", "--enforce-eager", "--seed", "-1", "--seed", "5"]
+    assert split_arguments(runtime, arguments) == (
+        {"trust-remote-code": True, "max-model-len": "8k", "tp": "2", "enforce-eager": True, "seed": "5"},
+        ["org/model"],
+    )

@@ -35,7 +35,7 @@ def test_slots_and_pool(flags, parallel, unified):
     assert (settings.parallel, settings.kv_unified, settings.outputs) == (parallel, unified, parallel)
 
 
-@pytest.mark.parametrize(("runtime", "context", "load_mode"), [("llama-cpp-python", 512, "mmap"), ("llama-cpp-server", 2048, "mmap+mlock")])
+@pytest.mark.parametrize(("runtime", "context", "load_mode"), [("llama-cpp-python", 512, "mmap"), ("llama-cpp-server", 2048, "mlock")])
 def test_python_runtimes_keep_the_whole_window_and_every_logit(runtime, context, load_mode):
     settings = read({}, runtime)
     assert (settings.ctx_size, settings.parallel, settings.swa_full, settings.outputs) == (context, 1, True, 512)
@@ -62,6 +62,9 @@ def test_layers_are_counted_with_the_output_layer_and_a_cpu_has_none():
 def test_load_mode_of_the_bindings_is_two_booleans():
     assert read({"use_mmap": False, "use_mlock": True}, "llama-cpp-python").load_mode == "mlock"
     assert read({"use_mlock": False}, "llama-cpp-server").load_mode == "mmap"
+    assert read({"use_mmap": False}, "llama-cpp-python").load_mode == "none"
+    assert read({"lm": "mmap+mlock"}).load_mode == "mlock"
+    assert read({"lm": "dio"}).load_mode == "none"
     assert read({"type_k": 8, "flash_attn": True}, "llama-cpp-python").cache_type_k == "q8_0"
 
 

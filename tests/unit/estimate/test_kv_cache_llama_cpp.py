@@ -5,7 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from advisor.catalog.memory_constants import load_memory_constants
 from advisor.domain.architecture import ChunkedCache, FullCache, GroupedAttention, IndexerCache, LayerGroup
 from advisor.estimate.compute_buffer_llama_cpp import compute_buffer, is_plain
 from advisor.estimate.kv_cache_llama_cpp import context_of, layer_cache_bytes, layer_state_bytes, layer_token_bytes
@@ -121,3 +124,26 @@ def test_indexer_keys_stay_in_half_precision_and_chunks_cache_like_windows():
     row = 2 * 64 // 32 * 34
     assert layer_cache_bytes(group, architecture, settings, context) == 4096 * (row + 256) + 1536 * row
     assert layer_token_bytes(group, settings) == row + 256
+
+
+def test_stated_ranges_hold_most_compute_buffers():
+    constants = load_memory_constants().llama_cpp
+    inside = 0
+    for row in ROWS:
+        spread = constants.compute_dense_factor if is_plain(ARCHITECTURES[row["model"]]) else constants.compute_mixed_factor
+        inside += spread.low <= 1 / (1 + compute_error(row)) <= spread.high
+    assert inside / len(ROWS) >= 0.85
+
+
+@given(
+    name=st.sampled_from(sorted(ARCHITECTURES)),
+    context=st.integers(256, 200_000),
+    more=st.integers(0, 50_000),
+    slots=st.integers(1, 16),
+    unified=st.booleans(),
+)
+def test_a_longer_context_never_takes_less_memory(name, context, more, slots, unified):
+    settings = replace(LLAMA_CPP, ctx_size=context, parallel=slots, kv_unified=unified)
+    longer = replace(settings, ctx_size=context + more)
+    assert cache_and_state_mib(name, settings) <= cache_and_state_mib(name, longer)
+    assert cache_and_state_mib(name, longer)[0] <= cache_and_state_mib(name, replace(longer, swa_full=True))[0]

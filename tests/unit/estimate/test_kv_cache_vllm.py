@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from advisor.domain.architecture import GroupedAttention, LatentCache, LayerGroup, SlidingCache, StateCache
 from advisor.domain.engine import Parallelism
@@ -127,3 +129,20 @@ def test_latent_layers_with_different_pages_are_one_group():
     architecture = replace(ARCHITECTURES["deepseek-v3"], layer_groups=(group, replace(group, layers=(2,), caches=(LatentCache(256, 64),))))
     layout = pool_layout(architecture, VLLM, ONE, on_cpu=False)
     assert layout.bytes_per_block == 16 * 2 * (2 * 576 + 320)
+
+
+@given(
+    name=st.sampled_from(sorted(ARCHITECTURES)),
+    gib=st.floats(1, 200),
+    tokens=st.integers(1, 131072),
+    tensor=st.sampled_from([1, 2, 4]),
+    on_cpu=st.booleans(),
+)
+def test_more_memory_or_shorter_requests_never_hold_less(name, gib, tokens, tensor, on_cpu):
+    settings = replace(VLLM, max_model_len=131072)
+    small = pool(name, settings, gib, Parallelism(tensor=tensor), on_cpu=on_cpu)
+    large = pool(name, settings, gib * 1.5, Parallelism(tensor=tensor), on_cpu=on_cpu)
+    assert small.size_bytes <= gib * GIB
+    assert small.requests(tokens) <= large.requests(tokens)
+    assert small.requests(tokens) <= small.requests(max(tokens // 2, 1))
+    assert small.max_concurrency <= small.steady_concurrency

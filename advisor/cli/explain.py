@@ -1,0 +1,42 @@
+"""`advisor explain`: one rule as prose. Explaining the numbers of a plan hangs on the second argument."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from advisor.cli.output import Format
+from advisor.errors import NotBuiltYet, UserInputError
+
+
+def explain(
+    subject: Annotated[str, typer.Argument(metavar="RULE", help="A rule id, such as PRV001.")],
+    claim: Annotated[str | None, typer.Argument(metavar="[CLAIM]", help="With a plan file: the claim to explain.")] = None,
+    rules: Annotated[list[Path] | None, typer.Option("--rules", help="A folder of your own rules; may be repeated.")] = None,
+    output_format: Annotated[Format, typer.Option("--format", help="text or json.")] = "text",
+) -> None:
+    """Print a rule: when it fires, what it says, where that is known from."""
+    if claim is not None or subject.endswith((".yaml", ".yml")):
+        _explain_claim(subject, claim)
+    else:
+        _explain_rule(subject.upper(), rules or [], output_format)
+
+
+def _explain_rule(rule_id: str, directories: list[Path], output_format: Format) -> None:
+    from advisor.cli.output import emit_json, printable
+    from advisor.rules import load_rules
+    from advisor.rules.explain import describe, explain
+    from advisor.rules.fact_paths import near
+
+    known = load_rules(directories)
+    rule = known.get(rule_id)
+    if rule is None:
+        raise UserInputError(f"{rule_id}: no such rule{near(rule_id, [r.id for r in known.rules]) or '; advisor rules list shows all'}")
+    if output_format == "json":
+        emit_json({"schema": "advisor.rule/1", **describe(rule)})
+    else:
+        typer.echo(printable(explain(rule)))
+
+
+def _explain_claim(plan: str, claim: str | None) -> None:
+    raise NotBuiltYet(f"advisor explain {plan} {claim or ''}: explaining the numbers of a plan is not built yet. Nothing was read.")

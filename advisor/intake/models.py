@@ -1,0 +1,106 @@
+"""A model by whatever the user has: a catalog id or alias, a config.json, a folder with one, or a GGUF file."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from advisor.architectures import from_config, from_gguf
+from advisor.catalog import Catalog
+from advisor.documents import read_text
+from advisor.domain.architecture import ModelArchitecture
+from advisor.domain.model import Checkpoint, Model
+from advisor.errors import UserInputError
+from advisor.estimate.weights import gguf_weights
+from advisor.intake.gguf_file import GgufHeader, read_gguf_header
+from advisor.intake.quantization import quantization_of_config
+from advisor.intake.safetensors_files import tensor_bytes
+
+_LOCAL: Final = (".", "/", "~", "\\")  # how a path starts that cannot be an id
+_LICENCE: Final = "not stated in the file"
+
+
+def find_model(reference: str, catalog: Catalog) -> Model:
+    """The model that `reference` names. Ids and aliases win over files of the same name.
+
+    Raises UserInputError for an unknown id (with near ones), a missing file, and an architecture that is not understood.
+    """
+    path = Path(reference).expanduser()
+    named_as_path = reference.startswith(_LOCAL) or path.suffix in (".json", ".gguf")
+    if not named_as_path:
+        try:
+            return catalog.model(reference)
+        except UserInputError:
+            if not path.exists():
+                raise
+    if path.is_dir():
+        return _from_folder(path, catalog)
+    if not path.exists():
+        raise UserInputError(f"{reference}: no such file. Give an id of the catalog, a config.json, a folder with one, or a .gguf file")
+    return _from_gguf(path, catalog) if path.suffix == ".gguf" else _from_config(path, catalog)
+
+
+def _from_folder(folder: Path, catalog: Catalog) -> Model:
+    config = folder / "config.json"
+    if config.exists():
+        return _from_config(config, catalog, weights=tuple(sorted(folder.glob("*.safetensors"))))
+    files = sorted(folder.glob("*.gguf"))
+    if len(files) == 1:
+        return _from_gguf(files[0], catalog)
+    found = f"{len(files)} .gguf files: name one of them" if files else "neither config.json nor a .gguf file"
+    raise UserInputError(f"{folder}: {found}")
+
+
+def _from_config(path: Path, catalog: Catalog, weights: tuple[Path, ...] = ()) -> Model:
+    config = _json_object(path)
+    architecture = from_config(config, str(path))
+    name = path.resolve().parent.name if path.name == "config.json" else path.stem
+    quantization = quantization_of_config(config, catalog)
+    checkpoints: tuple[Checkpoint, ...] = ()
+    if quantization is not None:
+        known_bytes = tensor_bytes(weights) if weights else None
+        files = tuple(file.name for file in weights)
+        source = "headers of the safetensors files" if weights else "config.json"
+        checkpoints = (Checkpoint(name, "safetensors", quantization, weights_bytes=known_bytes, files=files, source=source),)
+    return Model(name, architecture, _LICENCE, checkpoints, source=path.name)
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise UserInputError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise UserInputError(f"{path}: not a JSON object, so not a config.json")
+    return config
+
+
+def _from_gguf(path: Path, catalog: Catalog) -> Model:
+    header = read_gguf_header(path)
+    names = {tensor.name for tensor in header.tensors}
+    architecture = from_gguf(header.metadata, str(path), tensor_names=names)
+    quantization, imatrix = _nearest_file_type(header, architecture, catalog)
+    checkpoint = Checkpoint(
+        path.stem,
+        "gguf",
+        quantization,
+        weights_bytes=header.tensor_bytes,
+        files=(path.name,),
+        imatrix=imatrix,
+        source="tensor table of the file",
+    )
+    licence = header.metadata.get("general.license")
+    return Model(path.stem, architecture, str(licence) if isinstance(licence, str) else _LICENCE, (checkpoint,), source=path.name)
+
+
+def _nearest_file_type(header: GgufHeader, architecture: ModelArchitecture, catalog: Catalog) -> tuple[str, bool]:
+    """The file type (and importance matrix or not) whose computed bytes are nearest to the file's: names of files prove nothing."""
+    candidates: list[tuple[int, str, bool]] = []
+    for quantization in catalog.quantizations.values():
+        if quantization.format == "gguf" and quantization.mix is not None:
+            choices = (True,) if quantization.mix.needs_imatrix else (False, True)
+            sizes = [(gguf_weights(architecture, quantization, imatrix=imatrix).total_bytes, imatrix) for imatrix in choices]
+            candidates += [(abs(size - header.tensor_bytes), quantization.id, imatrix) for size, imatrix in sizes]
+    if not candidates:
+        raise UserInputError("the catalog holds no GGUF file types; name the quantisation")
+    _, name, imatrix = min(candidates, key=lambda each: (each[0], each[2]))
+    return name, imatrix
