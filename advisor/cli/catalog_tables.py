@@ -108,6 +108,8 @@ def _cell(value: object) -> str:
             return f"{value:,.0f}"
         case int() | float():
             return f"{value:,}"
+        case [int(first), *_, int(last)] if list(value) == list(range(first, last + 1)):
+            return f"{first}-{last}"
         case list() | tuple():
             return ", ".join(_cell(part) for part in value)
         case _:

@@ -1,13 +1,11 @@
 """A candidate from what a user names: every gap filled with the default of that engine, runtime and version, nothing guessed."""
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Final
 
 from advisor.catalog import Catalog
-from advisor.catalog.engines import load_engines
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import LlamaCppSettings, Parallelism, RuntimeRef
 from advisor.domain.engine_record import EngineRecord
@@ -22,16 +20,6 @@ from advisor.intake.quantization import find_quantization
 
 _BUILD: Final = re.compile(r"b?(\d{1,9})")
 _RELEASE: Final = re.compile(r"v?(\d+(?:\.\d+){1,3})(?:[.+-]?[a-z].*)?")
-
-
-def find_engine(name: str, engines: Mapping[str, EngineRecord]) -> EngineRecord:
-    """The record of an engine. Raises UserInputError with near names."""
-    record = engines.get(name)
-    if record is None:
-        near = difflib.get_close_matches(name.lower(), engines, n=1)
-        meant = f"did you mean {near[0]}?" if near else f"known: {', '.join(engines)}"
-        raise UserInputError(f"engine {name!r} is not in the catalog; {meant}")
-    return record
 
 
 def build_candidate(
@@ -54,7 +42,7 @@ def build_candidate(
     Without `quantization` the model's only checkpoint is taken. llama.cpp splits layers over all its devices; vLLM's devices follow
     from `parallelism`. Raises UserInputError for what the engine would refuse.
     """
-    record = find_engine(engine, load_engines())
+    record = catalog.engine(engine)
     _check_model(model)
     weights = find_quantization(quantization or _only_quantization(model), catalog, record)
     reference = _runtime(record, runtime, version, node)

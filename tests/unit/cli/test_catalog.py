@@ -61,3 +61,15 @@ def test_check_the_folder_in_use_and_a_faulty_one(tmp_path):
 
 def test_refresh_is_announced():
     assert isinstance(run("refresh").exception, NotBuiltYet)
+
+
+@pytest.mark.parametrize("name", ["h100-sxm", "t4", "Qwen/Qwen3-30B-A3B", "Q4_K_M", "bf16", "vllm", "summarisation"])
+def test_show_any_kind_as_text(name):
+    result = run("show", name)
+    assert result.exit_code == 0 and result.exception is None
+    assert len(result.stdout.splitlines()) > 5
+    assert "{'" not in result.stdout  # no raw record
+
+
+def test_show_prints_runs_of_layers_short():
+    assert "layers: 0-47" in run("show", "Qwen/Qwen3-30B-A3B").stdout
