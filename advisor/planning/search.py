@@ -23,7 +23,7 @@ SIMULATED_AT_MOST = 16
 SIZED_AT_MOST = 80
 _STEP = 1.3  # replicas grow by at least one, or by this factor
 _TRIES = 6
-_HELPS = 0.98  # another replica must cut the worst excess by 2 %
+_JUMP = 2.5
 _LOADED = ("ttft_p95_s", "tpot_p95_s", "e2e_p95_s", "utilization", "finish_h")
 Promise = tuple[int, float, int, float, int]
 
@@ -82,33 +82,21 @@ def _promise(entry: Prospect | Option, tie: int) -> Promise:
 
 
 def replicated(case: Case, option: Option) -> Assessment:
-    """The option with as few replicas as keep the service level; with the most that helped when none does. A quick look."""
-    replicas = min(option.replicas_at_least, option.replicas_at_most)
-    best = _assessed(case, option, replicas)
+    """The option with as few replicas as keep the service level; with the most that were tried when none does. A quick look."""
+    tried: dict[int, Assessment] = {}
+    fewest = replicas = min(option.replicas_at_least, option.replicas_at_most)
     for _ in range(_TRIES):
-        excess = _excess(best)
-        if best.recommended or excess <= 1 or replicas >= option.replicas_at_most:
+        tried[replicas] = found = _assessed(case, option, replicas)
+        excess = _excess(found)
+        if found.recommended or excess <= 1 or replicas >= option.replicas_at_most:
             break
-        replicas = min(option.replicas_at_most, max(replicas + 1, math.ceil(replicas * min(_STEP * excess, 3.0))))
-        following = _assessed(case, option, replicas)
-        if _excess(following) > excess * _HELPS:
-            break
-        best = following
-    return _trimmed(case, option, best)
-
-
-def _trimmed(case: Case, option: Option, found: Assessment) -> Assessment:
-    """Step back down while fewer replicas do as well: growth may have jumped too far."""
-    best = found
-    for _ in range(2):
-        replicas = best.deployment.replicas - 1
-        if not best.recommended or replicas < option.replicas_at_least:
-            break
-        smaller = _assessed(case, option, replicas)
-        if not smaller.recommended:
-            break
-        best = smaller
-    return best
+        fewest = replicas + 1
+        replicas = min(option.replicas_at_most, max(replicas + 1, math.ceil(replicas * min(_STEP * excess, _JUMP))))
+    while found.recommended and fewest < replicas:
+        middle = (fewest + replicas) // 2
+        tried[middle] = _assessed(case, option, middle)
+        fewest, replicas = (fewest, middle) if tried[middle].recommended else (middle + 1, replicas)
+    return tried.get(replicas, found)
 
 
 def _assessed(case: Case, option: Option, replicas: int) -> Assessment:

@@ -12,7 +12,7 @@ from advisor.planning.bounds import in_flight_wanted, monthly_usd_at_least, repl
 from advisor.planning.option import Dropped, Option, Prospect
 from advisor.planning.size_llama_cpp import llama_cpp_size
 from advisor.planning.size_vllm import vllm_size
-from advisor.units import GIB
+from advisor.units import GIB, significant
 
 REPLICAS_AT_MOST = 64
 ENGINE_REFUSES = "engine"
@@ -24,7 +24,7 @@ def size_prospect(case: Case, prospect: Prospect) -> Option | Dropped:
         sized = _sized(case, prospect)
     except UserInputError as refusal:  # the engine itself refuses this recipe on this device
         return _drop(prospect, Verdict(ENGINE_REFUSES, "block", str(refusal), Basis.EXACT, ()))
-    verdict = _screened(case, prospect, sized)
+    verdict = _screened(case, prospect, sized) or _too_slow_alone(case, sized)
     return _option(case, prospect, sized) if verdict is None else _drop(prospect, verdict)
 
 
@@ -50,6 +50,21 @@ def _does_not_fit(sized: Sized) -> Verdict:
     worst = max(sized.memory.devices, key=lambda d: d.required_bytes.value - d.usable_bytes.value)
     text = f"needs {worst.required_bytes.times(1 / GIB).show(' GiB')}, {worst.usable_bytes.value / GIB:.1f} GiB usable"
     return Verdict("memory", "block", text, Basis.MODELLED, ())
+
+
+def _too_slow_alone(case: Case, sized: Sized) -> Verdict | None:
+    """A request that is expected to be too slow on an idle replica is not expected to be quicker on a busy one."""
+    level, demand, steps = case.workload.service_level, case.demand, sized.steps
+    prompt_tokens = max(1, demand.input_tokens.p95 - demand.shared_prefix_tokens)
+    alone = {
+        "ttft_p95_s": (level.ttft_p95_s, steps.prefill_s(prompt_tokens), "first token"),
+        "tpot_p95_s": (level.tpot_p95_s, steps.decode_s(1, demand.typical_tokens), "per token"),
+    }
+    for name, (limit, expected_s, label) in alone.items():
+        if limit is not None and expected_s > limit:
+            text = f"{label} about {significant(expected_s)} s on an idle replica (modelled); limit {limit:g} s"
+            return Verdict(name, "block", text, Basis.MODELLED, ())
+    return None
 
 
 def _drop(prospect: Prospect, verdict: Verdict) -> Dropped:

@@ -86,7 +86,7 @@ def _sized(case: Case, model: Model, checkpoint: Checkpoint, *, node: Node, devi
         parallelism=Parallelism(),
         flags=wanted,
     )
-    return size(dataclasses.replace(candidate, why=_why(case, slots, cells, in_host_memory=in_host_memory)), case.demand, case.catalog)
+    return size(dataclasses.replace(candidate, why=_why(case, slots, cells, in_host_memory=in_host_memory)), case)
 
 
 def _why(case: Case, slots: int, cells: int, *, in_host_memory: bool) -> dict[str, str]:

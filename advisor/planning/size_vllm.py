@@ -41,7 +41,7 @@ def _sized(
         parallelism=Parallelism(tensor=devices),
         flags=flags,
     )
-    return size(dataclasses.replace(candidate, why=_why(case, candidate, held)), case.demand, case.catalog)
+    return size(dataclasses.replace(candidate, why=_why(case, candidate, held)), case)
 
 
 def _why(case: Case, candidate: Candidate, held: float | None) -> dict[str, str]:
