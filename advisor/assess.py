@@ -8,8 +8,8 @@ from advisor.catalog.catalog import Catalog
 from advisor.domain.assessment import Assessment
 from advisor.domain.demand import Demand
 from advisor.domain.deployment import Candidate, Deployment
-from advisor.domain.estimate import CostEstimate, Estimate, MemoryEstimate, PerformanceEstimate
 from advisor.domain.engine import Parallelism
+from advisor.domain.estimate import CostEstimate, Estimate, MemoryEstimate, PerformanceEstimate
 from advisor.domain.hardware import Available
 from advisor.domain.model import Checkpoint
 from advisor.domain.quantity import Quantity, exact

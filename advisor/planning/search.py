@@ -20,7 +20,7 @@ from advisor.planning.size import size_prospect
 
 SIMULATED_PER_FAMILY = 2
 SIMULATED_AT_MOST = 16
-SIZED_AT_MOST = 80
+SIZED_AT_MOST = 120
 _STEP = 1.3  # replicas grow by at least one, or by this factor
 _TRIES = 6
 _JUMP = 2.5
