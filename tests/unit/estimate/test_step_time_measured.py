@@ -69,6 +69,18 @@ def test_no_measurement_beats_the_floor(row_id):
     assert floor_s < predicted
 
 
+# llama-bench on an RTX 4070 Laptop with 64 GB DDR5-5600, experts of so many layers on the host (2026-05-16):
+# github.com/ghost91-/llama-bench@b4632ea fit-bench-results.csv (rows LP02539-LP02542).
+@pytest.mark.parametrize(("micro_batch", "prompt_tokens_per_s", "tokens_per_s"), [(512, 659.6, 31.6), (1024, 1056.3, 30.9)])
+def test_experts_on_the_host_of_a_laptop(micro_batch, prompt_tokens_per_s, tokens_per_s):
+    node = CATALOG.node("rtx-4070-laptop")
+    node = replace(node, host=replace(node.host, memory_bandwidth_bytes_per_s=89.6e9))
+    settings = replace(LLAMA_CPP, batch_size=4096, ubatch_size=micro_batch, n_gpu_layers=31, n_cpu_moe=30)
+    steps = steps_of(llama_cpp_candidate("google/gemma-4-26B-A4B-it", node, quantization="IQ4_XS", settings=settings))
+    assert 1 / steps.decode_s(1, 64) == pytest.approx(tokens_per_s, rel=0.25)
+    assert 4096 / steps.prefill_s(4096) == pytest.approx(prompt_tokens_per_s, rel=0.35)
+
+
 @cache
 def vllm_row(row_id):
     """Measured and predicted TPOT, then TTFT (None where not measured), of a row of vllm_speeds.csv."""
