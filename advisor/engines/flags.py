@@ -194,7 +194,7 @@ def _refuse(runtime_name: str, runtime: Runtime, name: str, given: object) -> No
     key = normal_name(name)
     for removed in runtime.removed:
         if key in _normal(removed.names):
-            raise UserInputError(f"{name}: {runtime_name} does not take this flag. Use {removed.use}")
+            raise UserInputError(f"{name}: {runtime_name} does not take this flag; use {removed.use}")
     fixed = runtime.defaults.get(key.replace("-", "_"))
     if fixed is not None:
         if _same(fixed, _text(given)):

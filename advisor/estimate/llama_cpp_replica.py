@@ -15,7 +15,7 @@ from advisor.estimate.llama_cpp_placement import Placement, everything_on_one_si
 from advisor.estimate.start_up import start_time
 from advisor.estimate.step_time_base import speed_range
 from advisor.estimate.step_time_llama_cpp import LlamaCppReplica, LlamaCppSteps, Place, PromptRates
-from advisor.estimate.token_work import TokenWork, token_work
+from advisor.estimate.token_work import TokenWork, expected_experts_share, token_work
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,7 @@ def _device_replica(candidate: Candidate, weights: WeightBytes, calibration: Lla
         token_flops=_flops(work, dense_share=dense, expert_share=experts, head=not placed.head_on_host),
         decode_flops_per_s=peak * batch_mfu.value,
         anchored=True,
+        stream_experts_share=expected_experts_share(work, 1),
         cache_share=1 - placed.host_cache_share,
         cache_bytes_per_s=bandwidth * backend.kv_efficiency.value * class_decode,
     )
@@ -166,6 +167,7 @@ def _host_place(candidate: Candidate, calibration: LlamaCppCalibration, placed: 
         token_flops=_flops(work, dense_share=placed.host_dense_share, expert_share=placed.host_expert_share, head=placed.head_on_host),
         decode_flops_per_s=bandwidth * cpu.flops_per_byte.value * cpu.decode_mfu.value / cpu.prefill_mfu.value,
         anchored=True,
+        stream_experts_share=expected_experts_share(work, 1),
         cache_share=placed.host_cache_share,
         cache_bytes_per_s=bandwidth,
     )
@@ -201,6 +203,7 @@ def _cpu_replica(candidate: Candidate, weights: WeightBytes, calibration: LlamaC
         token_flops=work.decode_flops,
         decode_flops_per_s=prompt_flops * cpu.decode_mfu.value / cpu.prefill_mfu.value,
         anchored=False,
+        stream_experts_share=1.0,
         cache_share=1.0,
         cache_bytes_per_s=bandwidth,
     )

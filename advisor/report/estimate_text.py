@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
-from advisor.domain.engine import LlamaCppSettings
 from advisor.domain.estimate import CostEstimate, DeviceMemory, HostMemory, MemoryEstimate, Percentiles, PerformanceEstimate
 from advisor.domain.quantity import Basis, Quantity
 from advisor.engines.settings import flags_of
 from advisor.engines.settings_vllm import RunsOn
 from advisor.intake.estimation import EstimateAnswer
-from advisor.units import gib, significant
+from advisor.units import GIB, MIB, significant
 
 FITS = {True: "fits", False: "does not fit", None: "may not fit: the range straddles the limit"}
 _PARTS = (
@@ -92,39 +91,37 @@ def _parts(memory: DeviceMemory | HostMemory) -> Iterator[str]:
         rows.append(("reserved", memory.reserved_bytes))
     rows.append(("usable", memory.usable_bytes))
     for name, part in rows:
-        yield f"    {name:<18}{_gib(part):>12}  {_range(part, gib_unit=True)}"
+        yield f"    {name:<18}{_amount(part)}"
 
 
 def _shown(part: Quantity) -> bool:
     return part.high > 0
 
 
-def _gib(quantity: Quantity) -> str:
-    return f"{gib(quantity.value):,.2f} GiB"
-
-
-def _range(quantity: Quantity, *, gib_unit: bool = False) -> str:
-    if quantity.low == quantity.high:
-        return str(quantity.basis)
-    low, high = (gib(quantity.low), gib(quantity.high)) if gib_unit else (quantity.low, quantity.high)
-    shown = f"{low:,.2f}-{high:,.2f}" if gib_unit else f"{significant(low)}-{significant(high)}"
-    return f"({shown}, {quantity.basis})"
+def _amount(part: Quantity) -> str:
+    """Bytes and their range in one unit: MiB below one GiB."""
+    scale, unit, digits = (GIB, "GiB", 2) if part.value >= GIB else (MIB, "MiB", 0 if part.value >= 10 * MIB else 2)
+    shown = f"{part.value / scale:,.{digits}f} {unit}"
+    if part.low == part.high:
+        return f"{shown:>12}  {part.basis}"
+    return f"{shown:>12}  ({part.low / scale:,.{digits}f}-{part.high / scale:,.{digits}f}, {part.basis})"
 
 
 def _cache(memory: MemoryEstimate, request_tokens: int | None) -> Iterator[str]:
-    yield f"  cache holds       {_count(memory.kv_cache_capacity_tokens)} tokens, {_count(memory.kv_cache_bytes_per_token)} bytes a token"
+    yield f"  cache holds       {_count(memory.kv_cache_capacity_tokens, 'tokens')}"
+    yield f"  one more token    {_count(memory.kv_cache_bytes_per_token, 'bytes')}"
     yield f"  one request       up to {memory.context_per_request_tokens:,} tokens, {memory.parallel_requests:,} requests at once"
     if memory.max_concurrency_x is not None:
         length = f"{memory.context_per_request_tokens:,}"
         yield f"  expect in the log  Maximum concurrency for {length} tokens per request: {_times(memory.max_concurrency_x)}"
     if request_tokens is not None:
-        yield f"  held at once      {_count(memory.requests_held_typical)} requests of {request_tokens:,} tokens"
+        yield f"  held at once      {_count(memory.requests_held_typical, f'requests of {request_tokens:,} tokens')}"
 
 
-def _count(quantity: Quantity) -> str:
+def _count(quantity: Quantity, unit: str) -> str:
     if quantity.low == quantity.high:
-        return f"{quantity.value:,.0f} ({quantity.basis})"
-    return f"{quantity.value:,.0f} ({quantity.low:,.0f}-{quantity.high:,.0f}, {quantity.basis})"
+        return f"{quantity.value:,.0f} {unit} ({quantity.basis})"
+    return f"{quantity.value:,.0f} {unit} ({quantity.low:,.0f}-{quantity.high:,.0f}, {quantity.basis})"
 
 
 def _times(quantity: Quantity) -> str:
@@ -172,8 +169,7 @@ def _settings(answer: EstimateAnswer) -> Iterator[str]:
     candidate = answer.candidate
     on = RunsOn(candidate.model.architecture, candidate.node.device, candidate.runtime.backend, candidate.parallelism)
     flags = flags_of(candidate.settings, answer.record, candidate.runtime.runtime, parallelism=candidate.parallelism, on=on)
-    kind = "defaults included" if isinstance(candidate.settings, LlamaCppSettings) else "defaults of this device included"
-    yield f"Settings ({kind}; --format json shows all)"
+    yield "Settings that decide it, defaults included (--format json shows all)"
     yield from _wrapped(f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in flags.items())
 
 

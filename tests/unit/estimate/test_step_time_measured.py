@@ -1,0 +1,133 @@
+"""Step times against published measurements: one row of each series, with its source; none of them is named in the model."""
+
+import csv
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from advisor.domain.hardware import Host, Node
+from advisor.domain.workload import Load
+from advisor.estimate.load import estimate_performance
+from tests.unit.estimate.candidates_for_tests import LLAMA_CPP, VLLM
+from tests.unit.estimate.serving_for_tests import (
+    CATALOG,
+    EIGHT_B,
+    demand,
+    deployment,
+    fixed,
+    llama_cpp_candidate,
+    memory_of,
+    steps_of,
+    vllm_candidate,
+    weights_of,
+)
+
+HERE = Path(__file__).parent
+
+
+def rows(name):
+    with (HERE / name).open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@cache
+def llama_cpp_row(row_id):
+    """(measured, predicted, low, high, floor) seconds per token of a row of llama_cpp_speeds.csv."""
+    row = next(r for r in rows("llama_cpp_speeds.csv") if r["row_id"] == row_id)
+    settings = replace(LLAMA_CPP, ubatch_size=int(row["micro_batch_tokens"]))
+    candidate = llama_cpp_candidate(
+        row["model"], row["device"], quantization=row["quantization"], backend=row["backend"], build=row["build"], settings=settings
+    )
+    steps, tokens, depth = steps_of(candidate), int(row["tokens"]), int(row["depth_tokens"])
+    if row["metric"] == "decode":
+        step, floor_s, count = steps.decode(1, depth + tokens / 2).value_s, steps.floor_decode_s(1, depth), 1
+    else:
+        step, floor_s, count = steps.prefill(tokens, depth).value_s, steps.floor_prefill_s(tokens), tokens
+    return 1 / float(row["tokens_per_s"]), step.value / count, step.low / count, step.high / count, floor_s / count
+
+
+@pytest.mark.parametrize(
+    ("metric", "median_error", "within_35_pct", "coverage"), [("decode", 0.15, 0.90, 0.75), ("prefill", 0.25, 0.65, 0.65)]
+)
+def test_llama_cpp_comes_near_published_speeds(metric, median_error, within_35_pct, coverage):
+    compared = [llama_cpp_row(row["row_id"]) for row in rows("llama_cpp_speeds.csv") if row["metric"] == metric]
+    errors = [abs(measured / predicted - 1) for measured, predicted, *_ in compared]
+    assert len(errors) > 40
+    assert median(errors) < median_error
+    assert sum(error < 0.35 for error in errors) / len(errors) > within_35_pct
+    assert sum(low <= measured <= high for measured, _, low, high, _ in compared) / len(compared) > coverage
+
+
+@pytest.mark.parametrize("row_id", [row["row_id"] for row in rows("llama_cpp_speeds.csv")])
+def test_no_measurement_beats_the_floor(row_id):
+    measured, predicted, _, _, floor_s = llama_cpp_row(row_id)
+    assert floor_s < measured * 1.02
+    assert floor_s < predicted
+
+
+@cache
+def vllm_row(row_id):
+    """Measured and predicted TPOT, then TTFT (None where not measured), of a row of vllm_speeds.csv."""
+    row = next(r for r in rows("vllm_speeds.csv") if r["row_id"] == row_id)
+    settings = replace(VLLM, max_num_batched_tokens=8192, max_num_seqs=1024, max_model_len=131072)
+    candidate = vllm_candidate(
+        row["model"],
+        row["device"],
+        quantization=row["quantization"],
+        tensor=int(row["tensor"]),
+        version=row["version"],
+        settings=settings,
+    )
+    load = Load(in_flight=int(row["in_flight"]))
+    asked = demand(load, input_tokens=fixed(int(row["input_tokens"])), output_tokens=fixed(int(row["output_tokens"])))
+    steps = steps_of(candidate)
+    performance = estimate_performance(deployment(candidate), asked, memory=memory_of(10**8), steps=steps, replicas_up=1)
+    ttft = (float(row["ttft_s"]), performance.ttft_s.p50) if row["ttft_s"] else None
+    return row["series"], float(row["tpot_s"]), performance.tpot_s.p50, ttft
+
+
+def test_vllm_comes_near_published_token_times():
+    series = {}
+    inside = []
+    for row in rows("vllm_speeds.csv"):
+        name, measured, predicted, _ = vllm_row(row["row_id"])
+        series.setdefault(name, []).append(abs(measured / predicted.value - 1))
+        inside.append(predicted.low <= measured <= predicted.high)
+    medians = sorted(median(errors) for errors in series.values())
+    assert len(medians) >= 18
+    assert median(medians) < 0.18
+    assert medians[int(0.9 * len(medians))] < 0.60
+    assert sum(inside) / len(inside) > 0.75
+
+
+def test_vllm_first_tokens_are_within_a_factor_of_two():
+    ratios = [
+        measured / predicted.value
+        for *_, ttft in (vllm_row(r["row_id"]) for r in rows("vllm_speeds.csv"))
+        if ttft
+        for measured, predicted in [ttft]
+    ]
+    assert len(ratios) > 40
+    assert 0.7 < median(ratios) < 1.6
+    assert sum(0.4 < ratio < 2.5 for ratio in ratios) / len(ratios) > 0.8
+
+
+# Two Zen 4 cores of a virtual machine, 47 GB/s measured, llama.cpp 0c1e570 (llama-bench, best of 5, 2026-11-20).
+TWO_CORES = Node(
+    "machine-0123456789ab",
+    replace(CATALOG.device("cpu"), memory_bandwidth_bytes_per_s=47e9, bf16_flops_per_s=None),
+    1,
+    Host(24 << 30, 47e9, 2, 1e9, 1e9, repacks_weights=True),
+)
+
+
+def test_a_small_cpu_is_slower_than_its_memory():
+    candidate = llama_cpp_candidate(EIGHT_B, TWO_CORES, backend="cpu")
+    steps = steps_of(candidate)
+    assert 1 / steps.decode_s(1, 64) == pytest.approx(7.06, rel=0.35)
+    assert 64 / steps.prefill_s(64) == pytest.approx(20.5, rel=0.35)
+    read_s = weights_of(candidate).total_bytes / 47e9
+    assert steps.decode_s(1, 64) > 1.3 * read_s
