@@ -8,6 +8,7 @@ from statistics import median
 
 import pytest
 
+from advisor.architectures import from_config
 from advisor.domain.hardware import Host, Node
 from advisor.domain.workload import Load
 from advisor.estimate.load import estimate_performance
@@ -122,6 +123,44 @@ TWO_CORES = Node(
     1,
     Host(24 << 30, 47e9, 2, 1e9, 1e9, repacks_weights=True),
 )
+
+
+HALF_B = from_config(
+    {
+        "model_type": "llama",
+        "architectures": ["LlamaForCausalLM"],
+        "hidden_size": 1280,
+        "num_hidden_layers": 24,
+        "intermediate_size": 3584,
+        "num_attention_heads": 20,
+        "num_key_value_heads": 4,
+        "vocab_size": 32000,
+        "max_position_embeddings": 4096,
+        "tie_word_embeddings": False,
+    },
+    "config.json",
+)
+
+
+def half_b(candidate):
+    return steps_of(replace(candidate, model=replace(candidate.model, architecture=HALF_B)))
+
+
+@pytest.mark.parametrize(
+    ("quantization", "batch", "tokens_per_s"),
+    [("Q4_K_M", 1, 101.6), ("Q8_0", 1, 62.4), ("BF16", 1, 47), ("Q4_K_M", 16, 185), ("Q8_0", 16, 148), ("Q8_0", 4, 97), ("BF16", 8, 126)],
+)
+def test_two_cores_decode_in_llama_cpp(quantization, batch, tokens_per_s):
+    steps = half_b(llama_cpp_candidate(EIGHT_B, TWO_CORES, backend="cpu", quantization=quantization))
+    step = steps.decode(batch, 64).value_s
+    assert batch > 1 or 1 / step.high <= tokens_per_s <= 1 / step.low
+    assert batch / step.value == pytest.approx(tokens_per_s, rel=0.3 if batch == 1 else 0.8)
+
+
+@pytest.mark.parametrize(("batch", "seconds"), [(1, 0.0439), (2, 0.0466), (4, 0.0466), (8, 0.0516), (16, 0.0682)])
+def test_two_cores_decode_in_vllm(batch, seconds):
+    steps = half_b(vllm_candidate(EIGHT_B, TWO_CORES, backend="cpu", version="0.32.0"))
+    assert steps.decode_s(batch, 80) == pytest.approx(seconds, rel=0.15)
 
 
 def test_a_small_cpu_is_slower_than_its_memory():
