@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from advisor.architectures.metadata_keys import GgufKeys, experts, layer_count
-from advisor.architectures.metadata_stateful import deepseek2, granite_hybrid, qwen3_next
+from advisor.architectures.metadata_stateful import deepseek2, delta_net, granite_hybrid, mamba2
 from advisor.architectures.metadata_windowed import gemma2, gemma3, gemma4, gpt_oss
 from advisor.errors import UserInputError
 
@@ -76,7 +76,10 @@ TRANSLATIONS: Final[Mapping[str, Translation]] = MappingProxyType(
         "gemma4": gemma4,
         "gpt-oss": gpt_oss,
         "deepseek2": deepseek2,
-        "qwen3next": qwen3_next,
+        "qwen3next": lambda keys: {**delta_net(keys), "model_type": "qwen3_next"},
+        "qwen35": lambda keys: {**delta_net(keys), "model_type": "qwen3_5_text"},
+        "qwen35moe": lambda keys: {**delta_net(keys), "model_type": "qwen3_5_moe_text"},
         "granitehybrid": granite_hybrid,
+        "mamba2": mamba2,
     }
 )

@@ -32,17 +32,18 @@ def deepseek2(keys: GgufKeys) -> dict[str, Any]:
     }
 
 
-def qwen3_next(keys: GgufKeys) -> dict[str, Any]:
-    """Gated delta nets: the state size is the heads' size, groups are key heads, the time-step rank value heads."""
+def delta_net(keys: GgufKeys) -> dict[str, Any]:
+    """Qwen3-Next and Qwen3.5. Gated delta nets: the state size is the heads' size, groups are key heads, the time-step rank value heads."""
     layers = layer_count(keys)
     recurrent = keys.value("attention.recurrent_layers")
     kinds = {"layer_types": ["linear_attention" if one else "full_attention" for one in recurrent[:layers]]} if recurrent else {}
     value_heads = keys.whole("ssm.time_step_rank")
+    mixture = {}
+    if keys.whole("expert_count", default=0):
+        mixture = {**experts(keys), "shared_expert_intermediate_size": keys.whole("expert_shared_feed_forward_length")}
     return {
-        "model_type": "qwen3_next",
-        **experts(keys),
+        **mixture,
         **kinds,
-        "shared_expert_intermediate_size": keys.whole("expert_shared_feed_forward_length"),
         "full_attention_interval": keys.whole("full_attention_interval", default=4),
         "linear_num_key_heads": keys.whole("ssm.group_count"),
         "linear_num_value_heads": value_heads,
@@ -73,4 +74,23 @@ def granite_hybrid(keys: GgufKeys) -> dict[str, Any]:
         "mamba_d_state": keys.whole("ssm.state_size"),
         "mamba_n_groups": keys.whole("ssm.group_count"),
         "mamba_d_conv": keys.whole("ssm.conv_kernel"),
+    }
+
+
+def mamba2(keys: GgufKeys) -> dict[str, Any]:
+    """Mamba-2 alone: what these files say of heads and feed-forward blocks means nothing."""
+    heads = keys.whole("ssm.time_step_rank")
+    inner = keys.whole("ssm.inner_size")
+    return {
+        "model_type": "mamba2",
+        "num_attention_heads": None,
+        "num_key_value_heads": None,
+        "intermediate_size": None,
+        "tie_word_embeddings": keys.tied(default=True),
+        "expand": inner // keys.whole("embedding_length"),
+        "num_heads": heads,
+        "head_dim": inner // heads,
+        "state_size": keys.whole("ssm.state_size"),
+        "n_groups": keys.whole("ssm.group_count"),
+        "conv_kernel": keys.whole("ssm.conv_kernel"),
     }

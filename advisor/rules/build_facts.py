@@ -172,11 +172,12 @@ def _kv_heads(architecture: ModelArchitecture) -> int | None:
 def _quantization(candidate: Candidate | None, quantization: Quantization | None) -> QuantizationFacts:
     if quantization is None:
         return QuantizationFacts()
+    loss = (candidate.checkpoint.loss if candidate else None) or quantization.loss
     return QuantizationFacts(
         id=quantization.id,
         format=quantization.format,
-        loss=quantization.loss,
-        loss_rank=LOSS_BANDS.index(quantization.loss),
+        loss=loss,
+        loss_rank=LOSS_BANDS.index(loss),
         compute=quantization.compute,
         min_compute_capability=quantization.min_compute_capability,
         native_compute_capability=quantization.native_compute_capability,

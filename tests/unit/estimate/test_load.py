@@ -255,6 +255,18 @@ def test_a_full_cache_takes_the_last_request_back():
     assert last.first_token_s < first.finished_s
 
 
+def test_a_long_prompt_takes_its_chunks_whether_or_not_others_run():
+    chunked = ReplicaLimits(4, 512, 10**6, 10**6, preempts=True, reused_tokens=0, shares_prefix=False)
+    alone = SimulatedRequest(0.0, 20_000, 1, True)
+    run([alone], chunked)
+    chunks_s = sum(NOTES_STEPS.prefill_s(min(512, 20_000 - at), at) for at in range(0, 20_000, 512))
+    assert alone.first_token_s == pytest.approx(chunks_s, rel=0.001)
+    other, late = SimulatedRequest(0.0, 10, 400, True), SimulatedRequest(0.01, 20_000, 1, True)
+    run([other, late], chunked)
+    assert late.first_token_s > alone.first_token_s
+    assert other.finished_s > chunks_s
+
+
 # ---- bounds and the largest load
 
 

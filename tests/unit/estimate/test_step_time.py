@@ -163,6 +163,13 @@ def test_below_four_bits_llama_cpp_stops_speeding_up():
     assert rate["Q8_0"] > rate["Q4_K_M"] > rate["Q2_K"] > rate["IQ2_XXS"]
 
 
+def test_nothing_reads_faster_than_its_memory():
+    """The fitted factors of laptops and of Q8_0 multiply to more than the nominal bandwidth."""
+    steps = llama_cpp_steps(EIGHT_B, "rtx-4070-laptop", quantization="Q8_0")
+    assert steps.floor_decode_s(1, 100) < steps.decode_s(1, 100)
+    assert steps.floor_prefill_s(1000) < steps.prefill_s(1000)
+
+
 def test_layers_on_the_host_add_their_time():
     times = []
     for layers in (33, 24, 12, 0):

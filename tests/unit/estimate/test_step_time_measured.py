@@ -8,6 +8,7 @@ from statistics import median
 
 import pytest
 
+from advisor.architectures import from_config
 from advisor.domain.hardware import Host, Node
 from advisor.domain.workload import Load
 from advisor.estimate.load import estimate_performance
@@ -68,6 +69,18 @@ def test_no_measurement_beats_the_floor(row_id):
     assert floor_s < predicted
 
 
+# llama-bench on an RTX 4070 Laptop with 64 GB DDR5-5600, experts of so many layers on the host (2026-05-16):
+# github.com/ghost91-/llama-bench@b4632ea fit-bench-results.csv (rows LP02539-LP02542).
+@pytest.mark.parametrize(("micro_batch", "prompt_tokens_per_s", "tokens_per_s"), [(512, 659.6, 31.6), (1024, 1056.3, 30.9)])
+def test_experts_on_the_host_of_a_laptop(micro_batch, prompt_tokens_per_s, tokens_per_s):
+    node = CATALOG.node("rtx-4070-laptop")
+    node = replace(node, host=replace(node.host, memory_bandwidth_bytes_per_s=89.6e9))
+    settings = replace(LLAMA_CPP, batch_size=4096, ubatch_size=micro_batch, n_gpu_layers=31, n_cpu_moe=30)
+    steps = steps_of(llama_cpp_candidate("google/gemma-4-26B-A4B-it", node, quantization="IQ4_XS", settings=settings))
+    assert 1 / steps.decode_s(1, 64) == pytest.approx(tokens_per_s, rel=0.25)
+    assert 4096 / steps.prefill_s(4096) == pytest.approx(prompt_tokens_per_s, rel=0.35)
+
+
 @cache
 def vllm_row(row_id):
     """Measured and predicted TPOT, then TTFT (None where not measured), of a row of vllm_speeds.csv."""
@@ -122,6 +135,44 @@ TWO_CORES = Node(
     1,
     Host(24 << 30, 47e9, 2, 1e9, 1e9, repacks_weights=True),
 )
+
+
+HALF_B = from_config(
+    {
+        "model_type": "llama",
+        "architectures": ["LlamaForCausalLM"],
+        "hidden_size": 1280,
+        "num_hidden_layers": 24,
+        "intermediate_size": 3584,
+        "num_attention_heads": 20,
+        "num_key_value_heads": 4,
+        "vocab_size": 32000,
+        "max_position_embeddings": 4096,
+        "tie_word_embeddings": False,
+    },
+    "config.json",
+)
+
+
+def half_b(candidate):
+    return steps_of(replace(candidate, model=replace(candidate.model, architecture=HALF_B)))
+
+
+@pytest.mark.parametrize(
+    ("quantization", "batch", "tokens_per_s"),
+    [("Q4_K_M", 1, 101.6), ("Q8_0", 1, 62.4), ("BF16", 1, 47), ("Q4_K_M", 16, 185), ("Q8_0", 16, 148), ("Q8_0", 4, 97), ("BF16", 8, 126)],
+)
+def test_two_cores_decode_in_llama_cpp(quantization, batch, tokens_per_s):
+    steps = half_b(llama_cpp_candidate(EIGHT_B, TWO_CORES, backend="cpu", quantization=quantization))
+    step = steps.decode(batch, 64).value_s
+    assert batch > 1 or 1 / step.high <= tokens_per_s <= 1 / step.low
+    assert batch / step.value == pytest.approx(tokens_per_s, rel=0.3 if batch == 1 else 0.8)
+
+
+@pytest.mark.parametrize(("batch", "seconds"), [(1, 0.0439), (2, 0.0466), (4, 0.0466), (8, 0.0516), (16, 0.0682)])
+def test_two_cores_decode_in_vllm(batch, seconds):
+    steps = half_b(vllm_candidate(EIGHT_B, TWO_CORES, backend="cpu", version="0.32.0"))
+    assert steps.decode_s(batch, 80) == pytest.approx(seconds, rel=0.15)
 
 
 def test_a_small_cpu_is_slower_than_its_memory():

@@ -132,3 +132,11 @@ def test_padded_experts_are_not_called_exact():
     )
     assert weights.total_bytes / 2**30 == pytest.approx(64.38, rel=0.005)
     assert weights.basis is Basis.MODELLED
+
+
+@pytest.mark.parametrize(
+    ("model", "quantization", "basis"), [("Qwen/Qwen3-32B", "fp8", "exact"), ("Qwen/Qwen3-30B-A3B", "fp8", "modelled")]
+)
+def test_only_where_publishers_have_no_choice_is_a_scheme_exact(model, quantization, basis):
+    weights = safetensors_weights(CATALOG.models[model].architecture, CATALOG.quantizations[quantization], parallelism=Parallelism())
+    assert weights.basis == basis
