@@ -1,0 +1,1 @@
+"""Thin maps from answers to text and JSON; nothing is computed here."""
