@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli import catalog, engines, explain, pending, plan, rules
+from advisor.cli import catalog, engines, explain, pending, plan, render, rules
 
 app = typer.Typer(
     name="advisor",
@@ -39,5 +39,6 @@ app.add_typer(catalog.app, name="catalog")
 app.command("explain", epilog="Example: [bold]advisor explain PRV001[/bold]")(explain.explain)
 app.add_typer(engines.app, name="engines")
 app.command("plan")(plan.plan)
+app.command("render")(render.render)
 app.add_typer(rules.app, name="rules")
 pending.register(app)
