@@ -1,15 +1,17 @@
 """A deployment, estimated and judged: the one place where plan, check and validate learn what a deployment will do."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from advisor.catalog.catalog import Catalog
 from advisor.domain.assessment import Assessment
 from advisor.domain.demand import Demand
 from advisor.domain.deployment import Candidate, Deployment
+from advisor.domain.engine import Parallelism
 from advisor.domain.estimate import CostEstimate, Estimate, MemoryEstimate, PerformanceEstimate
 from advisor.domain.hardware import Available
+from advisor.domain.model import Checkpoint
 from advisor.domain.quantity import Quantity, exact
 from advisor.domain.verdict import Requirement
 from advisor.domain.weights import WeightBytes
@@ -33,12 +35,25 @@ A deployment is recommended on its expected values, so a quick look ranks as a f
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What every deployment of one question shares: the workload, its filled-in demand, the catalog and the rules."""
+    """What every deployment of one question shares: the workload, its filled-in demand, the catalog and the rules.
+
+    Weights are worked out tensor by tensor, so those of a checkpoint are remembered while the question lasts.
+    """
 
     workload: Workload
     demand: Demand
     catalog: Catalog
     rules: RuleSet
+    weights: dict[tuple[str, Checkpoint, Parallelism], WeightBytes] = field(default_factory=dict, compare=False, repr=False)
+
+    def weights_of(self, candidate: Candidate) -> WeightBytes:
+        """What the candidate's weights take, by layer."""
+        key = (candidate.model.id, candidate.checkpoint, candidate.parallelism)
+        if key not in self.weights:
+            quantization = self.catalog.quantization(candidate.checkpoint.quantization)
+            architecture, checkpoint, spread = candidate.model.architecture, candidate.checkpoint, candidate.parallelism
+            self.weights[key] = checkpoint_weights(architecture, checkpoint, quantization, parallelism=spread)
+        return self.weights[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +66,11 @@ class Sized:
     steps: StepTimeModel
 
 
-def size(candidate: Candidate, demand: Demand, catalog: Catalog) -> Sized:
+def size(candidate: Candidate, case: Case) -> Sized:
     """Work out what a candidate weighs, holds, and how long its steps take."""
+    demand, catalog = case.demand, case.catalog
     quantization = catalog.quantization(candidate.checkpoint.quantization)
-    weights = checkpoint_weights(candidate.model.architecture, candidate.checkpoint, quantization, parallelism=candidate.parallelism)
+    weights = case.weights_of(candidate)
     memory = estimate_memory(
         candidate,
         weights,
@@ -68,7 +84,7 @@ def size(candidate: Candidate, demand: Demand, catalog: Catalog) -> Sized:
 
 def assess(deployment: Deployment, available: Available, case: Case, sized: Sized | None = None, *, look: Look = "full") -> Assessment:
     """Estimate a deployment under the case's load, hold it against what is required, and let the rules judge."""
-    sized = sized or size(deployment.candidate, case.demand, case.catalog)
+    sized = sized or size(deployment.candidate, case)
     down = min(case.demand.replicas_down, deployment.replicas - 1)
     worst = _performance(deployment, case.demand, sized, down=down, ranges=look != "quick")
     performance = worst if look != "full" or not down else _performance(deployment, case.demand, sized, down=0, ranges=True)

@@ -9,6 +9,7 @@ Progress goes to stderr, the report is the last line of stdout: raw log lines, e
 
 import contextlib
 import ctypes
+import functools
 import json
 import os
 import random
@@ -20,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-LOG_LINES_KEPT = 2_000
+LOG_DEBUG, LOG_CONTINUES = 1, 5  # ggml_log_level
 LOAD_MODES = {"auto": -1, "none": 0, "mmap": 1, "mlock": 2, "mmap_mlock": 3, "direct_io": 4}
 SPLIT_MODES = {"none": 0, "layer": 1, "row": 2, "tensor": 3}
 CHOICES = {"flash_attn": {"auto": -1, "off": 0, "on": 1}, "load_mode": LOAD_MODES, "split_mode": SPLIT_MODES}
@@ -89,15 +90,20 @@ class Engine:
             raise Refused(f"llama_cpp cannot be imported: {type(error).__name__}: {error}", 3) from None
         self.api: Any = llama_cpp
         self._text: list[bytes] = []
-        self._callback = llama_cpp.llama_log_callback(lambda level, text, data: self._text.append(text))  # must outlive the engine
+        self._level = 0
+        self._callback = llama_cpp.llama_log_callback(self._keep)  # must outlive the engine
         llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
         llama_cpp.llama_backend_init()
         self.types = {name[10:].lower(): getattr(llama_cpp, name) for name in dir(llama_cpp) if name.startswith("GGML_TYPE_")}
 
+    def _keep(self, level: int, text: bytes, _: object) -> None:
+        self._level = self._level if level == LOG_CONTINUES else level
+        if self._level != LOG_DEBUG:  # thousands of lines about single tensors
+            self._text.append(text)
+
     def log_lines(self) -> list[str]:
-        """Every line so far; the middle of a very long log is left out."""
-        lines, half = b"".join(self._text).decode("utf-8", "replace").splitlines(), LOG_LINES_KEPT // 2
-        return lines if len(lines) <= 2 * half else [*lines[:half], f"[{len(lines) - 2 * half} lines left out]", *lines[-half:]]
+        """Every line so far."""
+        return b"".join(self._text).decode("utf-8", "replace").splitlines()
 
     def version(self) -> dict[str, Any]:
         """Which llama.cpp this is and what it was built for."""
@@ -129,8 +135,7 @@ class Engine:
 
 def fill(struct: Any, values: dict[str, Any], ignored: list[str]) -> None:  # noqa: ANN401 - a ctypes structure
     """Set the fields that this llama.cpp has; name the others in `ignored`. None leaves the engine's default."""
-    given = {name for name, value in values.items() if value is not None}
-    known = {field[0] for field in struct._fields_}
+    given, known = {name for name, value in values.items() if value is not None}, {field[0] for field in struct._fields_}
     for name in given & known:
         setattr(struct, name, values[name])
     ignored += sorted(given - known)
@@ -139,9 +144,8 @@ def fill(struct: Any, values: dict[str, Any], ignored: list[str]) -> None:  # no
 def load_model(engine: Engine, request: dict[str, Any], ignored: list[str], *, allocate: bool) -> Any:  # noqa: ANN401
     """The model as asked. Raises Refused with the engine's complaint."""
     settings, params = request["settings"], engine.api.llama_model_default_params()
-    shares = settings.get("tensor_split")
-    split = (ctypes.c_float * engine.api.llama_max_devices())(*shares) if shares else None
-    fill(params, {**engine.fields(settings, MODEL_FIELDS), "tensor_split": split}, ignored)
+    shares = (ctypes.c_float * engine.api.llama_max_devices())(*settings.get("tensor_split") or ())
+    fill(params, {**engine.fields(settings, MODEL_FIELDS), "tensor_split": shares if any(shares) else None}, ignored)
     if not allocate:
         fill(params, {"no_alloc": True, "load_mode": LOAD_MODES["none"]}, ignored)
         if "no_alloc" in ignored:
@@ -176,7 +180,8 @@ class Benchmark:
     def __init__(self, engine: Engine, model: Any, context: Any, request: dict[str, Any]) -> None:  # noqa: ANN401
         self._engine, self._api, self._context = engine, engine.api, context
         self._capacity = self._api.llama_n_batch(context)
-        self._batch, self._sampler = self._api.llama_batch_init(self._capacity, 0, 1), self._api.llama_sampler_init_greedy()
+        self._batch = self._api.llama_batch_init(self._capacity, 0, 1)
+        self._sample = functools.partial(self._api.llama_sampler_sample, self._api.llama_sampler_init_greedy(), context)
         self._vocabulary = self._api.llama_vocab_n_tokens(self._api.llama_model_get_vocab(model))
         self._random, self._deadline = random.Random(request.get("seed", 0)), time.perf_counter() + request["time_limit_s"]
 
@@ -215,19 +220,16 @@ class Benchmark:
             batch.token[index], batch.pos[index], batch.logits[index] = token, position, wanted
             batch.n_seq_id[index], batch.seq_id[index][0] = 1, sequence
         batch.n_tokens = len(entries)
-        code = self._api.llama_decode(self._context, batch)
-        if code:
+        if code := self._api.llama_decode(self._context, batch):
             raise self._engine.refusal(f"decoding {len(entries)} tokens failed with code {code}")
-        sample = self._api.llama_sampler_sample
-        return [(entry[0], sample(self._sampler, self._context, index)) for index, entry in enumerate(entries) if entry[3]]
+        return [(entry[0], self._sample(index)) for index, entry in enumerate(entries) if entry[3]]
 
 
 def benchmark(engine: Engine, model: Any, context: Any, request: dict[str, Any]) -> list[dict[str, Any]]:  # noqa: ANN401
     """One row per repeat and concurrency after a warm-up; repeats are the outer loop, so that a stall hits one row of each."""
     prompt, output, most = request["prompt_tokens"], request["output_tokens"], max(request["concurrency"])
-    total = engine.api.llama_n_ctx(context)
-    each = engine.facts("llama_", CONTEXT_FACTS, context)["n_ctx_seq"] or total
-    if most > request["settings"]["parallel"] or prompt + output > each or most * (prompt + output) > total:
+    total, each = (engine.facts("llama_", CONTEXT_FACTS, context)[name] for name in ("n_ctx", "n_ctx_seq"))
+    if most > request["settings"]["parallel"] or prompt + output > (each or total) or most * (prompt + output) > total:
         raise Refused(f"{most} sequences of {prompt + output} tokens do not fit a context of {total} tokens, {each} a sequence", 2)
     bench, rows = Benchmark(engine, model, context, request), []
     bench.run(1, prompt=1, output=2)
@@ -242,9 +244,8 @@ def smoke(engine: Engine, request: dict[str, Any], *, allocate: bool = True) -> 
     """Load, open a context, and decode, unless only sizes are asked for."""
     ignored: list[str] = []
     memory, before = {"start": memory_now()}, host_now()
-    begin = time.perf_counter()
     model = load_model(engine, request, ignored, allocate=allocate)
-    load_s, memory["loaded"] = time.perf_counter() - begin, memory_now()
+    loaded_s, memory["loaded"] = time.perf_counter(), memory_now()
     context = open_context(engine, model, request["settings"], ignored)
     memory["context"] = memory_now()
     rows = benchmark(engine, model, context, request) if allocate else []
@@ -253,7 +254,7 @@ def smoke(engine: Engine, request: dict[str, Any], *, allocate: bool = True) -> 
         "model": {**engine.facts("llama_model_", MODEL_FACTS, model), "vocabulary": vocabulary},
         "context": engine.facts("llama_", CONTEXT_FACTS, context),
         "ignored_settings": sorted(set(ignored)),
-        "load_s": load_s,
+        "load_s": loaded_s - before["wall_s"],
         "memory": {**memory, "end": memory_now()},
         "benchmark": rows,
         "contention": contention(before, rows),
@@ -262,8 +263,7 @@ def smoke(engine: Engine, request: dict[str, Any], *, allocate: bool = True) -> 
 
 def quantize_dry_run(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     """What llama-quantize would write, by its own arithmetic: the sizes stand in the log."""
-    ignored: list[str] = []
-    params = engine.api.llama_model_quantize_default_params()
+    params, ignored = engine.api.llama_model_quantize_default_params(), []
     fill(params, {"ftype": request["file_type"], "dry_run": True, "allow_requantize": True}, ignored)
     if ignored:
         raise Refused(f"this llama.cpp cannot do it: its quantiser has no {', '.join(ignored)}", 4)

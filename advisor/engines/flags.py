@@ -70,10 +70,15 @@ def not_estimated_flags(runtime: Runtime, flags: Mapping[str, object]) -> dict[s
     return {name: effects[normal_name(name)] for name in flags if normal_name(name) in effects}
 
 
-def split_arguments(runtime: Runtime, arguments: Sequence[str]) -> tuple[dict[str, object], list[str]]:
-    """A server's arguments as flags (`--a b`, `--a=b`, `--switch`) and what is left over, the model for one. Later flags win."""
+def split_arguments(
+    runtime: Runtime, arguments: Sequence[str], *, switches: frozenset[str] = frozenset()
+) -> tuple[dict[str, object], list[str]]:
+    """A server's arguments as flags (`--a b`, `--a=b`, `--switch`) and what is left over, the model for one. Later flags win.
+
+    `switches` are more names that take no value than those of the runtime.
+    """
     table = _names(runtime)
-    switches = _normal(runtime.harmless_switches) | {name for name, (fact, off) in table.items() if off or is_switch(fact)}
+    switches |= _normal(runtime.harmless_switches) | {name for name, (fact, off) in table.items() if off or is_switch(fact)}
     flags: dict[str, object] = {}
     rest: list[str] = []
     waiting = list(arguments)
@@ -189,7 +194,7 @@ def _refuse(runtime_name: str, runtime: Runtime, name: str, given: object) -> No
     key = normal_name(name)
     for removed in runtime.removed:
         if key in _normal(removed.names):
-            raise UserInputError(f"{name}: {runtime_name} does not take this flag. Use {removed.use}")
+            raise UserInputError(f"{name}: {runtime_name} does not take this flag; use {removed.use}")
     fixed = runtime.defaults.get(key.replace("-", "_"))
     if fixed is not None:
         if _same(fixed, _text(given)):

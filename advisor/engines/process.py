@@ -44,8 +44,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A process that ended well: its last line on stdout, its last words on stderr, and what it took."""
+    """A process that ended by itself: its exit status, its last line on stdout, its last words on stderr, and what it took."""
 
+    status: int
     last_line: str
     last_words: tuple[str, ...]
     elapsed_s: float
@@ -76,9 +77,11 @@ def run(
     request: str = "",
     progress: Progress | None = None,
     environment: Mapping[str, str] | None = None,
+    explains_refusal: bool = False,
 ) -> Finished:
     """Run `command` with `request` on its stdin; `name` is what errors call it, `progress` gets each line of stderr.
 
+    A program that `explains_refusal` on stdout is finished also with a positive exit status.
     Raises EngineFailed (refused, crashed, killed, flooded), TimedOut, NotProven (cannot be started), Interrupted.
     """
     kills_before = memory_limit().kills
@@ -98,9 +101,11 @@ def run(
         raise Interrupted(signals[0])
     elapsed_s = time.monotonic() - state.started_s
     ending = Ending(name, state.process.returncode, fault, elapsed_s, tuple(state.words), state.peak_rss_bytes, kills_before)
-    if (error := failure(ending, limits.time_s, limits.silence_s)) is not None:
+    error = failure(ending, limits.time_s, limits.silence_s)
+    explained = explains_refusal and fault is None and ending.status > 0 and state.last_line != ""
+    if error is not None and not explained:
         raise error
-    return Finished(state.last_line, tuple(state.words), elapsed_s, state.peak_rss_bytes)
+    return Finished(ending.status, state.last_line, tuple(state.words), elapsed_s, state.peak_rss_bytes)
 
 
 def _start(command: Sequence[str], control: int, limits: Limits, environment: dict[str, str]) -> "subprocess.Popen[bytes]":

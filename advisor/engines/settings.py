@@ -85,7 +85,7 @@ def flags_of(
         value = getattr(parallelism, fact.parallelism) if fact.parallelism else getattr(settings, str(fact.setting))
         if value is None or (fact.pin == "changed" and value == _default(record, facts, fact, on)):
             continue
-        found[fact.names[0]] = _written(fact, value)
+        found[fact.names[0]] = written(fact, value)
     if isinstance(settings, LlamaCppSettings) and any("use_mmap" in fact.names for fact in facts.flags):
         found |= python_load_flags(settings.load_mode)
     return found
@@ -109,7 +109,8 @@ def _plain(text: str) -> object:
     return int(text) if text.isdigit() else text
 
 
-def _written(fact: FlagFact, value: object) -> FlagValue:
+def written(fact: FlagFact, value: object) -> FlagValue:
+    """A setting's value as its flag spells it."""
     if isinstance(value, tuple):
         return ",".join(f"{share:g}" for share in value)
     if fact.values:

@@ -7,12 +7,14 @@ mean is decided in the advisor.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from advisor.engines.process import Limits, Progress, run
+from advisor.engines.process import Finished, Limits, Progress, run
 from advisor.engines.process_end import last_words
-from advisor.errors import EngineFailed
+from advisor.errors import EngineFailed, NotProven
 from advisor.resources import folder
+
+_NO_ENGINE: Final = 3  # what a validator ends with when its interpreter has no engine
 
 
 def ask_validator(
@@ -31,12 +33,13 @@ def ask_validator(
     """
     command = [str(python), str((folder("validators") / validator).absolute())]
     text = json.dumps(request, allow_nan=False)
-    done = run(command, name=name, limits=limits, request=text, progress=progress, environment=environment)
-    return _report(done.last_line, name, done.last_words)
+    done = run(command, name=name, limits=limits, request=text, progress=progress, environment=environment, explains_refusal=True)
+    return _report(done, name)
 
 
-def _report(line: str, name: str, words: tuple[str, ...]) -> dict[str, Any]:
-    """The last line as an object; a report may itself say that the engine refused (`error`)."""
+def _report(done: Finished, name: str) -> dict[str, Any]:
+    """The last line as an object; a report may itself say that the engine refused (`error`), with exit status 3 where there is none."""
+    line, words = done.last_line, tuple(word for word in done.last_words if not word.startswith("{"))
     try:
         report = json.loads(line, parse_constant=_refuse_constant)
     except ValueError:
@@ -44,8 +47,9 @@ def _report(line: str, name: str, words: tuple[str, ...]) -> dict[str, Any]:
         raise EngineFailed(f"{name}: ended without a report; its last line was {shown}.{last_words(words)}") from None
     if not isinstance(report, dict):
         raise EngineFailed(f"{name}: reported {line[:80]!r} where an object was expected.{last_words(words)}")
-    if report.get("error"):
-        raise EngineFailed(f"{name} refused: {str(report['error'])[:600]}{last_words(words)}")
+    if done.status or report.get("error"):
+        kind = NotProven if done.status == _NO_ENGINE else EngineFailed
+        raise kind(f"{name} refused: {str(report.get('error', f'exit status {done.status}'))[:600]}{last_words(words) if words else ''}")
     return report
 
 

@@ -1,15 +1,13 @@
 """A candidate from what a user names: every gap filled with the default of that engine, runtime and version, nothing guessed."""
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Final
 
 from advisor.catalog import Catalog
-from advisor.catalog.engines import load_engines
 from advisor.domain.deployment import Candidate
-from advisor.domain.engine import LlamaCppSettings, Parallelism, RuntimeRef
+from advisor.domain.engine import EngineSettings, LlamaCppSettings, Parallelism, RuntimeRef
 from advisor.domain.engine_record import EngineRecord
 from advisor.domain.hardware import Node
 from advisor.domain.model import Checkpoint, Model
@@ -22,16 +20,6 @@ from advisor.intake.quantization import find_quantization
 
 _BUILD: Final = re.compile(r"b?(\d{1,9})")
 _RELEASE: Final = re.compile(r"v?(\d+(?:\.\d+){1,3})(?:[.+-]?[a-z].*)?")
-
-
-def find_engine(name: str, engines: Mapping[str, EngineRecord]) -> EngineRecord:
-    """The record of an engine. Raises UserInputError with near names."""
-    record = engines.get(name)
-    if record is None:
-        near = difflib.get_close_matches(name.lower(), engines, n=1)
-        meant = f"did you mean {near[0]}?" if near else f"known: {', '.join(engines)}"
-        raise UserInputError(f"engine {name!r} is not in the catalog; {meant}")
-    return record
 
 
 def build_candidate(
@@ -54,7 +42,7 @@ def build_candidate(
     Without `quantization` the model's only checkpoint is taken. llama.cpp splits layers over all its devices; vLLM's devices follow
     from `parallelism`. Raises UserInputError for what the engine would refuse.
     """
-    record = find_engine(engine, load_engines())
+    record = catalog.engine(engine)
     _check_model(model)
     weights = find_quantization(quantization or _only_quantization(model), catalog, record)
     reference = _runtime(record, runtime, version, node)
@@ -71,8 +59,7 @@ def build_candidate(
         backend=reference.backend,
         parallelism=spread,
     )
-    if isinstance(settings, LlamaCppSettings) and len(settings.tensor_split) > spread.devices:
-        raise UserInputError(f"tensor-split: {len(settings.tensor_split)} shares for {spread.devices} devices")
+    _check_shares(settings, spread)
     checkpoint = find_checkpoint(model, weights, imatrix=imatrix, weights_bytes=weights_bytes)
     return Candidate(model, checkpoint, reference, node, spread, settings)
 
@@ -93,6 +80,11 @@ def find_checkpoint(model: Model, quantization: Quantization, *, imatrix: bool =
 def _made(model: Model, quantization: Quantization, *, imatrix: bool) -> Checkpoint:
     source = f"computed from the architecture of {model.id}; no published files are known"
     return Checkpoint(model.id, quantization.format, quantization.id, imatrix=imatrix, published=False, source=source)
+
+
+def _check_shares(settings: EngineSettings, spread: Parallelism) -> None:
+    if isinstance(settings, LlamaCppSettings) and len(settings.tensor_split) > spread.devices:
+        raise UserInputError(f"tensor-split: {len(settings.tensor_split)} shares for {spread.devices} devices")
 
 
 def _check_model(model: Model) -> None:

@@ -10,7 +10,7 @@ from advisor.documents import read_text
 from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.model import Checkpoint, Model
 from advisor.errors import UserInputError
-from advisor.estimate.weights import gguf_weights
+from advisor.estimate.gguf_mixing import tensor_types
 from advisor.intake.gguf_file import GgufHeader, read_gguf_header
 from advisor.intake.quantization import quantization_of_config
 from advisor.intake.safetensors_files import tensor_bytes
@@ -93,14 +93,18 @@ def _from_gguf(path: Path, catalog: Catalog) -> Model:
 
 
 def _nearest_file_type(header: GgufHeader, architecture: ModelArchitecture, catalog: Catalog) -> tuple[str, bool]:
-    """The file type (and importance matrix or not) whose computed bytes are nearest to the file's: names of files prove nothing."""
-    candidates: list[tuple[int, str, bool]] = []
+    """The file type (and importance matrix or not) that stores most tensors as the file does: names of files prove nothing."""
+    stored = {tensor.name: tensor.type for tensor in header.tensors}
+    ranked: list[tuple[int, bool, bool, str]] = []
     for quantization in catalog.quantizations.values():
-        if quantization.format == "gguf" and quantization.mix is not None:
-            choices = (True,) if quantization.mix.needs_imatrix else (False, True)
-            sizes = [(gguf_weights(architecture, quantization, imatrix=imatrix).total_bytes, imatrix) for imatrix in choices]
-            candidates += [(abs(size - header.tensor_bytes), quantization.id, imatrix) for size, imatrix in sizes]
-    if not candidates:
+        mix = quantization.mix
+        for imatrix in (False, True) if mix is not None else ():
+            types = tensor_types(architecture, quantization, imatrix=imatrix)
+            alike = sum(stored.get(name) == kind for name, kind in types.items())
+            unused = mix is not None and mix.default_type not in stored.values()
+            ranked.append((-alike, unused, imatrix, quantization.id))
+    if not ranked:
         raise UserInputError("the catalog holds no GGUF file types; name the quantisation")
-    _, name, imatrix = min(candidates, key=lambda each: (each[0], each[2]))
-    return name, imatrix
+    _, _, imatrix, name = min(ranked)
+    needs = catalog.quantizations[name].mix
+    return name, imatrix or (needs is not None and needs.needs_imatrix)

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from advisor.assess import Case
 from advisor.domain.assessment import Assessment
 from advisor.planning.demand import Assumption
-from advisor.planning.enumerate import Space
-from advisor.planning.option import Option
+from advisor.planning.option import Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Decision:
     relaxations: tuple[Change, ...]
     assumptions: tuple[Assumption, ...]
     space: Space
-    beaten: tuple[Option, ...] = ()
+    not_simulated: int = 0
     hosted: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
 

@@ -7,33 +7,32 @@ from advisor.domain.assessment import Assessment
 from advisor.domain.verdict import AT_LEAST_LIKELY, Requirement
 from advisor.planning.decision import Loser
 from advisor.planning.describe import option_text, recipe, requirement_text
-from advisor.planning.enumerate import Space
-from advisor.planning.option import Family, Option, precision_of
+from advisor.planning.option import Family, Option, Prospect, Space, precision_of
 from advisor.units import significant
 
 SHOWN = 6
+_LOOKED_AT = 4  # with ranges, which takes time
 Group = tuple[str, str, str]  # engine, model, precision: hardware of the same recipe is one family to a reader
 
 
 def losers(
-    case: Case, chosen: Assessment | None, order: Sequence[Assessment], *, space: Space, beaten: Sequence[Option]
+    case: Case, chosen: Assessment | None, order: Sequence[Assessment], *, space: Space, left: Sequence[Prospect | Option]
 ) -> tuple[Loser, ...]:
     """At most six, the strongest reason to doubt the choice first: other engines, then other precisions, then other models."""
     won = _group(case, chosen) if chosen else None
     found: dict[Group, Loser] = {}
     for assessment in order[1:]:
         key = _distinct(_group(case, assessment), won, assessment)
-        if key not in found and len(found) < SHOWN:
+        if key not in found and len(found) < _LOOKED_AT:
             found[key] = _from_assessment(_closer(case, assessment), chosen)
-    for option in beaten:
-        key = _family_group(option.family)
+    for entry in left:
+        key = _family_group(entry.prospect.family if isinstance(entry, Option) else entry.family)
         if key != won:
-            found.setdefault(key, _from_bound(option, chosen))
+            found.setdefault(key, _from_bound(entry, chosen))
     for dropped in space.dropped:
         key = _family_group(dropped.family)
         if key != won and dropped.verdict.rule:
-            text = f"{recipe(dropped.candidate)} on {dropped.available.node.device.name}"
-            found.setdefault(key, Loser(text, dropped.verdict.message, dropped.verdict.rule, rule=dropped.verdict.rule))
+            found.setdefault(key, Loser(dropped.text, dropped.verdict.message, dropped.verdict.rule, rule=dropped.verdict.rule))
     return tuple(sorted(found.values(), key=lambda loser: _interest(loser, chosen))[:SHOWN])
 
 
@@ -55,7 +54,7 @@ def _group(case: Case, assessment: Assessment) -> Group:
 
 def _family_group(family: Family) -> Group:
     """A reader tells precisions apart within 16, 8 and fewer bits."""
-    return (family.engine, family.model, family.precision if family.precision in ("16-bit", "8-bit") else "fewer bits")
+    return (family.runtime, family.model, family.precision if family.precision in ("16-bit", "8-bit") else "fewer bits")
 
 
 def _from_assessment(assessment: Assessment, chosen: Assessment | None) -> Loser:
@@ -79,14 +78,13 @@ def _dominated(text: str, assessment: Assessment, chosen: Assessment | None) -> 
     return Loser(text, "also keeps the service level; lost on your order of models, on simplicity or on quality lost", "rank")
 
 
-def _from_bound(option: Option, chosen: Assessment | None) -> Loser:
-    where = option.available.offer.provider if option.available.offer else option.available.acquisition
-    text = f"{recipe(option.candidate)}, {option.available.node.device.name} ({where})"
-    price = monthly_usd(chosen.estimate.cost if chosen else None)
-    if price < option.usd_per_month_at_least:
-        least = option.usd_per_month_at_least
-        least_text = f"costs at least {significant(least, 3)} USD a month ({option.replicas_at_least} replicas or more)"
-        reason = f"{least_text}; chosen: {significant(price, 3)}"
+def _from_bound(entry: Prospect | Option, chosen: Assessment | None) -> Loser:
+    prospect = entry.prospect if isinstance(entry, Option) else entry
+    offer = prospect.available.offer
+    text = f"{prospect.text} ({offer.provider if offer else prospect.available.acquisition})"
+    price, least = monthly_usd(chosen.estimate.cost if chosen else None), entry.usd_per_month_at_least
+    if price < least:
+        reason = f"costs at least {significant(least, 3)} USD a month; chosen: {significant(price, 3)}"
         return Loser(text, reason, "usd_per_month", expect=least, at_most=price, basis="stated")
     return Loser(text, "not simulated: other options of its kind promised more", "not simulated")
 

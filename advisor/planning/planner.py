@@ -14,15 +14,15 @@ from advisor.errors import UserInputError
 from advisor.planning.changes import changes, relaxations
 from advisor.planning.decision import Decision
 from advisor.planning.demand import Assumption, complete
-from advisor.planning.enumerate import enumerate_options
 from advisor.planning.hosted import hosted_prices
 from advisor.planning.inventory import inventory_of
 from advisor.planning.losers import losers
+from advisor.planning.option import Space
+from advisor.planning.prospects import prospects
 from advisor.planning.rank import ranked
 from advisor.planning.search import search
 from advisor.rules.rule import RuleSet
 
-SIMULATED_AT_MOST = 14
 INSISTABLE = ("engine", "model", "quantization", "device")
 
 
@@ -44,20 +44,20 @@ def decide(
     demand, assumptions = complete(workload, catalog.preset(workload.task))
     case = Case(workload, demand, catalog, rules)
     models, more = acceptable_models(workload, catalog, wanted)
-    space = enumerate_options(case, inventory_of(workload, catalog, machine), models, wanted)
-    found = search(case, space.options, limit=SIMULATED_AT_MOST)
-    order = ranked([(a, option.model_rank) for a, option in found.assessments], catalog.quantizations)
+    space = Space()
+    found = search(case, prospects(case, inventory_of(workload, catalog, machine), models, wanted, space), space)
+    order = ranked([(a, option.prospect.model_rank) for a, option in found.assessments], catalog.quantizations)
     chosen = assess(order[0].deployment, order[0].available, case) if order else None
     decision = Decision(
         case=case,
         chosen=chosen,
         ranked=tuple(order),
-        losers=losers(case, chosen, order, space=space, beaten=found.beaten),
+        losers=losers(case, chosen, order, space=space, left=found.left),
         changes=(),
         relaxations=(),
         assumptions=(*assumptions, *more, *_assumed_hosts(chosen)),
         space=space,
-        beaten=tuple(found.beaten),
+        not_simulated=len(found.left),
         hosted=hosted_prices(case, chosen, models),
     )
     return _explored(decision, machine) if explore else decision

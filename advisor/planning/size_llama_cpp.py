@@ -2,11 +2,11 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable
 
 from advisor.assess import Case, Sized, size
 from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.deployment import Candidate
+from advisor.domain.engine import Parallelism
 from advisor.domain.hardware import Node
 from advisor.domain.model import Checkpoint, Model
 from advisor.intake.candidate import build_candidate
@@ -15,19 +15,19 @@ _SLOTS = (1, 2, 4, 8, 16, 32)
 _CELLS = 256  # llama.cpp rounds contexts up to this
 
 
-def llama_cpp_sizes(case: Case, model: Model, checkpoint: Checkpoint, *, node: Node, devices: int, in_flight: float) -> Iterable[Sized]:
-    """At most one sized candidate: as many slots as the load may use and the memory and the time per token allow."""
+def llama_cpp_size(case: Case, model: Model, checkpoint: Checkpoint, *, node: Node, devices: int, in_flight: float) -> Sized:
+    """As many slots as the load may use and the memory and the time per token allow; offloaded to the host where nothing else fits."""
     slots = _slots_wanted(case, in_flight)
     while True:
         sized = _sized(case, model, checkpoint, node=node, devices=devices, slots=slots, flags={})
         if sized.memory.fits is not False and (slots == 1 or _quick_enough(sized, case, slots)):
-            yield sized
-            return
+            return sized
         if slots == 1:
             break
         slots = max(s for s in _SLOTS if s < slots)
-    if devices == node.devices and not node.device.is_cpu:
-        yield from _offloaded(case, model, checkpoint, node=node, devices=devices)
+    if devices == node.devices and not node.device.is_cpu and not node.device.unified_memory:
+        return _offloaded(case, model, checkpoint, node=node, devices=devices) or sized
+    return sized
 
 
 def _slots_wanted(case: Case, in_flight: float) -> int:
@@ -40,7 +40,7 @@ def _quick_enough(sized: Sized, case: Case, slots: int) -> bool:
     return limit is None or sized.steps.decode_s(slots, case.demand.typical_tokens) <= limit
 
 
-def _offloaded(case: Case, model: Model, checkpoint: Checkpoint, *, node: Node, devices: int) -> Iterable[Sized]:
+def _offloaded(case: Case, model: Model, checkpoint: Checkpoint, *, node: Node, devices: int) -> Sized | None:
     """The least offload that fits: experts of as few layers as possible, or as few whole layers as possible, on the host."""
     architecture = model.architecture
     layers = architecture.layers
@@ -54,8 +54,7 @@ def _offloaded(case: Case, model: Model, checkpoint: Checkpoint, *, node: Node, 
             best, high = sized, moved - 1
         else:
             low = moved + 1
-    if best is not None and best.memory.fits is not False:
-        yield _with_why(best, _offload_why(architecture, best))
+    return None if best is None else _with_why(best, _offload_why(architecture, best))
 
 
 def _device_fits(sized: Sized) -> bool:
@@ -80,11 +79,14 @@ def _sized(case: Case, model: Model, checkpoint: Checkpoint, *, node: Node, devi
         model=model,
         quantization=checkpoint.quantization,
         engine="llama.cpp",
+        runtime=None,
+        version=None,
         node=node,
         devices=devices,
+        parallelism=Parallelism(),
         flags=wanted,
     )
-    return size(dataclasses.replace(candidate, why=_why(case, slots, cells, in_host_memory=in_host_memory)), case.demand, case.catalog)
+    return size(dataclasses.replace(candidate, why=_why(case, slots, cells, in_host_memory=in_host_memory)), case)
 
 
 def _why(case: Case, slots: int, cells: int, *, in_host_memory: bool) -> dict[str, str]:

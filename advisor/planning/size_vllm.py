@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable
 
 from advisor.assess import Case, Sized, size
 from advisor.domain.deployment import Candidate
@@ -14,18 +13,17 @@ from advisor.intake.candidate import build_candidate
 _LENGTH_STEP = 256
 
 
-def vllm_sizes(case: Case, model: Model, checkpoint: Checkpoint, *, node: Node, devices: int) -> Iterable[Sized]:
-    """At most one sized candidate: tensor parallel over `devices`, sequences capped at what the pool holds."""
+def vllm_size(case: Case, model: Model, checkpoint: Checkpoint, *, node: Node, devices: int) -> Sized:
+    """Tensor parallel over `devices`, sequences capped at what the pool holds."""
     length = min(model.architecture.max_context_tokens, math.ceil(case.demand.longest_tokens / _LENGTH_STEP) * _LENGTH_STEP)
     flags: dict[str, object] = {"max-model-len": max(length, 1)}
     first = _sized(case, model, checkpoint, node=node, devices=devices, flags=flags)
     settings = first.candidate.settings
     held = first.memory.requests_held_typical.value
     if first.memory.fits is False or not isinstance(settings, VllmSettings):
-        yield first
-        return
+        return first
     cap = min(settings.max_num_seqs, max(8, 2 ** math.ceil(math.log2(max(held, 1)))))
-    yield _sized(case, model, checkpoint, node=node, devices=devices, flags={**flags, "max-num-seqs": cap}, held=held)
+    return _sized(case, model, checkpoint, node=node, devices=devices, flags={**flags, "max-num-seqs": cap}, held=held)
 
 
 def _sized(
@@ -36,12 +34,14 @@ def _sized(
         model=model,
         quantization=checkpoint.quantization,
         engine="vllm",
+        runtime=None,
+        version=None,
         node=node,
         devices=devices,
         parallelism=Parallelism(tensor=devices),
         flags=flags,
     )
-    return size(dataclasses.replace(candidate, why=_why(case, candidate, held)), case.demand, case.catalog)
+    return size(dataclasses.replace(candidate, why=_why(case, candidate, held)), case)
 
 
 def _why(case: Case, candidate: Candidate, held: float | None) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""Thin maps from answers to text and JSON; nothing is computed here."""
+"""Answers as people and programs read them: thin maps from what was computed, one file a form. Nothing is computed here."""

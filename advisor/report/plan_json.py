@@ -24,7 +24,7 @@ def decision_document(decision: Decision) -> dict[str, Any]:
         "removed_hardware": [
             {"device": a.node.device.id, "rule": v.rule, "message": v.message} for a, v in decision.space.removed_hardware
         ],
-        "not_simulated": len(decision.beaten),
+        "not_simulated": decision.not_simulated,
         "dropped_candidates": len(decision.space.dropped),
         "hosted": list(decision.hosted),
         "assumed": [{"path": a.path, "text": a.text, "basis": str(a.basis)} for a in decision.assumptions],

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from functools import cache
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -28,16 +29,28 @@ def load_rules(directories: Sequence[Path] = ()) -> RuleSet:
     Raises DataError with every fault of every file.
     """
     faults: list[Fault] = []
-    found: dict[str, Rule] = {}
+    found = {rule.id: rule for rule in _built_in()}
     replaced: list[Replaced] = []
-    for directory, team in [(resources.folder("rules"), False), *((path, True) for path in directories)]:
-        rules = _rules_of(directory, team=team, faults=faults)
-        _refuse_twins(rules, faults)
+    for directory in directories:
+        rules = _rules_of(directory, team=True, faults=faults)
         replaced += [Replaced(r.id, found[r.id].file, r.file) for r in rules if r.id in found]
         found |= {rule.id: rule for rule in rules}
+    _raise(faults)
+    return RuleSet(tuple(found[rule_id] for rule_id in sorted(found)), tuple(replaced))
+
+
+@cache
+def _built_in() -> tuple[Rule, ...]:
+    """The rules that come with the advisor, read once."""
+    faults: list[Fault] = []
+    rules = _rules_of(resources.folder("rules"), team=False, faults=faults)
+    _raise(faults)
+    return tuple(rules)
+
+
+def _raise(faults: list[Fault]) -> None:
     if faults:
         raise DataError(sorted(faults, key=lambda fault: fault.place))
-    return RuleSet(tuple(found[rule_id] for rule_id in sorted(found)), tuple(replaced))
 
 
 def rule_files(directory: Path) -> list[Path]:
@@ -55,6 +68,7 @@ def _rules_of(directory: Path, *, team: bool, faults: list[Fault]) -> list[Rule]
             rules.append(read_rule(read_text(path), shown, team=team))
         except DataError as error:
             faults += error.faults
+    _refuse_twins(rules, faults)
     return rules
 
 

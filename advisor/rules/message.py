@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
 
 from jinja2 import Environment, StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -24,21 +25,23 @@ class Message:
 
 def compile_message(text: str) -> Message:
     """The message, checked. Raises ConditionFault for a syntax fault, an unknown fact or an unknown filter."""
-    environment = _environment()
     try:
-        tree = environment.parse(text)
-        template = environment.from_string(text)
+        tree = _environment().parse(text)
     except TemplateSyntaxError as error:
         raise ConditionFault(f"message: {error.message}") from None
     reads = tuple(dict.fromkeys(_read(node) for node in tree.find_all(nodes.Getattr) if isinstance(node.node, nodes.Name)))
     _check_names(tree)
-    return Message(text, reads, _shower(template))
+    return Message(text, reads, _shower(text))
 
 
-def _shower(template: Template) -> Callable[[Facts], str]:
+def _shower(text: str) -> Callable[[Facts], str]:
+    @cache
+    def template() -> Template:  # compiled when the rule first fires: few do
+        return _environment().from_string(text)
+
     def show(facts: Facts) -> str:
         try:
-            return " ".join(template.render({group: getattr(facts, group) for group in groups()}).split())
+            return " ".join(template().render({group: getattr(facts, group) for group in groups()}).split())
         except TemplateError as error:
             raise ConditionFault(f"message: {error.message}") from None
 
@@ -57,12 +60,15 @@ def _check_names(tree: nodes.Template) -> None:
     for name in tree.find_all(nodes.Name):
         if name.name not in groups():
             raise ConditionFault(f"message: unknown name {name.name!r}{near(name.name, groups())}", name.name)
+    for used in tree.find_all(nodes.Filter):
+        if used.name not in _FILTERS:
+            raise ConditionFault(f"message: unknown filter {used.name!r}; filters are {', '.join(_FILTERS)}", used.name)
 
 
 @cache
 def _environment() -> Environment:
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-    environment.filters = {"short": _short, "count": _count, "gib": _gib, "seconds": _seconds, "listed": _listed}
+    environment.filters = dict(_FILTERS)
     return environment
 
 
@@ -91,3 +97,6 @@ def _seconds(value: float | None) -> str:
 def _listed(values: tuple[str, ...]) -> str:
     """`a, b and c`; nothing for none."""
     return " and ".join(filter(None, [", ".join(values[:-1]), *values[-1:]]))
+
+
+_FILTERS: Final[dict[str, Callable[..., str]]] = {"short": _short, "count": _count, "gib": _gib, "seconds": _seconds, "listed": _listed}

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Final
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion
+from packaging.version import InvalidVersion, Version
 
 _BUILD_RANGE: Final = re.compile(r"(>=|<=|==|!=|>|<)\s*b?(\d+)")
 _BUILD: Final = re.compile(r"b?(\d+)")
@@ -34,7 +34,7 @@ def in_range(engine: str, version: str, range_text: str) -> bool:
         build = _BUILD.fullmatch(version)
         return build is None or all(_COMPARE[sign](int(build[1]), number) for sign, number in _builds(range_text))
     try:
-        return SpecifierSet(range_text).contains(version, prereleases=True)
+        return SpecifierSet(range_text).contains(Version(version), prereleases=True)
     except InvalidVersion:
         return True
 

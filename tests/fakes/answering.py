@@ -5,5 +5,7 @@ import sys
 
 print("progress", file=sys.stderr)
 print("chatter")
-if said := json.load(sys.stdin)["say"]:
-    print(said)
+request = json.load(sys.stdin)
+if request["say"]:
+    print(request["say"])
+sys.exit(request.get("status", 0))

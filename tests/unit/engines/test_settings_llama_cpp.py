@@ -72,9 +72,9 @@ def test_load_mode_of_the_bindings_is_two_booleans():
     ("flags", "message"),
     [
         ({"cache-type-v": "q8_0", "flash-attn": "off"}, "refuses a quantised V cache without flash attention"),
-        ({"draft-max": 8}, "Use --spec-draft-n-max"),
-        ({"no-mmap": True}, "Use --load-mode none"),
-        ({"mlock": True}, "Use --load-mode mlock"),
+        ({"draft-max": 8}, "use --spec-draft-n-max"),
+        ({"no-mmap": True}, "use --load-mode none"),
+        ({"mlock": True}, "use --load-mode mlock"),
         ({"ctxsize": 8192}, "did you mean ctx-size"),
         ({"cache-type-k": "q8"}, "did you mean q8_0"),
         ({"ctx-size": "8k"}, "not a whole number"),

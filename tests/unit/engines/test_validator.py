@@ -7,7 +7,7 @@ import pytest
 
 from advisor.engines import validator
 from advisor.engines.process import Limits
-from advisor.errors import EngineFailed
+from advisor.errors import EngineFailed, NotProven
 
 FAKES = Path(__file__).parents[2] / "fakes"
 LIMITS = Limits(time_s=20, silence_s=10, output_bytes=1_000_000, grace_s=0.4)
@@ -39,3 +39,19 @@ def test_the_report_is_the_last_line():
 def test_what_is_no_report_is_a_failure_of_the_engine(said, words):
     with pytest.raises(EngineFailed, match=words):
         ask({"say": said})
+
+
+def test_a_refusal_is_told_in_the_validators_words():
+    with pytest.raises(EngineFailed, match="fake engine refused: out of cells") as raised:
+        ask({"say": '{"error": "out of cells"}', "status": 4})
+    assert raised.value.exit_code == 4
+
+
+def test_an_interpreter_without_the_engine_proves_nothing():
+    with pytest.raises(NotProven, match="cannot be imported"):
+        ask({"say": '{"error": "llama_cpp cannot be imported"}', "status": 3})
+
+
+def test_a_crash_without_a_word_is_a_failure():
+    with pytest.raises(EngineFailed, match=r"exit code 7|exit status 7|without a report"):
+        ask({"say": "", "status": 7})

@@ -1,0 +1,50 @@
+"""evidence/<deployment>-<12 hex>.json: written whole or not at all, found by the fingerprint of the deployment that it shows."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from advisor.documents import read_text
+from advisor.domain.evidence import EvidenceFile
+from advisor.errors import DataError, Fault
+from advisor.files.writing import write_atomically
+
+FOLDER: Final = "evidence"
+_HEX_DIGITS: Final = 12
+
+
+def evidence_path(plan: Path, deployment: str, fingerprint: str) -> Path:
+    """Beside the plan, named after what it shows."""
+    return plan.parent / FOLDER / f"{deployment}-{fingerprint[:_HEX_DIGITS]}.json"
+
+
+def write_evidence(plan: Path, evidence: EvidenceFile) -> Path:
+    """Write it, over an earlier run of the same deployment. Raises UserInputError when it cannot be written."""
+    path = evidence_path(plan, evidence.deployment, evidence.fingerprint)
+    write_atomically(path, json.dumps(evidence_dict(evidence), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    return path
+
+
+def evidence_dict(evidence: EvidenceFile) -> dict[str, Any]:
+    """The file's content."""
+    return dataclasses.asdict(evidence)
+
+
+def read_evidence(path: Path) -> EvidenceFile:
+    """Raises DataError with every fault, UserInputError when it cannot be read."""
+    try:
+        return _ADAPTER.validate_json(read_text(path))
+    except ValidationError as error:
+        faults = [Fault(f"{path}: {'.'.join(map(str, fault['loc']))}", fault["msg"]) for fault in error.errors(include_url=False)]
+        raise DataError(faults) from None
+
+
+def evidence_beside(plan: Path) -> list[Path]:
+    """Every evidence file of a plan, by name."""
+    return sorted((plan.parent / FOLDER).glob("*.json"))
+
+
+_ADAPTER: Final = TypeAdapter(EvidenceFile)

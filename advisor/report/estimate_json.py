@@ -1,0 +1,265 @@
+"""`advisor.estimate/1` as JSON: a thin map from the answer, every key always there, null where not asked or not known.
+
+The types below are the schema; `estimate_schema` makes the JSON Schema of them.
+"""
+
+import dataclasses
+from typing import Any, Final, Literal
+
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
+
+from advisor.domain.estimate import CostEstimate, MemoryEstimate, Percentiles, PerformanceEstimate
+from advisor.domain.quantity import Quantity
+from advisor.engines.effective import effective_flags
+from advisor.intake.estimation import EstimateAnswer
+
+SCHEMA: Final = "advisor.estimate/1"
+
+
+class QuantityJson(TypedDict):
+    """A number with its 80 % range, where it comes from, and the source."""
+
+    value: float
+    low: float
+    high: float
+    basis: Literal["exact", "stated", "measured", "scaled", "modelled"]
+    source: str
+
+
+class EngineJson(TypedDict):
+    """Which program in which version; `backend` is the kind of device it was built for."""
+
+    name: str
+    version: str
+    runtime: str
+    backend: str
+
+
+class DeviceMemoryJson(TypedDict):
+    """Bytes on one device."""
+
+    device: str
+    weights_bytes: QuantityJson
+    kv_cache_bytes: QuantityJson
+    recurrent_state_bytes: QuantityJson
+    compute_buffer_bytes: QuantityJson
+    output_buffer_bytes: QuantityJson
+    runtime_overhead_bytes: QuantityJson
+    required_bytes: QuantityJson
+    reserved_bytes: QuantityJson
+    usable_bytes: QuantityJson
+
+
+class HostMemoryJson(TypedDict):
+    """Bytes of host memory beside the devices."""
+
+    weights_bytes: QuantityJson
+    repacked_weights_bytes: QuantityJson
+    kv_cache_bytes: QuantityJson
+    recurrent_state_bytes: QuantityJson
+    compute_buffer_bytes: QuantityJson
+    output_buffer_bytes: QuantityJson
+    prompt_cache_bytes: QuantityJson
+    runtime_overhead_bytes: QuantityJson
+    required_bytes: QuantityJson
+    usable_bytes: QuantityJson
+
+
+class MemoryJson(TypedDict):
+    """Memory of one replica. `fits` is null where the range straddles the limit."""
+
+    devices: list[DeviceMemoryJson]
+    host: HostMemoryJson
+    kv_cache_bytes_per_token: QuantityJson
+    kv_cache_capacity_tokens: QuantityJson
+    num_blocks: QuantityJson | None
+    max_concurrency_x: QuantityJson | None
+    steady_concurrency_x: QuantityJson | None
+    requests_held_typical: QuantityJson | None
+    requests_held_longest: QuantityJson
+    fits: bool | None
+
+
+class PercentilesJson(TypedDict):
+    """Percentiles over requests."""
+
+    p50: QuantityJson | None
+    p95: QuantityJson | None
+    p99: QuantityJson | None
+
+
+class PerformanceJson(TypedDict):
+    """Latency and throughput; all null but `start_s` when no lengths were given or it does not fit."""
+
+    ttft_s: PercentilesJson
+    tpot_s: PercentilesJson
+    e2e_s: PercentilesJson
+    output_tokens_per_s: QuantityJson | None
+    requests_per_s: QuantityJson | None
+    prefill_tokens_per_s: QuantityJson | None
+    utilization: QuantityJson | None
+    saturated: bool | None
+    start_s: QuantityJson
+
+
+class CostJson(TypedDict):
+    """Money of the whole deployment; null where no price was given."""
+
+    usd_per_hour: QuantityJson | None
+    usd_per_month: QuantityJson | None
+    usd_per_request: QuantityJson | None
+    usd_per_request_at_capacity: QuantityJson | None
+    usd_per_million_output_tokens: QuantityJson | None
+    price_as_of: str | None
+
+
+class WeightsJson(TypedDict):
+    """Which files: `published` is false where they would have to be made first."""
+
+    repo_id: str
+    format: Literal["gguf", "safetensors"]
+    quantization: str
+    imatrix: bool
+    published: bool
+
+
+class HardwareJson(TypedDict):
+    """The device of the replica and how many it uses; `assumed_host` says that the machine around it was not stated."""
+
+    device: str
+    devices: int
+    assumed_host: bool
+    host: str
+
+
+class EstimateJson(TypedDict):
+    """The whole answer."""
+
+    schema: Literal["advisor.estimate/1"]
+    model: str
+    weights: WeightsJson
+    hardware: HardwareJson
+    engine: EngineJson
+    effective_settings: dict[str, bool | int | float | str | None]
+    memory: MemoryJson
+    performance: PerformanceJson
+    cost: CostJson
+
+
+def estimate_schema() -> dict[str, Any]:
+    """The JSON Schema of the document."""
+    return TypeAdapter(EstimateJson).json_schema()
+
+
+def estimate_json(answer: EstimateAnswer) -> EstimateJson:
+    """The whole document."""
+    candidate, estimate = answer.candidate, answer.estimate
+    runtime, checkpoint = candidate.runtime, candidate.checkpoint
+    return {
+        "schema": SCHEMA,
+        "model": answer.model.id,
+        "weights": {
+            "repo_id": checkpoint.repo_id,
+            "format": checkpoint.format,
+            "quantization": checkpoint.quantization,
+            "imatrix": checkpoint.imatrix,
+            "published": checkpoint.published,
+        },
+        "hardware": {
+            "device": candidate.node.device.id,
+            "devices": candidate.parallelism.devices,
+            "assumed_host": candidate.node.assumed_host,
+            "host": candidate.node.host.source,
+        },
+        "engine": {"name": runtime.engine, "version": runtime.version, "runtime": runtime.runtime, "backend": runtime.backend},
+        "effective_settings": _settings(answer),
+        "memory": _memory(estimate.memory, lengths_given=answer.request_tokens is not None),
+        "performance": _performance(estimate.performance, answer.start_s),
+        "cost": _cost(estimate.cost),
+    }
+
+
+def _settings(answer: EstimateAnswer) -> dict[str, bool | int | float | str | None]:
+    candidate, memory = answer.candidate, answer.estimate.memory
+    flags = effective_flags(candidate.settings, answer.record, candidate.runtime.runtime, parallelism=candidate.parallelism)
+    return {
+        **flags,
+        "context_total_tokens": memory.context_total_tokens,
+        "context_per_request_tokens": memory.context_per_request_tokens,
+        "parallel_requests": memory.parallel_requests,
+    }
+
+
+def _memory(memory: MemoryEstimate, *, lengths_given: bool) -> MemoryJson:
+    return {
+        "devices": [_quantities(device) for device in memory.devices],  # type: ignore[misc]
+        "host": _quantities(memory.host),  # type: ignore[typeddict-item]
+        "kv_cache_bytes_per_token": _number(memory.kv_cache_bytes_per_token),
+        "kv_cache_capacity_tokens": _number(memory.kv_cache_capacity_tokens),
+        "num_blocks": _optional(memory.num_blocks),
+        "max_concurrency_x": _optional(memory.max_concurrency_x),
+        "steady_concurrency_x": _optional(memory.steady_concurrency_x),
+        "requests_held_typical": _number(memory.requests_held_typical) if lengths_given else None,
+        "requests_held_longest": _number(memory.requests_held_longest),
+        "fits": memory.fits,
+    }
+
+
+def _performance(performance: PerformanceEstimate | None, start_s: Quantity) -> PerformanceJson:
+    known = performance
+    return {
+        "ttft_s": _percentiles(known.ttft_s if known else None),
+        "tpot_s": _percentiles(known.tpot_s if known else None),
+        "e2e_s": _percentiles(known.e2e_s if known else None),
+        "output_tokens_per_s": _optional(known.output_tokens_per_s if known else None),
+        "requests_per_s": _optional(known.requests_per_s if known else None),
+        "prefill_tokens_per_s": _optional(known.prefill_tokens_per_s if known else None),
+        "utilization": _optional(known.utilization if known else None),
+        "saturated": known.saturated if known else None,
+        "start_s": _number(start_s),
+    }
+
+
+def _cost(cost: CostEstimate | None) -> CostJson:
+    return {
+        "usd_per_hour": _optional(cost.usd_per_hour if cost else None),
+        "usd_per_month": _optional(cost.usd_per_month if cost else None),
+        "usd_per_request": _optional(cost.usd_per_request if cost else None),
+        "usd_per_request_at_capacity": _optional(cost.usd_per_request_at_capacity if cost else None),
+        "usd_per_million_output_tokens": _optional(cost.usd_per_million_output_tokens if cost else None),
+        "price_as_of": cost.price_as_of if cost else None,
+    }
+
+
+def _percentiles(percentiles: Percentiles | None) -> PercentilesJson:
+    if percentiles is None:
+        return {"p50": None, "p95": None, "p99": None}
+    return {"p50": _number(percentiles.p50), "p95": _number(percentiles.p95), "p99": _number(percentiles.p99)}
+
+
+def _quantities(owner: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass of quantities; the schema test holds it to its type
+    return {field.name: _plain(getattr(owner, field.name)) for field in dataclasses.fields(owner)}
+
+
+def _plain(value: object) -> object:
+    return _number(value) if isinstance(value, Quantity) else value
+
+
+def _optional(quantity: Quantity | None) -> QuantityJson | None:
+    return None if quantity is None else _number(quantity)
+
+
+def _number(quantity: Quantity) -> QuantityJson:
+    return {
+        "value": _whole(quantity.value),
+        "low": _whole(quantity.low),
+        "high": _whole(quantity.high),
+        "basis": quantity.basis.value,
+        "source": quantity.source,
+    }
+
+
+def _whole(value: float) -> float:
+    """Whole numbers without a decimal point: bytes are counted, not measured."""
+    return int(value) if float(value).is_integer() else value

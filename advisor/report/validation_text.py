@@ -1,0 +1,136 @@
+"""A validation run in text: one claim a line, in two columns of outcome, and what was reduced or disturbed."""
+
+from collections.abc import Iterator, Sequence
+
+from advisor.domain.evidence import ClaimResult, EvidenceFile
+from advisor.units import GIB, MIB, significant
+from advisor.validation.expectations import is_speed
+from advisor.validation.verdict import tally
+from advisor.validation.verify import Coverage
+
+_COLUMNS = ("claim", "required", "predicted", "measured", "requirement", "prediction")
+
+
+def validation_lines(evidence: EvidenceFile) -> Iterator[str]:
+    """The lines to print."""
+    yield _headline(evidence)
+    yield from _table([_COLUMNS, *(_row(claim) for claim in _shown(evidence.claims))])
+    for text in evidence.reduced:
+        yield f"reduced: {text}"
+    if evidence.contention.get("disturbed"):
+        others = evidence.contention.get("others_share")
+        share = f"other work used {others:.0%} of the processors" if others is not None else "steps of the same load differ too much"
+        yield f"disturbed: {share}; speeds are shown and not judged. Run again on an idle machine"
+    free = [claim.name for claim in evidence.claims if not claim.gates and claim.requirement is not None and is_speed(claim.name)]
+    if free:
+        yield f"not gating, because a modelled prediction of a speed proves nothing: {', '.join(free)}"
+
+
+def _shown(claims: Sequence[ClaimResult]) -> list[ClaimResult]:
+    """What was measured or gates; bytes only where the plan has no claim of the same thing in GiB."""
+    names = {claim.name for claim in claims}
+    twice = {name for name in names if name.endswith("_bytes") and name.replace("_bytes", "_gib") in names}
+    return [claim for claim in claims if (claim.measured is not None or claim.gates) and claim.name not in twice]
+
+
+def summary(evidence: EvidenceFile, code: int) -> str:
+    """`proven 4, refuted 0, not tested 2   (exit 3: not proven yet)`."""
+    counted = tally(evidence.claims)
+    meaning = {0: "every claim that gates is proven", 1: "refuted", 3: "not proven yet", 5: "measurement invalid: host contention"}[code]
+    outside = f"; {counted.outside} prediction{'s' if counted.outside > 1 else ''} outside" if counted.outside else ""
+    return f"{counted}{outside}   (exit {code}: {meaning})"
+
+
+def _headline(evidence: EvidenceFile) -> str:
+    engine = evidence.engine
+    concurrency = ", ".join(str(row["concurrency"]) for row in evidence.benchmark) or "none"
+    return (
+        f"{evidence.deployment}: loaded on {engine.get('name')} (llama-cpp-python {engine.get('binding_version')}) on {evidence.device}, "
+        f"{evidence.weights} weights; requests at once: {concurrency}"
+    )
+
+
+def _row(claim: ClaimResult) -> tuple[str, ...]:
+    return (
+        claim.name,
+        _bound(claim),
+        _predicted(claim),
+        claim.note if claim.measured is None else _number(claim.name, claim.measured),
+        claim.requirement or "-",
+        _prediction(claim),
+    )
+
+
+def _bound(claim: ClaimResult) -> str:
+    if claim.name == "starts":
+        return "yes"
+    if claim.at_most is not None:
+        return f"<= {_number(claim.name, claim.at_most)}"
+    return f">= {_number(claim.name, claim.at_least)}" if claim.at_least is not None else "-"
+
+
+def _predicted(claim: ClaimResult) -> str:
+    if claim.predicted is None:
+        return "-"
+    value = _number(claim.name, claim.predicted)
+    if claim.low is None or claim.high is None or claim.low == claim.high:
+        return value if claim.name == "starts" else f"{value} {claim.basis}"
+    scale, unit = _scale(claim.name, claim.predicted)
+    low, high = (_digits(claim.name, bound / scale) for bound in (claim.low, claim.high))
+    return f"{_digits(claim.name, claim.predicted / scale)} ({low}-{high}){unit}"
+
+
+def _prediction(claim: ClaimResult) -> str:
+    if claim.prediction != "outside" or not claim.predicted or claim.measured is None:
+        return claim.prediction or "-"
+    off_pct = 100 * (claim.measured / claim.predicted - 1)
+    return f"{abs(off_pct):.0f} % {'above' if off_pct > 0 else 'below'}, outside"
+
+
+def _number(name: str, value: float) -> str:
+    if name == "starts":
+        return "yes" if value else "no"
+    scale, unit = _scale(name, value)
+    return f"{_digits(name, value / scale)}{unit}"
+
+
+def _scale(name: str, value: float) -> tuple[float, str]:
+    """What to divide by, and the unit that gives."""
+    if name.endswith("_bytes"):
+        return (GIB, " GiB") if value >= GIB else (MIB, " MiB")
+    if _is_seconds(name):
+        return (1.0, " s") if value >= 1 else (0.001, " ms")
+    return 1.0, ""
+
+
+def _digits(name: str, value: float) -> str:
+    if _is_seconds(name):
+        return significant(value)
+    if name.endswith(("_bytes", "_gib")):
+        return f"{value:,.2f}"
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else significant(value)
+
+
+def _is_seconds(name: str) -> bool:
+    return name.split(" ", maxsplit=1)[0].endswith("_s") and not name.endswith("_per_s")
+
+
+def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def coverage_line(coverage: Coverage) -> str:
+    """`letters: 4 of 4 required claims proven on h100-sxm, 2026-11-24; covers this plan`."""
+    evidence = coverage.evidence
+    if evidence is None:
+        return f"{coverage.deployment}: {coverage.why_not}"
+    proven = list(coverage.outcomes.values()).count("proven")
+    rest = [f"{name} {outcome}" for name, outcome in coverage.outcomes.items() if outcome != "proven"]
+    weights = ", synthetic weights" if evidence.weights == "synthetic" else ""
+    return (
+        f"{coverage.deployment}: {proven} of {len(coverage.outcomes)} required claims proven on {evidence.device}, "
+        f"{evidence.engine.get('name')} {evidence.engine.get('binding_version')}{weights}, {evidence.measured_on}; covers this plan "
+        f"(same model, engine, device, settings){'; ' + ', '.join(rest) if rest else ''}"
+    )

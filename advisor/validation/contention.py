@@ -1,0 +1,62 @@
+"""Whether the machine was ours while we measured: who else used the processors, and how far the same step's times lie apart."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from statistics import median
+from typing import Any, Final
+
+_OTHERS_SHARE: Final = 0.15  # of the processors, used by other work: speeds are then somebody else's too
+_MEDIANS_APART: Final = 2.5  # between repeats of the same load: then no median means anything
+
+
+@dataclass(frozen=True, slots=True)
+class Contention:
+    """`others_share` of all processor time went to other work; `stall_ratio` is the slowest step over the median."""
+
+    others_share: float | None
+    stall_ratio: float | None
+    medians_apart: float | None
+    load_average: float | None
+    cores: int | None
+
+    @property
+    def disturbed(self) -> bool:
+        """Speeds may be wrong and are not compared."""
+        return self.unusable or (self.others_share or 0.0) > _OTHERS_SHARE
+
+    @property
+    def unusable(self) -> bool:
+        """Not even medians can be used."""
+        return (self.medians_apart or 1.0) > _MEDIANS_APART
+
+    def as_dict(self) -> dict[str, Any]:
+        """For evidence."""
+        return {**asdict(self), "disturbed": self.disturbed, "unusable": self.unusable}
+
+    def words(self) -> str:
+        """What was seen, in one sentence."""
+        others = f"other work used {self.others_share:.0%} of the processors" if self.others_share is not None else "unknown load"
+        stall = f", the slowest step took {self.stall_ratio:.1f} x the median" if self.stall_ratio is not None else ""
+        return f"{others}{stall}"
+
+
+def judge_contention(told: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> Contention:
+    """From a validator's counters and its runs' step times."""
+    wall_s, cores = told.get("wall_s"), told.get("cores")
+    own_s, busy_s = told.get("own_cpu_s"), told.get("host_busy_s")
+    others = None
+    if wall_s and cores and own_s is not None and busy_s is not None:
+        others = min(1.0, max(0.0, busy_s - own_s) / (wall_s * cores))
+    load = told.get("load_average")
+    return Contention(others, told.get("max_step_over_median"), _medians_apart(runs), load[0] if load else None, cores)
+
+
+def _medians_apart(runs: Sequence[Mapping[str, Any]]) -> float | None:
+    """The largest ratio between the median steps of two repeats of one load."""
+    ratios = []
+    for _, repeats in groupby(runs, key=lambda run: run["concurrency"]):
+        medians = [median(run["steps_s"]) for run in repeats if run["steps_s"]]
+        if medians and min(medians) > 0:
+            ratios.append(max(medians) / min(medians))
+    return max(ratios, default=None)

@@ -1,0 +1,114 @@
+"""What a run should show: the prediction of every number that llama.cpp tells, and the bounds that the plan sets."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from advisor.domain.plan import Claim
+from advisor.domain.quantity import Basis, Quantity, exact, total
+from advisor.engines.llama_cpp_log import ROUNDING_BYTES
+from advisor.units import GIB, MIB
+from advisor.validation.load import SmokeLoad
+from advisor.validation.subject import Subject
+
+_EXACT_PCT: Final = 0.1
+_BUFFERS: Final = 3
+_MEMORY_PCT: Final = 5.0
+_SMALL_MODEL_BYTES: Final = GIB
+_SMALL_SLACK_BYTES: Final = 64 * MIB  # allocator, libraries: a fixed cost that 5 % of a small model would not cover
+_SPEED_NAMES: Final = ("ttft", "tpot", "e2e", "prefill", "output_tokens", "requests_per_s", "utilization", "finish")
+_TOTALS: Final = frozenset({"memory_bytes", "reserved_gib", "required_gib"})
+_ALWAYS: Final = frozenset({"starts", "context_per_request_tokens"})
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One number: what was predicted (None: nothing), what is required, how far off still counts as right, whether it gates."""
+
+    name: str
+    predicted: Quantity | None
+    at_most: float | None
+    at_least: float | None
+    tolerance_pct: float
+    gates: bool
+
+    @property
+    def is_speed(self) -> bool:
+        """Speeds depend on the machine and on who else uses it."""
+        return is_speed(self.name)
+
+
+def is_speed(name: str) -> bool:
+    """True for claims about time."""
+    return name.startswith(_SPEED_NAMES)
+
+
+def expectations(subject: Subject, load: SmokeLoad) -> tuple[Expected, ...]:
+    """The plan's claims first, then the parts of the memory estimate, then steps at each concurrency; no name twice."""
+    rows: dict[str, Expected] = {}
+    for row in (*_promises(subject), *_claims(subject), *_memory_parts(subject), *_steps(subject, load)):
+        rows.setdefault(row.name, row)
+    missing = [name for name in subject.required if name not in rows]
+    rows |= {name: Expected(name, None, None, None, _MEMORY_PCT, gates=True) for name in missing}
+    return tuple(rows.values())
+
+
+def _promises(subject: Subject) -> Iterable[Expected]:
+    """What every plan promises without saying so."""
+    yield Expected("starts", exact(1, "the plan"), None, 1, 0.0, gates=True)
+    context, longest = subject.memory.context_per_request_tokens, subject.demand.longest_tokens
+    needed = min(context, longest)
+    yield Expected("context_per_request_tokens", exact(context, "the settings"), None, needed, 0.0, gates=True)
+
+
+def _claims(subject: Subject) -> Iterable[Expected]:
+    for name, claim in subject.claims.items():
+        speed = is_speed(name)
+        gates = (name in subject.required or name in _ALWAYS) and not (speed and claim.basis is Basis.MODELLED)
+        predicted = _quantity(claim)
+        tolerance = _total_tolerance_pct(subject, predicted.value * GIB) if name in _TOTALS else _part_tolerance_pct(predicted, unit=GIB)
+        # a simulated load is not what a smoke benchmark repeats: its speeds are not held against the claim's expectation
+        yield Expected(name, None if speed else predicted, claim.at_most, claim.at_least, tolerance, gates)
+
+
+def _quantity(claim: Claim) -> Quantity:
+    low = claim.expect if claim.low is None else min(claim.low, claim.expect)
+    high = claim.expect if claim.high is None else max(claim.high, claim.expect)
+    return Quantity(claim.expect, low, high, claim.basis, "plan")
+
+
+def _memory_parts(subject: Subject) -> Iterable[Expected]:
+    """Summed over devices and host: one process holds them all on a CPU."""
+    host, devices = subject.memory.host, subject.memory.devices
+    parts: dict[str, Quantity] = {}
+    for name in ("weights_bytes", "kv_cache_bytes", "recurrent_state_bytes", "compute_buffer_bytes", "output_buffer_bytes"):
+        parts[name] = total([*(getattr(device, name) for device in devices), getattr(host, name)], name)
+    parts["repacked_weights_bytes"] = host.repacked_weights_bytes
+    for name, quantity in parts.items():
+        yield Expected(name, quantity, None, None, _part_tolerance_pct(quantity), gates=False)
+    whole = total(parts.values(), "sum of the parts")
+    usable_bytes = sum(device.usable_bytes.value for device in devices)
+    yield Expected("memory_bytes", whole, usable_bytes, None, _total_tolerance_pct(subject, whole.value), gates=True)
+
+
+def _total_tolerance_pct(subject: Subject, whole_bytes: float) -> float:
+    """5 %; a small model may be off by a fixed cost besides."""
+    weights_bytes = sum(device.weights_bytes.value for device in subject.memory.devices)
+    small = weights_bytes < _SMALL_MODEL_BYTES and whole_bytes > 0
+    return _MEMORY_PCT + (100 * _SMALL_SLACK_BYTES / whole_bytes if small else 0.0)
+
+
+def _part_tolerance_pct(quantity: Quantity, unit: int = 1) -> float:
+    """Exact numbers are right to what the log rounds off, in each of a few buffers; others within the memory tolerance."""
+    if quantity.basis is not Basis.EXACT:
+        return _MEMORY_PCT
+    return max(_EXACT_PCT, 100 * _BUFFERS * ROUNDING_BYTES / (quantity.value * unit)) if quantity.value else 0.0
+
+
+def _steps(subject: Subject, load: SmokeLoad) -> Iterable[Expected]:
+    """Like for like: the same steps that the benchmark takes."""
+    for sequences in load.concurrency:
+        step = subject.steps.decode(sequences, load.context_tokens).value_s
+        prompts = subject.steps.prefill(load.prompt_tokens).value_s.times(sequences)
+        yield Expected(f"tpot_s at {sequences}", step, None, None, 0.0, gates=False)
+        yield Expected(f"ttft_s at {sequences}", prompts, None, None, 0.0, gates=False)

@@ -1,0 +1,48 @@
+"""A model file with the planned tensors and made-up numbers: same bytes, same memory, same speed, no download. Its text is nonsense."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from advisor.domain.architecture import ModelArchitecture
+from advisor.domain.quantization import Quantization
+from advisor.engines.install import require_space
+from advisor.engines.interruption import raised
+from advisor.engines.places import models_folder
+from advisor.synthesis.gguf import write_gguf
+
+_SEED: Final = 1
+_HEADER_BYTES: Final = 64 * 1024 * 1024
+
+
+def synthetic_path(architecture: ModelArchitecture, quantization: Quantization) -> Path:
+    """Where the file of these tensors lies or will lie."""
+    described = json.dumps([asdict(architecture), asdict(quantization), _SEED], sort_keys=True, default=str)
+    digest = hashlib.sha256(described.encode()).hexdigest()[:12]
+    return models_folder() / f"{architecture.name}-{quantization.id}-{digest}.gguf"
+
+
+def make_synthetic(
+    architecture: ModelArchitecture,
+    quantization: Quantization,
+    *,
+    expected_bytes: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """The file, written now or before. Raises UserInputError when the disk has no room; a failure or Ctrl-C leaves nothing."""
+    path = synthetic_path(architecture, quantization)
+    if path.exists():
+        return path
+    require_space(path.parent, expected_bytes + _HEADER_BYTES)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    try:
+        with raised():
+            write_gguf(partial, architecture, quantization, seed=_SEED, progress=progress)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,37 @@
+"""What a validation run amounts to: how many required claims are proven, refuted, not tested, and the exit code for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from advisor.domain.evidence import ClaimResult
+from advisor.errors import NotProven, TimedOut
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Required claims by outcome, and predictions that were outside."""
+
+    proven: int
+    refuted: int
+    not_tested: int
+    outside: int
+
+    def __str__(self) -> str:
+        return f"proven {self.proven}, refuted {self.refuted}, not tested {self.not_tested}"
+
+
+def tally(claims: Sequence[ClaimResult]) -> Tally:
+    """Count the claims that gate; a prediction outside its range teaches, it does not gate."""
+    outcomes = [claim.requirement for claim in claims if claim.gates]
+    outside = sum(claim.prediction == "outside" for claim in claims)
+    return Tally(outcomes.count("proven"), outcomes.count("refuted"), outcomes.count("not tested"), outside)
+
+
+def exit_code(claims: Sequence[ClaimResult], *, measurement_invalid: bool = False) -> int:
+    """0 every required claim is proven, 1 one is refuted, 5 the measurement is worthless, 3 something is not proven."""
+    counted = tally(claims)
+    if counted.refuted:
+        return 1
+    if measurement_invalid:
+        return TimedOut.exit_code
+    return NotProven.exit_code if counted.not_tested else 0

@@ -1,0 +1,83 @@
+"""The two forms of an estimate: the same for the same input, complete, and readable."""
+
+import json
+import os
+from pathlib import Path
+
+import jsonschema
+import pytest
+from typer.testing import CliRunner
+
+from advisor.cli.app import app
+from advisor.errors import AdvisorError
+from advisor.report.estimate_json import estimate_schema
+
+GOLDEN = Path(__file__).parents[2] / "golden/estimate"
+LLAMA_CPP = "google/gemma-3-27b-it --engine llama.cpp --quantization Q4_K_M --device rtx-3090 --context 32768 --parallel 4 --unified-kv"
+VLLM = (
+    "Qwen/Qwen3-32B --engine vllm --quantization fp8 --device h100-sxm --context 16384 --input-tokens 4000 --output-tokens 500 "
+    "--concurrency 22 --price-per-hour 11.06"
+)
+
+
+def run(arguments):
+    result = CliRunner().invoke(app, ["estimate", *arguments.split()], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.mark.parametrize(("name", "arguments"), [("llama_cpp", LLAMA_CPP), ("vllm", VLLM)])
+def test_text_is_as_agreed(name, arguments):
+    """ADVISOR_REWRITE_GOLDEN=1 writes the files anew; the difference is then reviewed."""
+    text, path = run(arguments), GOLDEN / f"{name}.txt"
+    if os.environ.get("ADVISOR_REWRITE_GOLDEN"):
+        path.write_text(text)
+    assert text == path.read_text()
+    assert max(len(line) for line in text.splitlines()) <= 110
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        LLAMA_CPP,
+        VLLM,
+        "Qwen/Qwen3-32B --engine vllm --quantization bf16 --device h100-sxm",
+        "deepseek-ai/DeepSeek-V3 --engine llama.cpp --quantization Q4_K_M --device cpu --context 8192",
+        "Qwen/Qwen3-8B --engine llama.cpp --quantization Q4_K_M --device cpu --runtime llama-cpp-server",
+    ],
+)
+def test_json_holds_to_its_schema_with_every_key(arguments):
+    document = json.loads(run(f"{arguments} --format json"))
+    jsonschema.validate(document, estimate_schema())
+    assert list(document)[:2] == ["schema", "model"]
+    assert {"context_total_tokens", "context_per_request_tokens", "parallel_requests"} <= set(document["effective_settings"])
+    assert list(document["performance"]["ttft_s"]) == ["p50", "p95", "p99"]
+
+
+def test_settings_are_echoed_under_the_engines_own_names():
+    server = json.loads(run(f"{LLAMA_CPP} --format json"))["effective_settings"]
+    assert (server["ctx-size"], server["parallel"], server["kv-unified"], server["swa-full"]) == (32768, 4, True, False)
+    vllm = json.loads(run(f"{VLLM} --format json"))["effective_settings"]
+    assert (vllm["max-model-len"], vllm["max-num-seqs"], vllm["block-size"], vllm["tensor-parallel-size"]) == (16384, 1024, 16, 1)
+    binding = json.loads(run("Qwen/Qwen3-8B --engine llama.cpp --quantization Q8_0 --device cpu --runtime llama-cpp-python --format json"))
+    assert {"n_ctx": 512, "use_mmap": True, "use_mlock": False, "parallel": 1}.items() <= binding["effective_settings"].items()
+
+
+def test_quiet_is_one_line():
+    assert run(f"{LLAMA_CPP} --quiet") == "fits\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("Qwen/Qwen3-32B --engine vllm --quantization fp8 --device h100-sxm --ask-engine", "not built yet"),
+        ("Qwen/Qwen3-32B --engine vllm --quantization fp8 --device h100", "is three devices"),
+        ("Qwen/Qwen3-32B --engine vllm --quantization fp8 --device h100-sxm --swap-space 4", "recomputed, never swapped"),
+        ("Qwen/Qwen3-32B --engine vllm --quantization fp8 --device h100-sxm --tensor-parallel 0 --devices 1", "above 0"),
+    ],
+)
+def test_wrong_questions_end_in_one_sentence_and_exit_code_2(arguments, message):
+    result = CliRunner().invoke(app, ["estimate", *arguments.split()])
+    assert isinstance(result.exception, AdvisorError)
+    assert result.exception.exit_code == 2
+    assert message in str(result.exception)
