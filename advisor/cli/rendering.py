@@ -42,6 +42,8 @@ def blueprints_of(path: Path, *, registry: str | None = None) -> list[Blueprint]
 def summary(rendered: Rendered, folder: Path | None) -> str:
     """What was written and what is needed from the user."""
     count = len(rendered.files)
-    lines = [] if folder is None else [f"{folder}: {count} file{'s' if count != 1 else ''}: {' '.join(file.path for file in rendered.files)}"]
+    lines = (
+        [] if folder is None else [f"{folder}: {count} file{'s' if count != 1 else ''}: {' '.join(file.path for file in rendered.files)}"]
+    )
     lines += [f"{'needs from you: ' if index == 0 else '                '}{need}" for index, need in enumerate(rendered.needs)]
     return "\n".join(lines)

@@ -27,7 +27,9 @@ def render_compose(blueprints: Sequence[Blueprint]) -> Rendered:
     ports: set[int] = set()
     for b in blueprints:
         if b.devices and b.vendor != "NVIDIA" and b.replicas > 1:
-            raise UserInputError(f"{b.name}: compose cannot give {b.replicas} replicas {b.vendor} devices of their own; use --target kubernetes")
+            raise UserInputError(
+                f"{b.name}: compose cannot give {b.replicas} replicas {b.vendor} devices of their own; use --target kubernetes"
+            )
         for index in range(b.replicas):
             port = next(free for free in range(b.port, b.port + 1000) if free not in ports)
             ports.add(port)
@@ -49,5 +51,5 @@ def _needs(b: Blueprint) -> list[str]:
     return [
         f"file {b.name}.env beside compose.yaml, readable by you alone: {b.container.api_key_env}=the key that clients send",
         f"folder models beside compose.yaml, holding {folder} ({b.checkpoint_gib} GiB)",
-        "a firewall, if the server must not reach the network: compose publishes its port to this machine only, but does not stop what it sends",
+        "a firewall, if the server must not reach the network: compose limits who reaches its port, not what it sends",
     ]

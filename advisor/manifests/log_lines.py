@@ -32,12 +32,11 @@ def about(number: Quantity | None) -> str:
 
 def _numbers(assessment: Assessment) -> dict[str, Quantity | None]:
     memory = assessment.estimate.memory
-    device = memory.devices[0]
-    places = (*memory.devices, memory.host)
-    kv = total((place.kv_cache_bytes for place in places), "all places")
-    state = total((place.recurrent_state_bytes for place in places), "all places")
+    host, devices = memory.host, memory.devices
+    kv = total([host.kv_cache_bytes, *(d.kv_cache_bytes for d in devices)], "devices and host")
+    state = total([host.recurrent_state_bytes, *(d.recurrent_state_bytes for d in devices)], "devices and host")
     return {
-        "weights_gib": device.weights_bytes.times(1 / GIB),
+        "weights_gib": devices[0].weights_bytes.times(1 / GIB),
         "kv_cache_mib": _present(kv.times(1 / MIB)),
         "recurrent_state_mib": _present(state.times(1 / MIB)),
         "kv_capacity_tokens": memory.kv_cache_capacity_tokens,

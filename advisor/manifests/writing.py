@@ -16,8 +16,8 @@ def write_rendered(rendered: Rendered, folder: Path, *, force: bool = False) -> 
     differing = [path for path, state in states.items() if state == "overwritten"]
     if differing and not force:
         raise UserInputError(
-            f"{folder}: {', '.join(differing)} {'is' if len(differing) == 1 else 'are'} there with other content (edited, or of an older plan); "
-            "nothing was written. Compare with `advisor check`, then --force, or render into another folder"
+            f"{folder}: there already, with other content (edited, or of an older plan): {', '.join(differing)}. Nothing was written. "
+            "Compare with `advisor check`, then --force, or render into another folder"
         )
     for file in rendered.files:
         if states[file.path] != "unchanged":
