@@ -36,6 +36,7 @@ HARMLESS: Final = names(
     topk_group n_group attention_sink_size max_window_layers vision_config audio_config quantization_config
     compression_config use_bidirectional_attention text_config normalization_function use_mem_eff_path init_method
     moe_router_dtype mlp_dropout mamba_chunk_size mamba_proj_bias time_step_limit time_step_min time_step_max time_step_floor
+    time_step_rank chunk_size layer_norm_epsilon residual_in_fp32 rescale_prenorm_residual rms_norm norm_before_gate
     default_output_length num_nextn_predict_layers mtp_num_hidden_layers
     """
 )
@@ -50,8 +51,10 @@ STRUCTURAL: Final = names(
     expert_intermediate_size shared_expert_intermediate_size shared_intermediate_size n_shared_experts decoder_sparse_step mlp_only_layers
     first_k_dense_replace moe_layer_freq use_qk_norm topk_method
     q_lora_rank kv_lora_rank qk_nope_head_dim qk_rope_head_dim v_head_dim
-    full_attention_interval linear_num_key_heads linear_num_value_heads linear_key_head_dim linear_value_head_dim linear_conv_kernel_dim
+    full_attention_interval attn_output_gate
+    linear_num_key_heads linear_num_value_heads linear_key_head_dim linear_value_head_dim linear_conv_kernel_dim
     mamba_n_heads mamba_d_head mamba_d_state mamba_n_groups mamba_d_conv mamba_expand mamba_conv_bias
+    expand num_heads state_size n_groups conv_kernel use_bias use_conv_bias
     global_head_dim num_global_key_value_heads attention_k_eq_v enable_moe_block hidden_size_per_layer_input num_kv_shared_layers
     use_double_wide_mlp vocab_size_per_layer_input
     """

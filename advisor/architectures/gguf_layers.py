@@ -21,6 +21,8 @@ _NORMS: Final = {
     "gemma4": ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm", "pre_ffw_norm_2", "post_ffw_norm_1", "post_ffw_norm_2"),
     "gpt-oss": ("attn_norm", "post_attention_norm"),
     "qwen3next": ("attn_norm", "post_attention_norm"),
+    "qwen35": ("attn_norm", "post_attention_norm"),
+    "qwen35moe": ("attn_norm", "post_attention_norm"),
 }
 """Names of the hidden-size norms of a layer, in order; a layer takes as many as it has."""
 
@@ -35,7 +37,7 @@ def layer_tensors(group: LayerGroup, hidden: int, gguf_name: str) -> list[LayerT
         case LatentAttention():
             found += _latent(group.mixer, hidden)
         case GatedDeltaNet():
-            found += _delta_net(group.mixer, hidden)
+            found += _delta_net(group.mixer, hidden, fused_gates=gguf_name == "qwen3next")
         case Mamba2():
             found += _mamba2(group.mixer, hidden)
     match group.ffn:
@@ -90,15 +92,16 @@ def _latent(mixer: LatentAttention, hidden: int) -> list[LayerTensor]:
     ]
 
 
-def _delta_net(mixer: GatedDeltaNet, hidden: int) -> list[LayerTensor]:
+def _delta_net(mixer: GatedDeltaNet, hidden: int, *, fused_gates: bool) -> list[LayerTensor]:
     keys, values = mixer.key_heads * mixer.key_dim, mixer.value_heads * mixer.value_dim
+    gates = {"ssm_ba": 2 * mixer.value_heads} if fused_gates else {"ssm_alpha": mixer.value_heads, "ssm_beta": mixer.value_heads}
     return [
         ("attn_qkv.weight", (hidden, 2 * keys + values), "attn_qkv"),
         ("attn_gate.weight", (hidden, values), "other"),
         ("ssm_conv1d.weight", (mixer.conv_kernel, 2 * keys + values), "conv"),
         ("ssm_dt.bias", (mixer.value_heads,), "ssm_dt"),
         ("ssm_a", (mixer.value_heads,), "ssm_a"),
-        ("ssm_ba.weight", (hidden, 2 * mixer.value_heads), "other"),
+        *((f"{name}.weight", (hidden, size), "other") for name, size in gates.items()),
         ("ssm_norm.weight", (mixer.value_dim,), "norm"),
         ("ssm_out.weight", (values, hidden), "other"),
     ]

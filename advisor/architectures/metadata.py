@@ -7,7 +7,9 @@ from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from advisor.architectures.metadata_keys import GgufKeys
+from advisor.architectures.metadata_keys import GgufKeys, experts, layer_count
+from advisor.architectures.metadata_stateful import deepseek2, delta_net, granite_hybrid, mamba2
+from advisor.architectures.metadata_windowed import gemma2, gemma3, gemma4, gpt_oss
 from advisor.errors import UserInputError
 
 Translation = Callable[[GgufKeys], dict[str, Any]]
@@ -27,13 +29,19 @@ def config_of_gguf(metadata: Mapping[str, Any], where: str, *, tensor_names: Col
 
 
 def _common(keys: GgufKeys) -> dict[str, Any]:
-    hidden, heads = keys.whole("embedding_length"), keys.whole("attention.head_count")
+    hidden, heads, layers = keys.whole("embedding_length"), keys.whole("attention.head_count"), layer_count(keys)
+    head_dim = keys.whole("attention.key_length", default=hidden // max(heads, 1))
+    value_dim = keys.whole("attention.value_length", default=head_dim)
+    if value_dim != head_dim and keys.value("attention.kv_lora_rank") is None:
+        raise UserInputError(
+            f"{keys.where}: keys of {head_dim} and values of {value_dim} elements a head are not known for this architecture"
+        )
     return {
         "hidden_size": hidden,
-        "num_hidden_layers": keys.whole("block_count") - keys.whole("nextn_predict_layers", default=0),
+        "num_hidden_layers": layers,
         "num_attention_heads": heads,
-        "num_key_value_heads": keys.whole("attention.head_count_kv", default=heads),
-        "head_dim": keys.whole("attention.key_length", default=hidden // max(heads, 1)),
+        "num_key_value_heads": max(keys.each("attention.head_count_kv", layers) or [heads]),
+        "head_dim": head_dim,
         "intermediate_size": keys.whole("feed_forward_length", default=0),
         "vocab_size": keys.vocabulary(),
         "max_position_embeddings": keys.whole("context_length"),
@@ -41,19 +49,12 @@ def _common(keys: GgufKeys) -> dict[str, Any]:
     }
 
 
-def _experts(keys: GgufKeys) -> dict[str, Any]:
-    return {
-        "num_experts": keys.whole("expert_count"),
-        "num_experts_per_tok": keys.whole("expert_used_count"),
-        "moe_intermediate_size": keys.whole("expert_feed_forward_length", default=keys.whole("feed_forward_length", default=0)),
-    }
-
-
 def _llama(keys: GgufKeys) -> dict[str, Any]:
+    keys.value("attention.sliding_window")  # llama.cpp keeps the whole context for this architecture, whatever the file says
     scaled = {"rope_scaling": {"rope_type": "llama3"}} if keys.has_tensor("rope_freqs.weight") else {}
     if not keys.whole("expert_count", default=0):
         return {"model_type": "llama", "attention_bias": keys.has_tensor("blk.0.attn_q.bias"), **scaled}
-    return {"model_type": "mixtral", **_experts(keys), **scaled}
+    return {"model_type": "mixtral", **experts(keys), **scaled}
 
 
 def _plain(model_type: str) -> Translation:
@@ -61,7 +62,7 @@ def _plain(model_type: str) -> Translation:
 
 
 def _qwen3_moe(keys: GgufKeys) -> dict[str, Any]:
-    return {"model_type": "qwen3_moe", **_experts(keys)}
+    return {"model_type": "qwen3_moe", **experts(keys)}
 
 
 TRANSLATIONS: Final[Mapping[str, Translation]] = MappingProxyType(
@@ -70,5 +71,15 @@ TRANSLATIONS: Final[Mapping[str, Translation]] = MappingProxyType(
         "qwen2": _plain("qwen2"),
         "qwen3": _plain("qwen3"),
         "qwen3moe": _qwen3_moe,
+        "gemma2": gemma2,
+        "gemma3": gemma3,
+        "gemma4": gemma4,
+        "gpt-oss": gpt_oss,
+        "deepseek2": deepseek2,
+        "qwen3next": lambda keys: {**delta_net(keys), "model_type": "qwen3_next"},
+        "qwen35": lambda keys: {**delta_net(keys), "model_type": "qwen3_5_text"},
+        "qwen35moe": lambda keys: {**delta_net(keys), "model_type": "qwen3_5_moe_text"},
+        "granitehybrid": granite_hybrid,
+        "mamba2": mamba2,
     }
 )

@@ -12,12 +12,12 @@ _HARMLESS: Final = names(
     rope.scaling.type rope.scaling.factor rope.scaling.attn_factor rope.scaling.original_context_length rope.scaling.finetuned
     rope.scaling.yarn_log_multiplier rope.scaling.yarn_ext_factor rope.scaling.yarn_attn_factor rope.scaling.yarn_beta_fast
     rope.scaling.yarn_beta_slow attention.layer_norm_rms_epsilon attention.layer_norm_epsilon attention.scale attention.causal
-    attention.value_length attention.temperature_scale attention.temperature_length expert_weights_scale expert_weights_norm
+    attention.temperature_scale attention.temperature_length expert_weights_scale expert_weights_norm
     expert_gating_func expert_group_count expert_group_used_count attn_logit_softcapping final_logit_softcapping logit_scale residual_scale
     embedding_scale nextn_predict_layers use_parallel_residual tensor_data_layout pooling_type
     """
 )
-"""Keys below `<architecture>.` that change no size. attention.value_length is checked against key_length where it may differ."""
+"""Keys below `<architecture>.` that change no size."""
 
 
 class GgufKeys:
@@ -71,6 +71,14 @@ class GgufKeys:
             f"{self.where}: neither {self._prefix}vocab_size nor tokenizer.ggml.tokens: the vocabulary's size is not known"
         )
 
+    def flags(self, key: str, layers: int, *, period: int) -> list[bool]:
+        """One flag per layer: an array, or a period whose last layer is not meant, or the family's usual period."""
+        value = self.value(key)
+        if isinstance(value, list | tuple):
+            return [bool(item) for item in value[:layers]]
+        period = value if isinstance(value, int) and not isinstance(value, bool) else period
+        return [(index + 1) % period != 0 for index in range(layers)]
+
     def has_tensor(self, name: str, *, default: bool = False) -> bool:
         """Whether the file holds this tensor; the default when the tensors were not given."""
         return default if self._tensors is None else name in self._tensors
@@ -88,6 +96,21 @@ class GgufKeys:
                 f"{self.where}: GGUF architecture {self._prefix[:-1]!r} is known, but not with {', '.join(map(repr, left))}:"
                 " refused, not guessed. Try --ask-engine with a llama.cpp that knows it"
             )
+
+
+def layer_count(keys: GgufKeys) -> int:
+    """Layers of the model itself: block_count without the draft layers at its end."""
+    return keys.whole("block_count") - keys.whole("nextn_predict_layers", default=0)
+
+
+def experts(keys: GgufKeys) -> dict[str, Any]:
+    """The fields of a mixture of experts; files of older families give the experts' width as the feed-forward length."""
+    width = keys.whole("expert_feed_forward_length", default=keys.whole("feed_forward_length", default=0))
+    return {
+        "num_experts": keys.whole("expert_count"),
+        "num_experts_per_tok": keys.whole("expert_used_count"),
+        "moe_intermediate_size": width,
+    }
 
 
 def _shown(value: object) -> str:

@@ -12,7 +12,8 @@ from advisor.architectures.gemma4 import read_gemma4
 from advisor.architectures.gpt_oss import read_gpt_oss
 from advisor.architectures.granite import read_granite_hybrid
 from advisor.architectures.llama import FAMILIES, read_llama
-from advisor.architectures.qwen3_next import read_qwen3_next
+from advisor.architectures.mamba import read_mamba2
+from advisor.architectures.qwen3_next import GGUF_NAMES, read_qwen3_next
 from advisor.domain.architecture import ModelArchitecture
 from advisor.errors import UserInputError
 
@@ -24,11 +25,14 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         "gemma4_text": read_gemma4,
         "gpt_oss": read_gpt_oss,
         **dict.fromkeys(("deepseek_v2", "deepseek_v3", "kimi_k2"), read_deepseek),
-        "qwen3_next": read_qwen3_next,
+        **dict.fromkeys(GGUF_NAMES, read_qwen3_next),
         "granitemoehybrid": read_granite_hybrid,
+        "mamba2": read_mamba2,
     }
 )
-_NESTED: Final[Mapping[str, str]] = MappingProxyType({"gemma3": "gemma3_text", "gemma4": "gemma4_text"})
+_NESTED: Final[Mapping[str, str]] = MappingProxyType(
+    {"gemma3": "gemma3_text", "gemma4": "gemma4_text", "qwen3_5": "qwen3_5_text", "qwen3_5_moe": "qwen3_5_moe_text"}
+)
 """Models whose language part lies in `text_config`, and the model_type it has there."""
 
 

@@ -33,3 +33,18 @@ def gemma4_vision_parameters(vision: Mapping[str, Any], text_hidden_size: int) -
     patches = _CHANNELS * int(vision["patch_size"]) ** 2 * width
     positions = 2 * int(vision.get("position_embedding_size", 0)) * width
     return patches + positions + int(vision["num_hidden_layers"]) * layer + width * text_hidden_size
+
+
+def qwen3_vision_parameters(vision: Mapping[str, Any]) -> int:
+    """The tower of Qwen3.5 (and Qwen3-VL without deepstack) with its patch merger; 0 for an empty description.
+
+    transformers: models/qwen3_5, Qwen3_5VisionModel; the merger joins spatial_merge_size^2 patches.
+    """
+    if not vision:
+        return 0
+    width, inner = int(vision["hidden_size"]), int(vision["intermediate_size"])
+    layer = 4 * (width * width + width) + 2 * width * inner + inner + width + 4 * width
+    patches = int(vision["in_channels"]) * int(vision["temporal_patch_size"]) * int(vision["patch_size"]) ** 2 * width + width
+    joined, out = width * int(vision["spatial_merge_size"]) ** 2, int(vision["out_hidden_size"])
+    merger = 2 * width + joined * joined + joined + joined * out + out
+    return patches + int(vision["num_position_embeddings"]) * width + int(vision["depth"]) * layer + merger

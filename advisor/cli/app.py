@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli import catalog, engines, estimate, evidence, explain, pending, rules
+from advisor.cli import catalog, engines, estimate, evidence, explain, pending, plan, rules
 
 app = typer.Typer(
     name="advisor",
@@ -38,6 +38,7 @@ def root(
 app.add_typer(catalog.app, name="catalog")
 app.command("explain", epilog="Example: [bold]advisor explain PRV001[/bold]")(explain.explain)
 app.add_typer(engines.app, name="engines")
+app.command("plan")(plan.plan)
 app.command("estimate", context_settings=estimate.CONTEXT_SETTINGS, epilog=estimate.EPILOG)(estimate.estimate)
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(rules.app, name="rules")

@@ -215,6 +215,7 @@ class LlamaCppCalibration:
     latent_layer_factor: Fitted
     batch_norm: Fitted  # p of the p-norm
     prefill_weights_efficiency: Fitted
+    most_of_bandwidth: float  # products of fitted multipliers are cut here: nothing reads faster than its memory
     offload: LlamaCppOffload
     cpu: LlamaCppCpu
     flops_per_byte: Fitted

@@ -1,13 +1,13 @@
 """A decision that a team commits: `plan.yaml`, schema `advisor.plan/1`."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from advisor.domain.engine import EngineName
 from advisor.domain.quantity import Basis
 from advisor.domain.strict import STRICT, plain_scalar
 
-SCHEMA = "advisor.plan/1"
+SCHEMA: Final = "advisor.plan/1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """What is asked of a deployment: `workload.yaml`, schema `advisor.workload/1`. Absent means no requirement."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from advisor.domain.strict import STRICT, FieldFault
 
-SCHEMA = "advisor.workload/1"
+SCHEMA: Final = "advisor.workload/1"
 Task = Literal["chat", "summarisation", "rag", "extraction", "coding", "agents", "translation", "classification", "voice", "batch"]
 Place = Literal["this_device", "premises", "own_cloud_account", "region", "anywhere"]
 LossBand = Literal["none", "slight", "some", "any"]

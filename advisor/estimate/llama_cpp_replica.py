@@ -15,7 +15,7 @@ from advisor.estimate.llama_cpp_placement import Placement, everything_on_one_si
 from advisor.estimate.start_up import start_time
 from advisor.estimate.step_time_base import speed_range
 from advisor.estimate.step_time_llama_cpp import LlamaCppReplica, LlamaCppSteps, Place, PromptRates
-from advisor.estimate.token_work import TokenWork, token_work
+from advisor.estimate.token_work import TokenWork, expected_experts_share, token_work
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,29 +120,32 @@ def _device_replica(candidate: Candidate, weights: WeightBytes, calibration: Lla
     bandwidth = device.memory_bandwidth_bytes_per_s
     peak = sixteen_bit_rate(device, flops_per_byte=calibration.flops_per_byte).flops_per_s
     class_decode = fit.cell.decode.value if fit.cell else 1.0
+    efficiency = backend.weights_efficiency.value * fit.format.decode.value * class_decode
     dense, experts = 1 - placed.host_dense_share, 1 - placed.host_expert_share
     offloads = placed.host_layers + placed.host_expert_layers > 0 or placed.head_on_host
     batch_mfu = backend.batch_mfu_moe if work.experts else backend.batch_mfu
     on_device = Place(
         read=placed.device,
-        weights_bytes_per_s=bandwidth * backend.weights_efficiency.value * fit.format.decode.value * class_decode,
+        weights_bytes_per_s=bandwidth * min(efficiency, calibration.most_of_bandwidth),
         token_flops=_flops(work, dense_share=dense, expert_share=experts, head=not placed.head_on_host),
         decode_flops_per_s=peak * batch_mfu.value,
         anchored=True,
+        stream_experts_share=expected_experts_share(work, 1),
         cache_share=1 - placed.host_cache_share,
         cache_bytes_per_s=bandwidth * backend.kv_efficiency.value * class_decode,
     )
+    prompt = _prompt_rates(candidate, calibration, fit, work, peak)
     return LlamaCppReplica(
         work=work,
         device=on_device,
         host=_host_place(candidate, calibration, placed, work) if offloads else None,
-        prompt=_prompt_rates(candidate, calibration, fit, work, peak),
+        prompt=prompt,
         overhead_s=backend.step_s.value + backend.layer_s.value * _launches(work, calibration) * fit.layer_factor,
         host_sync_s=calibration.offload.host_layer_s.value * (placed.host_layers + placed.host_expert_layers),
         norm=calibration.batch_norm.value,
         nominal_bytes_per_s=bandwidth,
         nominal_host_bytes_per_s=candidate.node.host.memory_bandwidth_bytes_per_s,
-        peak_flops_per_s=max(peak, device.int8_ops_per_s or 0.0),
+        peak_flops_per_s=max(peak, device.int8_ops_per_s or 0.0, prompt.flops_per_s),  # quantised weights multiply as integers
     )
 
 
@@ -166,6 +169,7 @@ def _host_place(candidate: Candidate, calibration: LlamaCppCalibration, placed: 
         token_flops=_flops(work, dense_share=placed.host_dense_share, expert_share=placed.host_expert_share, head=placed.head_on_host),
         decode_flops_per_s=bandwidth * cpu.flops_per_byte.value * cpu.decode_mfu.value / cpu.prefill_mfu.value,
         anchored=True,
+        stream_experts_share=expected_experts_share(work, 1),
         cache_share=placed.host_cache_share,
         cache_bytes_per_s=bandwidth,
     )
@@ -201,6 +205,7 @@ def _cpu_replica(candidate: Candidate, weights: WeightBytes, calibration: LlamaC
         token_flops=work.decode_flops,
         decode_flops_per_s=prompt_flops * cpu.decode_mfu.value / cpu.prefill_mfu.value,
         anchored=False,
+        stream_experts_share=1.0,
         cache_share=1.0,
         cache_bytes_per_s=bandwidth,
     )

@@ -36,7 +36,9 @@ def capacity_bound(deployment: Deployment, demand: Demand, *, memory: MemoryEsti
     stream = request_stream(demand, 0)
     limits = replica_limits(candidate, memory, demand)
     prompt_tokens = max(stream.mean_input_tokens - demand.shared_prefix_tokens, 1.0)
-    at_most = max(1, min(limits.slots, int(memory.kv_cache_capacity_tokens.high / max(prompt_tokens, 1.0)) or 1))
+    at_most = limits.slots
+    if not set(candidate.model.architecture.kinds) & {"sliding", "hybrid"}:  # theirs holds more than its tokens
+        at_most = max(1, min(at_most, int(memory.kv_cache_capacity_tokens.high / prompt_tokens)))
     step_s = steps.floor_decode_s(at_most, prompt_tokens)
     decoding = at_most / (stream.mean_output_tokens * step_s)
     prompts = 1.0 / steps.floor_prefill_s(prompt_tokens)

@@ -1,5 +1,6 @@
 """One replica under its share of the load at one speed: simulated from near its steady state, measured after a warm-up."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import fmean
@@ -75,7 +76,7 @@ def _steady(curve: ReplicaCurve, stream: RequestStream, load: Load, settled: Equ
     feed = _Feed(curve, stream, settled.in_service + _WARM_UP, [])
     for index in range(settled.in_service):
         request = feed.request(0.0)
-        simulation.start_running(request, round((index + 0.5) / settled.in_service * (request.output_tokens - 1)))
+        simulation.start_running(request, _progress(stream, index, request))
     for index in range(queued):
         simulation.submit(feed.request(-(queued - index) / settled.requests_per_s))
     rate = _poisson_rate(load, settled)
@@ -128,7 +129,7 @@ def _backlog(curve: ReplicaCurve, stream: RequestStream, load: Load) -> Observed
     feed = _Feed(curve, stream, started + _WARM_UP, [])
     for index in range(started):
         request = feed.request(0.0)
-        simulation.start_running(request, round((index + 0.5) / started * (request.output_tokens - 1)))
+        simulation.start_running(request, _progress(stream, index, request))
     for _ in range(_WARM_UP + MEASURED + 2 * started):
         simulation.submit(feed.request(0.0))
     simulation.run(feed.finished, lambda _: None)
@@ -197,3 +198,8 @@ def _percentiles(values: list[float], added: tuple[float, ...]) -> tuple[float, 
     last = len(ordered) - 1
     p50, p95, p99 = (ordered[round(share * last)] + extra for share, extra in zip(SHARES, added, strict=True))
     return p50, p95, p99
+
+
+def _progress(stream: RequestStream, index: int, request: SimulatedRequest) -> int:
+    """Tokens that a request in service at the start has generated already: anywhere in its output, without a pattern."""
+    return round((1 - math.exp(-stream.pauses[index % DRAWN])) * (request.output_tokens - 1))

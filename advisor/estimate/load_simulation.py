@@ -73,6 +73,7 @@ class Simulation:
                 self.waiting.append(heapq.heappop(self.arrivals)[2])
             self._admit()
             if self.prefilling:
+                self._long_prompt_stretch()
                 self._mixed_step()
             elif self.running:
                 self._decode_stretch()
@@ -110,6 +111,21 @@ class Simulation:
             self.prefilling.append(request)
 
     # ---- steps
+
+    def _long_prompt_stretch(self) -> None:
+        """Steps that the first prompt fills alone, all but its last: nothing else changes before the next last token."""
+        request, batch = self.prefilling[0], len(self.running)
+        budget = max(self.limits.step_tokens - batch, 1)
+        steps = (request.prompt_tokens - request.cached_tokens - 1) // budget
+        if self.running:
+            steps = min(steps, self.running[0][0] - self.tick - 1)
+        if steps < 2:
+            return
+        context = self.context_tokens / batch + (steps - 1) / 2 if batch else 0.0
+        behind = request.cached_tokens + (steps - 1) * budget / 2
+        self.now_s += steps * self.steps.mixed_step_s(batch, context, prefill_tokens=budget, prefill_context_tokens=behind)
+        request.cached_tokens += steps * budget
+        self._advance(steps)
 
     def _mixed_step(self) -> None:
         """One token for each running request, the rest of the step's budget for prompts; a completed prompt samples its first token."""

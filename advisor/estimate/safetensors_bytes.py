@@ -33,7 +33,7 @@ def rank_weights(architecture: ModelArchitecture, scheme: WeightScheme, *, paral
     layers = _all_layers(architecture, scheme, parallelism)
     stages = pipeline_stages(architecture.layers, parallelism.pipeline)
     table, head, other = _tables(architecture, scheme, parallelism)
-    basis = Basis.MODELLED if scheme.expert_width_multiple > 1 and architecture.experts else Basis.EXACT  # padding depends on the kernel
+    basis = _basis(architecture, scheme)
     candidates = []
     for stage in stages:
         first, last = stage.start == 0, stage.stop == architecture.layers
@@ -50,6 +50,12 @@ def rank_weights(architecture: ModelArchitecture, scheme: WeightScheme, *, paral
             )
         )
     return max(candidates, key=lambda weights: weights.total_bytes)
+
+
+def _basis(architecture: ModelArchitecture, scheme: WeightScheme) -> Basis:
+    """Exact in 16 bits and for plain dense models. Elsewhere publishers leave layers of their choice in 16 bits, kernels pad experts."""
+    plain = not architecture.experts and not architecture.encoder_parameters and "hybrid" not in architecture.kinds
+    return Basis.EXACT if scheme.weight_bits == 16 or plain else Basis.MODELLED
 
 
 def _check_divisible(architecture: ModelArchitecture, parallelism: Parallelism) -> None:

@@ -19,6 +19,7 @@ class Place:
     token_flops: float  # of one generated token
     decode_flops_per_s: float
     anchored: bool  # the time of one stream holds its arithmetic already
+    stream_experts_share: float  # of the experts, read for one token
     cache_share: float
     cache_bytes_per_s: float
 
@@ -27,10 +28,14 @@ class Place:
         return (self.read.dense + self.read.experts * experts_share) / self.weights_bytes_per_s
 
     def step_s(self, batch: int, experts_share: float, norm: float) -> tuple[float, float]:
-        """Reading, and what arithmetic adds to it: (W^p + C^p)^(1/p) - W."""
+        """Reading, and what arithmetic adds to it: (W^p + C^p)^(1/p) - W, scaled to no addition at one stream where anchored."""
         read = self.read_s(experts_share)
-        compute = (batch - 1 if self.anchored else batch) * self.token_flops / self.decode_flops_per_s
-        return read, (read**norm + compute**norm) ** (1 / norm) - read
+        compute = batch * self.token_flops / self.decode_flops_per_s
+        together: float = (read**norm + compute**norm) ** (1 / norm)
+        if self.anchored and compute > 0:
+            alone_read, alone = self.read_s(self.stream_experts_share), compute / batch
+            together *= alone_read / (alone_read**norm + alone**norm) ** (1 / norm) if alone_read else 1.0
+        return read, max(together - read, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Final
 
 from advisor.catalog import Catalog
 from advisor.domain.deployment import Candidate
-from advisor.domain.engine import LlamaCppSettings, Parallelism, RuntimeRef
+from advisor.domain.engine import EngineSettings, LlamaCppSettings, Parallelism, RuntimeRef
 from advisor.domain.engine_record import EngineRecord
 from advisor.domain.hardware import Node
 from advisor.domain.model import Checkpoint, Model
@@ -59,8 +59,7 @@ def build_candidate(
         backend=reference.backend,
         parallelism=spread,
     )
-    if isinstance(settings, LlamaCppSettings) and len(settings.tensor_split) > spread.devices:
-        raise UserInputError(f"tensor-split: {len(settings.tensor_split)} shares for {spread.devices} devices")
+    _check_shares(settings, spread)
     checkpoint = find_checkpoint(model, weights, imatrix=imatrix, weights_bytes=weights_bytes)
     return Candidate(model, checkpoint, reference, node, spread, settings)
 
@@ -81,6 +80,11 @@ def find_checkpoint(model: Model, quantization: Quantization, *, imatrix: bool =
 def _made(model: Model, quantization: Quantization, *, imatrix: bool) -> Checkpoint:
     source = f"computed from the architecture of {model.id}; no published files are known"
     return Checkpoint(model.id, quantization.format, quantization.id, imatrix=imatrix, published=False, source=source)
+
+
+def _check_shares(settings: EngineSettings, spread: Parallelism) -> None:
+    if isinstance(settings, LlamaCppSettings) and len(settings.tensor_split) > spread.devices:
+        raise UserInputError(f"tensor-split: {len(settings.tensor_split)} shares for {spread.devices} devices")
 
 
 def _check_model(model: Model) -> None:

@@ -9,6 +9,7 @@ from advisor.domain.deployment import Candidate, Deployment
 from advisor.domain.engine import LlamaCppSettings, VllmSettings
 from advisor.domain.estimate import Estimate, MemoryEstimate
 from advisor.domain.hardware import Available, Node
+from advisor.domain.licence import Licence
 from advisor.domain.model import Model
 from advisor.domain.quantity import Basis
 from advisor.domain.quantization import Quantization
@@ -42,6 +43,7 @@ def build_facts(
     available: Available | None = None,
     candidate: Candidate | None = None,
     quantization: Quantization | None = None,
+    licence: Licence | None = None,
     concurrency: str = "",
     deployment: Deployment | None = None,
     estimate: Estimate | None = None,
@@ -51,7 +53,8 @@ def build_facts(
 ) -> Facts:
     """Everything known so far. Give what there is: before the estimate its facts are null, before the candidate its groups are neutral.
 
-    `concurrency` (serial, slots, paged) is the engine record's word for the runtime; `hosted_by` names an API provider instead of hardware.
+    `quantization` and `licence` are the catalog's records of the candidate's, `concurrency` (serial, slots, paged) is the engine record's
+    word for its runtime; `hosted_by` names an API provider instead of hardware.
     """
     node = candidate.node if candidate else available.node if available else None
     estimated, estimate_basis = estimate_facts(estimate, candidate, demand)
@@ -61,7 +64,7 @@ def build_facts(
     return Facts(
         workload=_workload(workload, demand),
         hardware=_hardware(node, available, hosted_by),
-        model=_model(candidate.model) if candidate else ModelFacts(),
+        model=_model(candidate.model, licence) if candidate else ModelFacts(),
         quantization=_quantization(candidate, quantization),
         engine=_engine(candidate, concurrency),
         parallelism=_parallelism(candidate),
@@ -136,11 +139,14 @@ def _hardware(node: Node | None, available: Available | None, hosted_by: str) ->
     )
 
 
-def _model(model: Model) -> ModelFacts:
+def _model(model: Model, licence: Licence | None) -> ModelFacts:
     architecture = model.architecture
     return ModelFacts(
         id=model.id,
-        licence=model.licence.lower(),
+        licence=model.licence,
+        commercial_use=licence.commercial_use if licence else "",
+        licence_condition=licence.condition if licence else "",
+        licence_source=licence.source if licence else "",
         kinds=architecture.kinds,
         in_llama_cpp=architecture.gguf_name is not None,
         max_context_tokens=architecture.max_context_tokens,
@@ -166,11 +172,12 @@ def _kv_heads(architecture: ModelArchitecture) -> int | None:
 def _quantization(candidate: Candidate | None, quantization: Quantization | None) -> QuantizationFacts:
     if quantization is None:
         return QuantizationFacts()
+    loss = (candidate.checkpoint.loss if candidate else None) or quantization.loss
     return QuantizationFacts(
         id=quantization.id,
         format=quantization.format,
-        loss=quantization.loss,
-        loss_rank=LOSS_BANDS.index(quantization.loss),
+        loss=loss,
+        loss_rank=LOSS_BANDS.index(loss),
         compute=quantization.compute,
         min_compute_capability=quantization.min_compute_capability,
         native_compute_capability=quantization.native_compute_capability,

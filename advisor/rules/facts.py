@@ -85,6 +85,9 @@ class ModelFacts:
     __pydantic_config__ = STRICT
     id: str = ""
     licence: str = ""
+    commercial_use: str = _word("allowed", "restricted", "forbidden")  # empty: the licence is not in the catalog
+    licence_condition: str = ""
+    licence_source: str = ""
     kinds: tuple[str, ...] = field(default=(), metadata={"choices": ("moe", "sliding", "latent", "hybrid")})
     in_llama_cpp: bool = False  # llama.cpp knows the architecture
     max_context_tokens: int = 0

@@ -50,6 +50,8 @@ def gguf_metadata(architecture: ModelArchitecture) -> dict[str, Value]:
         **_windows(layers),
         **_recurrence(layers),
     }
+    if name == "gemma4":  # required; the models with per-layer embeddings are not known here
+        keys["embedding_length_per_layer_input"] = 0
     general: dict[str, Value] = {"general.architecture": name, "general.name": f"synthetic {architecture.name}"}
     return general | {f"{name}.{key}": value for key, value in keys.items()}
 

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
+from advisor.catalog.models import load_models
 from advisor.catalog.quantizations import load_quantizations
-from advisor.domain.architecture import DenseFfn, FullCache, GroupedAttention, LayerGroup, ModelArchitecture
 from advisor.estimate.weights import gguf_weights
 from advisor.intake.gguf_file import read_gguf_header
 from advisor.resources import folder
@@ -42,18 +42,7 @@ SETTINGS = {
     "threads": 1,  # more would spin at barriers whenever another process wants a core
 }
 SMOKE = {"mode": "smoke", "concurrency": [1, 4], "prompt_tokens": 12, "output_tokens": 5, "repeats": 1, "time_limit_s": 60, "seed": 0}
-LLAMA_3_1_8B = ModelArchitecture(
-    "llama",
-    "llama",
-    (LayerGroup(tuple(range(32)), GroupedAttention(32, 8, 128, 128), (FullCache(8, 128, 128),), DenseFfn(14336)),),
-    4096,
-    128_256,
-    False,
-    0,
-    0,
-    131_072,
-    rope_frequencies=64,
-)
+MODELS = {name: model.architecture for name, model in load_models(folder("catalog"), QUANTIZATIONS).items() if model.architecture.gguf_name}
 
 
 def run(request, **settings):
@@ -114,13 +103,23 @@ def test_a_report_holds_what_is_needed(tmp_path):
 @pytest.mark.parametrize(("context", "unified", "cache_type", "expected_mib"), [(8192, True, "f16", 1024), (8192, False, "q8_0", 544)])
 def test_a_sparse_file_is_sized_without_loading(tmp_path, context, unified, cache_type, expected_mib):
     path = tmp_path / "sparse.gguf"
-    write_gguf(path, LLAMA_3_1_8B, QUANTIZATIONS["Q4_K_M"], sparse=True)
+    write_gguf(path, MODELS["meta-llama/Llama-3.1-8B-Instruct"], QUANTIZATIONS["Q4_K_M"], sparse=True)
     settings = {"ctx_size": context, "kv_unified": unified, "cache_type_k": cache_type, "cache_type_v": cache_type, "ubatch_size": 512}
     report, _ = run({"mode": "size_only", "model": str(path)}, **settings)
     assert report["model"]["tensor_bytes"] == 4_912_898_304  # bartowski/Meta-Llama-3.1-8B-Instruct-GGUF, tensors of Q4_K_M
     assert kv_mib(report) == expected_mib
     assert report["memory"]["end"]["resident_bytes"] < 1_000_000_000
     assert report["benchmark"] == []
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_engine_counts_the_same_bytes_for_every_model_of_the_catalog(tmp_path, name):
+    path = tmp_path / "sparse.gguf"
+    write_gguf(path, MODELS[name], QUANTIZATIONS["Q4_K_M"], sparse=True)
+    report, done = run({"mode": "size_only", "model": str(path)}, ctx_size=4096, parallel=1, outputs=1)
+    assert done.returncode == 0, report
+    assert report["model"]["tensor_bytes"] == gguf_weights(MODELS[name], QUANTIZATIONS["Q4_K_M"]).total_bytes
+    assert report["model"]["parameters"] == MODELS[name].parameters_total + MODELS[name].rope_frequencies
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from advisor.domain.deployment import Candidate, Deployment
 from advisor.domain.engine import LlamaCppSettings, Parallelism, RuntimeRef, VllmSettings
 from advisor.domain.estimate import DeviceMemory, Estimate, HostMemory, MemoryEstimate
 from advisor.domain.hardware import Available, Device, Host, Node, Offer
+from advisor.domain.licence import Licence
 from advisor.domain.model import Checkpoint, Model
 from advisor.domain.quantity import Basis, Quantity, exact
 from advisor.domain.quantization import Quantization, WeightScheme
@@ -102,11 +103,13 @@ def test_a_hosted_api_has_a_provider_and_no_device():
 
 
 def test_a_vllm_candidate():
-    facts = build_facts(WORKLOAD, DEMAND, candidate=candidate(), quantization=FP8, concurrency="paged")
+    licence = Licence("x", "X", "restricted", "https://example.org", "ask first")
+    facts = build_facts(WORKLOAD, DEMAND, candidate=candidate(), quantization=FP8, licence=licence, concurrency="paged")
+    assert (facts.model.commercial_use, facts.model.licence_condition) == ("restricted", "ask first")
     assert (facts.engine.name, facts.engine.runtime, facts.engine.concurrency) == ("vllm", "x-serve", "paged")
     assert (facts.parallelism.tensor, facts.parallelism.devices, facts.model.heads, facts.model.kv_heads) == (2, 2, 32, 8)
     assert (facts.quantization.id, facts.quantization.loss_rank, facts.quantization.published) == ("fp8", 1, False)
-    assert (facts.vllm.max_model_len, facts.vllm.kv_cache_memory_gib, facts.model.licence) == (8192, 2, "apache-2.0")
+    assert (facts.vllm.max_model_len, facts.vllm.kv_cache_memory_gib, facts.model.licence) == (8192, 2, "Apache-2.0")
     assert facts.llama_cpp.ctx_size == 0
 
 

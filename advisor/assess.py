@@ -1,0 +1,175 @@
+"""A deployment, estimated and judged: the one place where plan, check and validate learn what a deployment will do."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from advisor.catalog.catalog import Catalog
+from advisor.domain.assessment import Assessment
+from advisor.domain.demand import Demand
+from advisor.domain.deployment import Candidate, Deployment
+from advisor.domain.engine import Parallelism
+from advisor.domain.estimate import CostEstimate, Estimate, MemoryEstimate, PerformanceEstimate
+from advisor.domain.hardware import Available
+from advisor.domain.model import Checkpoint
+from advisor.domain.quantity import Quantity, exact
+from advisor.domain.verdict import Requirement
+from advisor.domain.weights import WeightBytes
+from advisor.domain.workload import Workload
+from advisor.estimate.cost import estimate_cost
+from advisor.estimate.load import estimate_performance
+from advisor.estimate.memory import estimate_memory
+from advisor.estimate.step_time import StepTimeModel, step_time_model
+from advisor.estimate.weights import checkpoint_weights
+from advisor.rules.build_facts import build_facts
+from advisor.rules.judge import judge
+from advisor.rules.rule import RuleSet
+from advisor.units import GIB, SECONDS_PER_HOUR
+
+SEED = 20_260
+Look = Literal["quick", "ranges", "full"]
+"""How closely to look: the expected speed with replicas down; the same with its range; both with all replicas up as well.
+
+A deployment is recommended on its expected values, so a quick look ranks as a full one does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What every deployment of one question shares: the workload, its filled-in demand, the catalog and the rules.
+
+    Weights are worked out tensor by tensor, so those of a checkpoint are remembered while the question lasts.
+    """
+
+    workload: Workload
+    demand: Demand
+    catalog: Catalog
+    rules: RuleSet
+    weights: dict[tuple[str, Checkpoint, Parallelism], WeightBytes] = field(default_factory=dict, compare=False, repr=False)
+
+    def weights_of(self, candidate: Candidate) -> WeightBytes:
+        """What the candidate's weights take, by layer."""
+        key = (candidate.model.id, candidate.checkpoint, candidate.parallelism)
+        if key not in self.weights:
+            quantization = self.catalog.quantization(candidate.checkpoint.quantization)
+            architecture, checkpoint, spread = candidate.model.architecture, candidate.checkpoint, candidate.parallelism
+            self.weights[key] = checkpoint_weights(architecture, checkpoint, quantization, parallelism=spread)
+        return self.weights[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """A candidate with its weights, memory and step times: all that does not depend on the load."""
+
+    candidate: Candidate
+    weights: WeightBytes
+    memory: MemoryEstimate
+    steps: StepTimeModel
+
+
+def size(candidate: Candidate, case: Case) -> Sized:
+    """Work out what a candidate weighs, holds, and how long its steps take."""
+    demand, catalog = case.demand, case.catalog
+    quantization = catalog.quantization(candidate.checkpoint.quantization)
+    weights = case.weights_of(candidate)
+    memory = estimate_memory(
+        candidate,
+        weights,
+        constants=catalog.memory_constants,
+        typical_tokens=demand.typical_tokens,
+        longest_tokens=demand.longest_tokens,
+    )
+    calibration = catalog.calibrations[candidate.runtime.engine]
+    return Sized(candidate, weights, memory, step_time_model(candidate, weights, calibration, quantization=quantization))
+
+
+def assess(deployment: Deployment, available: Available, case: Case, sized: Sized | None = None, *, look: Look = "full") -> Assessment:
+    """Estimate a deployment under the case's load, hold it against what is required, and let the rules judge."""
+    sized = sized or size(deployment.candidate, case)
+    down = min(case.demand.replicas_down, deployment.replicas - 1)
+    worst = _performance(deployment, case.demand, sized, down=down, ranges=look != "quick")
+    performance = worst if look != "full" or not down else _performance(deployment, case.demand, sized, down=0, ranges=True)
+    degraded = worst if down else None
+    cost = estimate_cost(deployment, available, demand=case.demand, terms=case.workload.cost, performance=performance)
+    estimate = Estimate(sized.memory, performance, degraded, cost)
+    return judged(deployment, available, estimate, case)
+
+
+def judged(deployment: Deployment, available: Available, estimate: Estimate, case: Case) -> Assessment:
+    """An estimate held against the workload and the rules."""
+    needs = tuple(requirements(estimate, case.workload, case.demand, replicas=deployment.replicas))
+    candidate = deployment.candidate
+    facts = build_facts(
+        case.workload,
+        case.demand,
+        available=available,
+        candidate=candidate,
+        quantization=case.catalog.quantization(candidate.checkpoint.quantization),
+        concurrency=case.catalog.engine(candidate.runtime.engine).runtimes[candidate.runtime.runtime].concurrency,
+        deployment=deployment,
+        estimate=estimate,
+        requirements=needs,
+    )
+    verdicts = (*judge(case.rules, facts, "screen"), *judge(case.rules, facts, "judge"))
+    return Assessment(deployment, available, estimate, verdicts, needs)
+
+
+def _performance(deployment: Deployment, demand: Demand, sized: Sized, *, down: int, ranges: bool) -> PerformanceEstimate:
+    up = deployment.replicas - down
+    return estimate_performance(deployment, demand, memory=sized.memory, steps=sized.steps, replicas_up=up, seed=SEED, ranges=ranges)
+
+
+# ---- requirements
+
+
+def requirements(estimate: Estimate, workload: Workload, demand: Demand, *, replicas: int) -> Iterable[Requirement]:
+    """Everything the workload asks for as a number, with what this estimate gives."""
+    memory = estimate.memory
+    fullest = max(memory.devices, key=lambda device: device.required_bytes.value - device.usable_bytes.value)
+    yield Requirement("required_gib", fullest.required_bytes.times(1 / GIB), at_most=fullest.usable_bytes.value / GIB)
+    if memory.host.usable_bytes.value > 0:
+        host_limit = memory.host.usable_bytes.value / GIB
+        yield Requirement("host_required_gib", memory.host.required_bytes.times(1 / GIB), at_most=host_limit)
+    yield Requirement("context_per_request_tokens", _context(memory), at_least=demand.longest_tokens)
+    yield from _latency(estimate.performance, workload, suffix="")
+    if demand.replicas_down:
+        yield from _degraded(estimate, workload, demand, replicas=replicas)
+    if estimate.performance is not None and demand.load.batch is not None:
+        rate = estimate.performance.requests_per_s
+        hours = demand.load.batch.requests / SECONDS_PER_HOUR
+        yield Requirement("finish_h", _inverse(rate, hours), at_most=demand.load.batch.finish_within_h)
+    if estimate.cost is not None and workload.cost.budget_usd_per_month is not None:
+        yield Requirement("usd_per_month", estimate.cost.usd_per_month, at_most=workload.cost.budget_usd_per_month)
+
+
+def _context(memory: MemoryEstimate) -> Quantity:
+    tokens = memory.context_per_request_tokens
+    return exact(tokens, "the settings")
+
+
+def _latency(performance: PerformanceEstimate | None, workload: Workload, *, suffix: str) -> Iterable[Requirement]:
+    level = workload.service_level
+    for name, limit in (("ttft_p95_s", level.ttft_p95_s), ("tpot_p95_s", level.tpot_p95_s), ("e2e_p95_s", level.e2e_p95_s)):
+        if limit is not None:
+            given = getattr(performance, name.replace("_p95_s", "_s")).p95 if performance else None
+            yield Requirement(name + suffix, given, at_most=limit)
+    if performance is not None and not any((level.ttft_p95_s, level.tpot_p95_s, level.e2e_p95_s)):
+        yield Requirement("utilization" + suffix, performance.utilization, at_most=1.0)
+
+
+def _degraded(estimate: Estimate, workload: Workload, demand: Demand, *, replicas: int) -> Iterable[Requirement]:
+    suffix = "_one_down" if demand.replicas_down == 1 else f"_{demand.replicas_down}_down"
+    spare = replicas - demand.replicas_down
+    yield Requirement("replicas_up" + suffix, exact(spare, "replicas less those that may be down"), at_least=1)
+    if spare >= 1:
+        yield from _latency(estimate.performance_degraded, workload, suffix=suffix)
+
+
+def _inverse(rate: Quantity, amount: float) -> Quantity:
+    if rate.low <= 0:
+        return Quantity(amount / max(rate.value, 1e-9), 0.0, float("inf"), rate.basis, rate.source)
+    return Quantity(amount / rate.value, amount / rate.high, amount / rate.low, rate.basis, rate.source)
+
+
+def monthly_usd(cost: CostEstimate | None) -> float:
+    """The month's price for ranking; infinite where there is none."""
+    return cost.usd_per_month.value if cost and cost.usd_per_month else float("inf")

@@ -1,0 +1,89 @@
+"""`advisor plan`: from a workload to a decision and a plan file."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from advisor.cli.output import Format
+
+
+def plan(
+    workload: Annotated[Path | None, typer.Argument(help="workload.yaml (or the plan's own workload with --update).")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the plan here; an edited file is kept, see --force.")] = None,
+    update: Annotated[Path | None, typer.Option("--update", help="Recompute the derived half of this plan after you edited it.")] = None,
+    insist: Annotated[
+        str | None, typer.Option("--insist", help="Your own choice: engine=llama.cpp,model=ID,quantization=Q,device=ID.")
+    ] = None,
+    rules: Annotated[list[Path] | None, typer.Option("--rules", help="A folder of your team's rules; the same id overrides ours.")] = None,
+    format: Annotated[Format, typer.Option("--format", help="text or json.")] = "text",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the output file instead of writing FILE.new beside it.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the decision only.")] = False,
+) -> None:
+    """Decide engine, weights format, hardware, settings and replicas for a workload.
+
+    Exit code 0: a deployment is expected to keep every requirement. 1: none is; the nearest one and what to relax are printed.
+
+    [bold]Examples[/bold]
+
+      advisor plan workload.yaml -o plan.yaml
+
+      advisor plan workload.yaml --insist engine=llama.cpp
+
+      advisor plan --update plan.yaml
+    """
+    from advisor.cli.planning import decide_from_file, update_plan
+    from advisor.errors import UserInputError
+
+    if update is not None:
+        update_plan(update, rules or [], quiet=quiet)
+        return
+    if workload is None:
+        raise UserInputError("name a workload.yaml; `advisor ask -o workload.yaml` writes one by asking you")
+    decision = decide_from_file(workload, rules or [], insist=_pairs(insist))
+    _show(decision, format=format, quiet=quiet, plan=output)
+    if output is not None and decision.chosen is not None:
+        _write(decision, workload, output, force=force, quiet=quiet or format == "json")
+    raise typer.Exit(0 if decision.feasible else 1)
+
+
+def _pairs(text: str | None) -> dict[str, str]:
+    from advisor.errors import UserInputError
+
+    pairs = [part.partition("=") for part in text.split(",")] if text else []
+    if any(not separator for _, separator, _ in pairs):
+        raise UserInputError(f"--insist {text}: write key=value pairs separated by commas, such as engine=vllm,quantization=fp8")
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _show(decision: Any, *, format: Format, quiet: bool, plan: Path | None) -> None:  # noqa: ANN401 - imported lazily
+    from advisor.cli.output import console, emit_json
+    from advisor.planning.compose import decision_sentence
+    from advisor.report.plan_json import decision_document
+    from advisor.report.plan_text import print_decision
+
+    if format == "json":
+        emit_json(decision_document(decision))
+    elif quiet:
+        typer.echo(decision_sentence(decision))
+    else:
+        name = plan or "plan.yaml"
+        print_decision(decision, console(), proof=f"none yet: nothing was measured for this plan. `advisor validate {name}` proves it")
+
+
+def _write(decision: Any, workload: Path, output: Path, *, force: bool, quiet: bool) -> None:  # noqa: ANN401 - imported lazily
+    import os
+
+    from advisor.files.plan import plan_text
+    from advisor.files.workload import read_workload, workload_sha256
+    from advisor.files.writing import write_beside
+    from advisor.planning.compose import compose_plan
+
+    _, document = read_workload(workload)
+    relative = os.path.relpath(workload, output.parent)
+    text = plan_text(compose_plan(decision, workload_path=relative, workload_sha256=workload_sha256(document)))
+    where, difference = write_beside(output, text, force=force)
+    if difference and not quiet:
+        typer.echo(f"{output} was there already and differs; wrote {where} beside it:\n{difference}")
+    elif not quiet:
+        typer.echo(f"wrote {where}")

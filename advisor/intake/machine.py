@@ -1,0 +1,177 @@
+"""This computer as a node: processor, memory and its bandwidth, container limits, NVIDIA GPUs. No host name, no path, no user."""
+
+import hashlib
+import json
+import os
+import platform
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from advisor.catalog.catalog import Catalog
+from advisor.domain.hardware import Device, Host, Node
+from advisor.engines.memory_limit import memory_limit
+from advisor.errors import UserInputError
+
+_PROBE_BYTES = 64 * 1024 * 1024
+_PROBE_S = 0.25
+_DISK_BYTES_PER_S = 1e9
+_LINK_BYTES_PER_S = 15e9
+_SOURCE = "this machine"
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A GPU as its driver names it."""
+
+    name: str
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class MachineFacts:
+    """What was found. `memory_bytes` is what this process may use: the container's limit where there is one."""
+
+    cpu: str
+    cores: int
+    memory_bytes: int
+    memory_bandwidth_bytes_per_s: float
+    repacks_weights: bool
+    gpus: tuple[Gpu, ...]
+
+    @property
+    def id(self) -> str:
+        """`machine-` and 12 hex digits of processor, memory and devices: the same after a reboot, different on another kind."""
+        devices = [[gpu.name, gpu.memory_bytes] for gpu in self.gpus]
+        kind = json.dumps([self.cpu, self.cores, round(self.memory_bytes / 2**30), devices])
+        return f"machine-{hashlib.sha256(kind.encode()).hexdigest()[:12]}"
+
+
+@cache
+def inspect_machine() -> MachineFacts:
+    """Look at this computer. Takes about a third of a second, most of it for the memory bandwidth."""
+    import psutil
+
+    limit = memory_limit().limit_bytes
+    total = int(psutil.virtual_memory().total)
+    return MachineFacts(
+        cpu=_cpu_name(),
+        cores=_cores(),
+        memory_bytes=min(total, limit) if limit else total,
+        memory_bandwidth_bytes_per_s=_measured_bandwidth(),
+        repacks_weights=_repacks(),
+        gpus=_nvidia_gpus(),
+    )
+
+
+def this_machine(catalog: Catalog) -> Node:
+    """This computer as a node: its GPUs when the catalog knows them, else its processor.
+
+    Raises UserInputError for a GPU that the catalog does not know: it is refused by name, not guessed.
+    """
+    facts = inspect_machine()
+    host = Host(
+        memory_bytes=facts.memory_bytes,
+        memory_bandwidth_bytes_per_s=facts.memory_bandwidth_bytes_per_s,
+        cpu_cores=facts.cores,
+        disk_bytes_per_s=_DISK_BYTES_PER_S,
+        device_link_bytes_per_s=_LINK_BYTES_PER_S,
+        repacks_weights=facts.repacks_weights,
+        source=_SOURCE,
+    )
+    if not facts.gpus:
+        return Node(facts.id, cpu_device(facts), 1, host, assumed_host=False)
+    return Node(facts.id, _gpu_device(facts, catalog), len(facts.gpus), host, assumed_host=False)
+
+
+def cpu_device(facts: MachineFacts) -> Device:
+    """The processor of this computer as a device."""
+    return Device(
+        id=facts.id,
+        name=f"{facts.cpu} ({facts.cores} cores)",
+        vendor="any",
+        device_class="cpu",
+        memory_bytes=facts.memory_bytes,
+        memory_bandwidth_bytes_per_s=facts.memory_bandwidth_bytes_per_s,
+        bf16_flops_per_s=None,
+        fp8_flops_per_s=None,
+        fp4_flops_per_s=None,
+        int8_ops_per_s=None,
+        link=None,
+        link_bytes_per_s=None,
+        compute_capability=None,
+        power_w=None,
+        backends=("cpu",),
+        source=_SOURCE,
+    )
+
+
+def _gpu_device(facts: MachineFacts, catalog: Catalog) -> Device:
+    names = sorted({gpu.name for gpu in facts.gpus})
+    if len(names) > 1:
+        raise UserInputError(f"this machine has different GPUs ({', '.join(names)}): one kind at a time; name it with hardware.owned")
+    try:
+        return catalog.device(names[0])
+    except UserInputError:
+        hint = "add it to a catalog file, or name a near device with hardware.owned"
+        raise UserInputError(f'GPU "{names[0]}" of this machine is not in the catalog: {hint}') from None
+
+
+# ---- looking
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith(("model name", "Model")):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _cores() -> int:
+    """Cores this process may run on, and no more than the container's CPU quota."""
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="utf-8").split()
+        return max(1, min(affinity, int(quota) // int(period)))
+    except (OSError, ValueError):
+        return affinity
+
+
+def _repacks() -> bool:
+    """llama.cpp copies 4-bit tensors into its own layout on x86 with AVX2 and on 64-bit ARM (ggml-cpu/repack.cpp)."""
+    if platform.machine() in ("arm64", "aarch64"):
+        return platform.system() != "Darwin"
+    try:
+        return " avx2 " in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+
+
+def _measured_bandwidth() -> float:
+    """Bytes/s of the fastest of several large copies. A copy reads its source, fetches its target and writes it: three moves a byte."""
+    source, target = bytearray(_PROBE_BYTES), bytearray(_PROBE_BYTES)
+    fastest, end = float("inf"), time.perf_counter() + _PROBE_S
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        target[:] = source
+        fastest = min(fastest, time.perf_counter() - start)
+    return float(f"{3 * _PROBE_BYTES / fastest:.1e}")
+
+
+def _nvidia_gpus() -> tuple[Gpu, ...]:
+    """The driver's own names and sizes; nothing where there is no driver."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+    except Exception:
+        return ()
+    try:
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        return tuple(Gpu(str(pynvml.nvmlDeviceGetName(h)), int(pynvml.nvmlDeviceGetMemoryInfo(h).total)) for h in handles)
+    finally:
+        pynvml.nvmlShutdown()

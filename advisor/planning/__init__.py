@@ -1,0 +1,1 @@
+"""From a workload to a decision: enumerate, configure, assess, rank."""

@@ -1,0 +1,70 @@
+"""Bounds for screening: capacity from above, cost from below. They may only discard what a simulated finalist beats."""
+
+import math
+
+from advisor.assess import Case, Sized
+from advisor.domain.demand import Demand
+from advisor.domain.deployment import Deployment
+from advisor.domain.hardware import Available
+from advisor.domain.workload import ServiceLevel
+from advisor.estimate.load_bounds import capacity_bound
+from advisor.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
+
+_USUAL_TTFT_S = 1.0
+_USUAL_TPOT_S = 0.05
+_BATCH_IN_FLIGHT = 32
+
+
+def in_flight_wanted(demand: Demand, level: ServiceLevel) -> float:
+    """About how many requests are in service at the same time, with answers as quick as they have to be: sizes slots, decides nothing."""
+    answer_s = (level.ttft_p95_s or _USUAL_TTFT_S) + demand.output_tokens.p50 * (level.tpot_p95_s or _USUAL_TPOT_S)
+    load = demand.load
+    if load.users is not None:
+        return max(1.0, load.users.active * answer_s / ((load.users.pause_s or 0.0) + answer_s))
+    if load.requests_per_s is not None:
+        return max(1.0, load.requests_per_s * answer_s)
+    return float(load.in_flight or _BATCH_IN_FLIGHT)
+
+
+def requests_per_s_at_least(demand: Demand, level: ServiceLevel) -> float:
+    """The rate that the deployment must serve even when every answer takes as long as it may; 0 when nothing bounds an answer."""
+    load = demand.load
+    if load.requests_per_s is not None:
+        return load.requests_per_s
+    if load.batch is not None:
+        return load.batch.requests / (load.batch.finish_within_h * SECONDS_PER_HOUR)
+    answer_s = _longest_answer_s(demand, level)
+    people = load.users.active if load.users else load.in_flight or 0
+    pause_s = (load.users.pause_s or 0.0) if load.users else 0.0
+    return 0.0 if answer_s is None else people / (pause_s + answer_s)
+
+
+def _longest_answer_s(demand: Demand, level: ServiceLevel) -> float | None:
+    """How long the 95th percentile request may take; None when no limit bounds it."""
+    if level.e2e_p95_s is not None:
+        return level.e2e_p95_s
+    if level.ttft_p95_s is None or level.tpot_p95_s is None:
+        return None
+    return level.ttft_p95_s + demand.output_tokens.max * level.tpot_p95_s
+
+
+def replicas_at_least(case: Case, sized: Sized) -> int:
+    """No fewer replicas can carry the load, whatever the scheduler does."""
+    needed = requests_per_s_at_least(case.demand, case.workload.service_level)
+    replica = Deployment(case.workload.name, sized.candidate, 1)
+    capacity = capacity_bound(replica, case.demand, memory=sized.memory, steps=sized.steps)
+    return max(1, math.ceil(needed / capacity - 1e-9))
+
+
+def monthly_usd_at_least(case: Case, available: Available, *, nodes: int) -> float:
+    """What the instances alone cost; hardware that is owned already is free in a lower bound."""
+    rate = case.workload.cost.price_usd_per_hour
+    if rate is not None:
+        return rate * HOURS_PER_MONTH
+    if available.offer is None:
+        return 0.0
+    spot = case.workload.hardware is not None and case.workload.hardware.rent is not None and case.workload.hardware.rent.spot
+    price = available.offer.usd_per_hour
+    if spot and available.offer.spot_usd_per_hour is not None:
+        price = available.offer.spot_usd_per_hour
+    return price * nodes * HOURS_PER_MONTH

@@ -1,0 +1,52 @@
+"""The answer to a workload, before anybody prints it."""
+
+from dataclasses import dataclass, field
+
+from advisor.assess import Case
+from advisor.domain.assessment import Assessment
+from advisor.planning.demand import Assumption
+from advisor.planning.option import Space
+
+
+@dataclass(frozen=True, slots=True)
+class Loser:
+    """The best of a family that lost, in one line: what it is and what it lost on."""
+
+    option: str
+    reason: str
+    lost_on: str
+    expect: float | None = None
+    at_most: float | None = None
+    at_least: float | None = None
+    basis: str | None = None
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that would change the answer, and what the answer would be then."""
+
+    when: str
+    then: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided and why. `chosen` is None when nothing fits at all; it may be not recommended when nothing is feasible."""
+
+    case: Case
+    chosen: Assessment | None
+    ranked: tuple[Assessment, ...]
+    losers: tuple[Loser, ...]
+    changes: tuple[Change, ...]
+    relaxations: tuple[Change, ...]
+    assumptions: tuple[Assumption, ...]
+    space: Space
+    not_simulated: int = 0
+    hosted: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def feasible(self) -> bool:
+        """True when the chosen deployment is at least likely on every hard requirement."""
+        return self.chosen is not None and self.chosen.recommended

@@ -1,0 +1,78 @@
+"""What a workload may run on: owned machines, instances on offer, machines to buy, this machine."""
+
+from advisor.catalog.catalog import Catalog
+from advisor.domain.hardware import Available, Inventory, Node, Offer
+from advisor.domain.workload import BoughtHardware, HardwareChoice, OwnedHardware, RentedHardware, Workload
+
+_BOUGHT_PER_HOST = (1, 2, 4, 8)
+
+
+def inventory_of(workload: Workload, catalog: Catalog, machine: Node | None) -> Inventory:
+    """Every machine the workload allows. `machine` is this computer, where the workload asks for it."""
+    choice = workload.hardware or HardwareChoice(rent=RentedHardware())
+    available = [_owned(entry, catalog) for entry in choice.owned]
+    if choice.this_machine and machine is not None:
+        available.append(Available(machine, 1, "this_machine"))
+    if choice.rent is not None:
+        available += _rented(choice.rent, catalog)
+    if choice.buy is not None:
+        available += _bought(choice.buy, catalog)
+    return Inventory(tuple(available))
+
+
+def _owned(entry: OwnedHardware, catalog: Catalog) -> Available:
+    per_node = entry.per_node or entry.count
+    node = catalog.node(catalog.device(entry.device).id, per_node)
+    return _with_purchase(Available(node, entry.count // per_node, "owned"), catalog)
+
+
+def _rented(choice: RentedHardware, catalog: Catalog) -> list[Available]:
+    """The cheapest offer for each device and instance size: other offers of the same machine serve the same requests for more."""
+    wanted = {catalog.device(name).id for name in choice.devices}
+    cheapest: dict[tuple[str, int], Offer] = {}
+    for offer in catalog.offers:
+        if _allowed(offer, choice, wanted):
+            key = (offer.device, offer.devices)
+            best = cheapest.get(key)
+            if best is None or _price(offer, spot=choice.spot) < _price(best, spot=choice.spot):
+                cheapest[key] = offer
+    return [
+        Available(catalog.node_of(offer), choice.max_devices // offer.devices if choice.max_devices else None, "rent", offer)
+        for offer in cheapest.values()
+        if not choice.max_devices or choice.max_devices >= offer.devices
+    ]
+
+
+def _allowed(offer: Offer, choice: RentedHardware, devices: set[str]) -> bool:
+    return (
+        (not devices or offer.device in devices)
+        and (not choice.providers or offer.provider in choice.providers)
+        and (not choice.regions or offer.region in choice.regions)
+    )
+
+
+def _price(offer: Offer, *, spot: bool) -> float:
+    return offer.spot_usd_per_hour if spot and offer.spot_usd_per_hour is not None else offer.usd_per_hour
+
+
+def _bought(choice: BoughtHardware, catalog: Catalog) -> list[Available]:
+    wanted = [catalog.device(name).id for name in choice.devices] or list(catalog.purchases)
+    return [
+        _with_purchase(Available(catalog.node(device, count), choice.max_devices // count if choice.max_devices else None, "buy"), catalog)
+        for device in wanted
+        for count in _BOUGHT_PER_HOST
+        if not choice.max_devices or count <= choice.max_devices
+    ]
+
+
+def _with_purchase(available: Available, catalog: Catalog) -> Available:
+    purchase = catalog.purchases.get(available.node.device.id)
+    if purchase is None:
+        return available
+    return Available(
+        available.node,
+        available.nodes,
+        available.acquisition,
+        purchase_usd_per_device=purchase.usd_per_device,
+        all_in_kw_per_device=purchase.all_in_kw_per_device,
+    )

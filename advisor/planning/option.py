@@ -1,0 +1,103 @@
+"""One way to serve the workload on its road to a verdict: a cheap prospect, then a sized option, or dropped with the reason."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from advisor.assess import Sized
+from advisor.domain.deployment import Candidate
+from advisor.domain.ggml_types import GGML_TYPES
+from advisor.domain.hardware import Available
+from advisor.domain.model import Checkpoint, Model
+from advisor.domain.quantization import Quantization
+from advisor.domain.verdict import Verdict
+
+Precision = Literal["16-bit", "8-bit", "5-6-bit", "4-bit", "below 4-bit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Options that a person would call the same: runtime, model, precision and device."""
+
+    runtime: str
+    model: str
+    precision: Precision
+    device: str
+
+    def __str__(self) -> str:
+        return f"{self.runtime}, {self.model} {self.precision}, {self.device}"
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """A recipe on hardware that physics does not rule out, before anything is sized. It costs at least `usd_per_month_at_least`."""
+
+    model: Model
+    checkpoint: Checkpoint
+    available: Available
+    devices: int
+    family: Family
+    model_rank: int
+    usd_per_month_at_least: float
+
+    @property
+    def text(self) -> str:
+        """`llama-server, Qwen3-32B Q4_K_M on NVIDIA L4`."""
+        name = self.model.id.split("/")[-1]
+        return f"{self.family.runtime}, {name} {self.checkpoint.quantization} on {self.available.node.device.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A sized prospect: it takes at least `replicas_at_least` replicas and costs at least that much a month."""
+
+    prospect: Prospect
+    sized: Sized
+    replicas_at_least: int
+    replicas_at_most: int
+    usd_per_month_at_least: float
+
+    @property
+    def candidate(self) -> Candidate:
+        """The recipe of one replica."""
+        return self.sized.candidate
+
+    @property
+    def available(self) -> Available:
+        """The hardware."""
+        return self.prospect.available
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A recipe that was not simulated, with the verdict of the rule, of physics or of the engine itself that removed it."""
+
+    family: Family
+    text: str
+    available: Available
+    verdict: Verdict
+
+
+@dataclass(slots=True)
+class Space:
+    """What was looked at and put aside: recipes that were dropped, hardware that a rule removed."""
+
+    dropped: list[Dropped] = field(default_factory=list)
+    removed_hardware: list[tuple[Available, Verdict]] = field(default_factory=list)
+
+
+def narrowest_bits(quantization: Quantization) -> float:
+    """Bits of the narrowest type that the bulk of the weights may be stored in: a bound on size from below."""
+    if quantization.scheme is not None:
+        return quantization.scheme.weight_bits
+    if quantization.mix is None:
+        return 16.0
+    mix = quantization.mix
+    used = {mix.default_type, *(step.type for steps in mix.roles.values() for step in steps if not step.when)}
+    return min(GGML_TYPES[name].bytes_per_block * 8 / GGML_TYPES[name].block for name in used)
+
+
+def precision_of(quantization: Quantization) -> Precision:
+    """The class of a weight format."""
+    classes: tuple[tuple[float, Precision], ...] = ((12, "16-bit"), (7.2, "8-bit"), (4.9, "5-6-bit"), (4, "4-bit"))
+    bits = narrowest_bits(quantization)
+    return next((name for floor, name in classes if bits >= floor), "below 4-bit")

@@ -1,0 +1,106 @@
+"""The straight line from a workload to a decision: enumerate, configure, assess, rank."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from advisor.assess import Case, assess
+from advisor.catalog.catalog import Catalog
+from advisor.domain.assessment import Assessment
+from advisor.domain.hardware import Node
+from advisor.domain.model import Model
+from advisor.domain.quantity import InputBasis
+from advisor.domain.workload import Workload
+from advisor.errors import UserInputError
+from advisor.planning.changes import changes, relaxations
+from advisor.planning.decision import Decision
+from advisor.planning.demand import Assumption, complete
+from advisor.planning.hosted import hosted_prices
+from advisor.planning.inventory import inventory_of
+from advisor.planning.losers import losers
+from advisor.planning.option import Space
+from advisor.planning.prospects import prospects
+from advisor.planning.rank import ranked
+from advisor.planning.search import search
+from advisor.rules.rule import RuleSet
+
+INSISTABLE = ("engine", "model", "quantization", "device")
+
+
+def decide(
+    workload: Workload,
+    catalog: Catalog,
+    rules: RuleSet,
+    *,
+    machine: Node | None = None,
+    insist: Mapping[str, str] | None = None,
+    explore: bool = True,
+) -> Decision:
+    """Choose a deployment, or find the nearest one when nothing is feasible.
+
+    `insist` evaluates the user's own choice of engine, model, quantization or device. `explore` also works out what would change the
+    answer; the questions asked on the way leave it out.
+    """
+    wanted = _insisted(insist or {}, catalog)
+    demand, assumptions = complete(workload, catalog.preset(workload.task))
+    case = Case(workload, demand, catalog, rules)
+    models, more = acceptable_models(workload, catalog, wanted)
+    space = Space()
+    found = search(case, prospects(case, inventory_of(workload, catalog, machine), models, wanted, space), space)
+    order = ranked([(a, option.prospect.model_rank) for a, option in found.assessments], catalog.quantizations)
+    chosen = assess(order[0].deployment, order[0].available, case) if order else None
+    decision = Decision(
+        case=case,
+        chosen=chosen,
+        ranked=tuple(order),
+        losers=losers(case, chosen, order, space=space, left=found.left),
+        changes=(),
+        relaxations=(),
+        assumptions=(*assumptions, *more, *_assumed_hosts(chosen)),
+        space=space,
+        not_simulated=len(found.left),
+        hosted=hosted_prices(case, chosen, models),
+    )
+    return _explored(decision, machine) if explore else decision
+
+
+def _explored(decision: Decision, machine: Node | None) -> Decision:
+    if decision.feasible:
+        return replace(decision, changes=changes(decision))
+    return replace(decision, relaxations=relaxations(decision, machine, decide))
+
+
+def _insisted(insist: Mapping[str, str], catalog: Catalog) -> dict[str, str]:
+    unknown = [key for key in insist if key not in INSISTABLE]
+    if unknown:
+        raise UserInputError(f"--insist {unknown[0]}=…: can insist on {', '.join(INSISTABLE)}")
+    wanted = dict(insist)
+    if "engine" in wanted:
+        catalog.engine(wanted["engine"])
+    if "quantization" in wanted:
+        wanted["quantization"] = catalog.quantization(wanted["quantization"]).id
+    if "device" in wanted:
+        wanted["device"] = catalog.device(wanted["device"]).id
+    if "model" in wanted:
+        wanted["model"] = catalog.model(wanted["model"]).id
+    return wanted
+
+
+def acceptable_models(workload: Workload, catalog: Catalog, insist: Mapping[str, str]) -> tuple[list[Model], list[Assumption]]:
+    """The models in their owner's order; for `any` the largest first, which is a convention and no statement about quality."""
+    if "model" in insist:
+        return [catalog.model(insist["model"])], []
+    if workload.models is None or workload.models == "any":
+        largest_first = sorted(catalog.models.values(), key=lambda model: -model.architecture.parameters_total)
+        text = "models: any: tried from the largest to the smallest; size is no measure of quality on your task"
+        return largest_first, [Assumption("models", text, InputBasis.ASSUMED)]
+    return [catalog.model(name) for name in workload.models], []
+
+
+def _assumed_hosts(chosen: Assessment | None) -> list[Assumption]:
+    if chosen is None or not chosen.available.node.assumed_host or chosen.available.acquisition == "this_machine":
+        return []
+    host = chosen.available.node.host
+    text = (
+        f"host around the devices: {host.cpu_cores} cores, {host.memory_bytes / 2**30:.0f} GiB, disk {host.disk_bytes_per_s / 1e9:.1f} GB/s"
+    )
+    return [Assumption("hardware", text, InputBasis.ASSUMED)]

@@ -1,0 +1,156 @@
+"""Every recipe on every machine that rules and physics leave standing, factor by factor, before anything is sized.
+
+Physics here is arithmetic at the peak and bytes at nominal bandwidth, so nothing that could work is lost.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from advisor.assess import Case
+from advisor.domain.hardware import Available, Device, Inventory
+from advisor.domain.model import Checkpoint, Model
+from advisor.domain.quantity import Basis
+from advisor.domain.verdict import Verdict
+from advisor.planning.bounds import monthly_usd_at_least, requests_per_s_at_least
+from advisor.planning.option import Dropped, Family, Prospect, Space, narrowest_bits, precision_of
+from advisor.rules.build_facts import build_facts
+from advisor.rules.judge import judge
+from advisor.units import GIB
+
+DOES_NOT_FIT = "memory"
+TOO_SLOW = "physics"
+_FITS_SHARE = 0.97  # weights alone may not fill a device
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    model: Model
+    checkpoint: Checkpoint
+    rank: int
+    runtime: str
+    weights_bytes: float  # at least
+    read_bytes: float  # per token at batch 1, at least
+    flops_per_token: float
+
+
+def prospects(case: Case, inventory: Inventory, models: Iterable[Model], insist: Mapping[str, str], space: Space) -> Iterator[Prospect]:
+    """All prospects; what is left out on the way is recorded in `space`."""
+    named = [a for a in inventory.available if insist.get("device", a.node.device.id) == a.node.device.id]
+    allowed = [available for available in named if _hardware_allowed(case, available, space)]
+    for rank, model in enumerate(models):
+        for checkpoint in _distinct_checkpoints(case, model, insist):
+            recipe = _recipe(case, model, checkpoint, rank)
+            if _recipe_allowed(case, recipe, allowed, space):
+                for available in allowed:
+                    yield from _on(case, recipe, available, space)
+
+
+def _hardware_allowed(case: Case, available: Available, space: Space) -> bool:
+    facts = build_facts(case.workload, case.demand, available=available)
+    blocking = [verdict for verdict in judge(case.rules, facts, "screen") if verdict.severity == "block"]
+    if blocking:
+        space.removed_hardware.append((available, blocking[0]))
+    return not blocking
+
+
+def _distinct_checkpoints(case: Case, model: Model, insist: Mapping[str, str]) -> list[Checkpoint]:
+    """One checkpoint a quantization, published ones first; `insist` keeps one engine or one quantization."""
+    found: dict[str, Checkpoint] = {}
+    for checkpoint in sorted(model.checkpoints, key=lambda c: (not c.published, c.weights_bytes is None)):
+        engine = "llama.cpp" if checkpoint.format == "gguf" else "vllm"
+        if insist.get("engine", engine) == engine and insist.get("quantization", checkpoint.quantization) == checkpoint.quantization:
+            found.setdefault(checkpoint.quantization, checkpoint)
+    return list(found.values())
+
+
+def _recipe(case: Case, model: Model, checkpoint: Checkpoint, rank: int) -> _Recipe:
+    architecture = model.architecture
+    bytes_each = narrowest_bits(case.catalog.quantization(checkpoint.quantization)) / 8
+    multiplied = architecture.parameters_active - architecture.vocab_size * architecture.hidden_size
+    engine = "llama.cpp" if checkpoint.format == "gguf" else "vllm"
+    runtime = case.catalog.engine(engine).default_runtime
+    weights = architecture.parameters_total * bytes_each
+    return _Recipe(model, checkpoint, rank, runtime, weights, multiplied * bytes_each, 2.0 * multiplied)
+
+
+def _recipe_allowed(case: Case, recipe: _Recipe, allowed: list[Available], space: Space) -> bool:
+    """Rules that need no hardware: the quality band, what the engine supports at all."""
+    quantization = case.catalog.quantization(recipe.checkpoint.quantization)
+    facts = build_facts(case.workload, case.demand, quantization=quantization)
+    blocking = [verdict for verdict in judge(case.rules, facts, "screen") if verdict.severity == "block"]
+    if blocking and allowed:
+        space.dropped.append(_dropped(case, recipe, allowed[0], blocking[0]))
+    return not blocking
+
+
+def _on(case: Case, recipe: _Recipe, available: Available, space: Space) -> Iterator[Prospect]:
+    counts = _device_counts(recipe, available)
+    if not counts:
+        node = available.node
+        text = f"{recipe.weights_bytes / GIB:.0f} GiB of weights at least; {node.devices} x {node.device.name} hold less"
+        space.dropped.append(_dropped(case, recipe, available, Verdict(DOES_NOT_FIT, "block", text, Basis.EXACT, ())))
+    for devices in counts:
+        slow = _too_slow(case, recipe, available.node.device, devices)
+        if slow is not None:
+            space.dropped.append(_dropped(case, recipe, available, Verdict(TOO_SLOW, "block", slow, Basis.EXACT, ())))
+            continue
+        usd = monthly_usd_at_least(case, available, nodes=_nodes_at_least(case, recipe, available, devices))
+        yield Prospect(recipe.model, recipe.checkpoint, available, devices, _family(case, recipe, available), recipe.rank, usd)
+
+
+def _device_counts(recipe: _Recipe, available: Available) -> list[int]:
+    """The smallest number of devices that holds the weights, and for tensor parallelism twice that: more only helps latency."""
+    node = available.node
+    device_bytes = node.device.memory_bytes * _FITS_SHARE
+    powers = sorted({*(2**n for n in range(8) if 2**n <= node.devices), node.devices})
+    if node.device.is_cpu or node.device.unified_memory:
+        powers = [node.devices]
+    fitting = [count for count in powers if count * device_bytes >= recipe.weights_bytes]
+    if recipe.checkpoint.format == "safetensors":
+        return fitting[:2]
+    if fitting:
+        return fitting[:1]
+    in_host = node.devices * device_bytes + node.host.memory_bytes * _FITS_SHARE >= recipe.weights_bytes
+    return [node.devices] if in_host and available.acquisition != "rent" and not node.device.unified_memory else []
+
+
+def _too_slow(case: Case, recipe: _Recipe, device: Device, devices: int) -> str | None:
+    """Why no software could keep the service level here; None when physics allows it."""
+    level, demand = case.workload.service_level, case.demand
+    share = devices if recipe.checkpoint.format == "safetensors" else 1
+    token_s = recipe.read_bytes / (device.memory_bandwidth_bytes_per_s * share)
+    if level.tpot_p95_s is not None and token_s > level.tpot_p95_s:
+        return f"reading the weights alone takes {token_s * 1e3:.0f} ms a token at full bandwidth; limit {level.tpot_p95_s * 1e3:.0f} ms"
+    peak = _peak_flops(device)
+    prompt_tokens = demand.input_tokens.p95 - demand.shared_prefix_tokens
+    if level.ttft_p95_s is not None and peak is not None:
+        prompt_s = prompt_tokens * recipe.flops_per_token / (peak * devices)
+        if prompt_s > level.ttft_p95_s:
+            return f"{prompt_tokens:,} prompt tokens take {prompt_s:.1f} s at the peak of the device; limit {level.ttft_p95_s:g} s"
+    return None
+
+
+def _peak_flops(device: Device) -> float | None:
+    rates = [device.bf16_flops_per_s, device.fp8_flops_per_s, device.fp4_flops_per_s, device.int8_ops_per_s]
+    return max((rate for rate in rates if rate is not None), default=None)
+
+
+def _nodes_at_least(case: Case, recipe: _Recipe, available: Available, devices: int) -> int:
+    """Machines without which the arithmetic of the load is not done, replicas that may be down included."""
+    peak = _peak_flops(available.node.device)
+    tokens = case.demand.input_tokens.p50 - case.demand.shared_prefix_tokens + case.demand.output_tokens.p50
+    rate = requests_per_s_at_least(case.demand, case.workload.service_level)
+    replicas = 1 if peak is None else max(1, math.ceil(rate * tokens * recipe.flops_per_token / (peak * devices)))
+    per_node = max(1, available.node.devices // devices)
+    return math.ceil((replicas + case.demand.replicas_down) / per_node)
+
+
+def _family(case: Case, recipe: _Recipe, available: Available) -> Family:
+    precision = precision_of(case.catalog.quantization(recipe.checkpoint.quantization))
+    return Family(recipe.runtime, recipe.model.id, precision, available.node.device.id)
+
+
+def _dropped(case: Case, recipe: _Recipe, available: Available, verdict: Verdict) -> Dropped:
+    text = f"{recipe.runtime}, {recipe.model.id.split('/')[-1]} {recipe.checkpoint.quantization} on {available.node.device.name}"
+    return Dropped(_family(case, recipe, available), text, available, verdict)

@@ -1,0 +1,65 @@
+"""From a planned deployment back to what it means: candidate, hardware, price. `check` and `validate` start here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from advisor.catalog.catalog import Catalog
+from advisor.domain.deployment import Deployment
+from advisor.domain.engine import Parallelism
+from advisor.domain.hardware import Available, Node, Offer
+from advisor.domain.plan import PlannedDeployment, PlannedHardware, Setting
+from advisor.domain.workload import Workload
+from advisor.errors import UserInputError
+from advisor.intake.candidate import build_candidate
+from advisor.intake.models import find_model
+from advisor.planning.inventory import inventory_of
+
+
+def resolve(planned: PlannedDeployment, workload: Workload, catalog: Catalog) -> tuple[Deployment, Available]:
+    """The deployment and the hardware it runs on. Raises UserInputError for names that the catalog does not know."""
+    available = _available(planned.hardware, workload, catalog)
+    spread = planned.parallelism
+    candidate = build_candidate(
+        catalog,
+        model=find_model(planned.model.id, catalog),
+        quantization=planned.model.quantization,
+        engine=planned.engine.name,
+        runtime=planned.engine.runtime,
+        version=planned.engine.version,
+        node=available.node,
+        devices=planned.hardware.devices,
+        parallelism=Parallelism(spread.tensor, spread.pipeline, spread.data, spread.expert),
+        flags=flags_of_settings(planned.settings),
+    )
+    return Deployment(planned.name, candidate, planned.replicas, planned.role, planned.hardware.share), available
+
+
+def flags_of_settings(settings: Mapping[str, Setting]) -> dict[str, object]:
+    """The flags of a plan without their reasons."""
+    return {flag: setting.value for flag, setting in settings.items()}
+
+
+def _available(hardware: PlannedHardware, workload: Workload, catalog: Catalog) -> Available:
+    if hardware.node is not None:
+        node: Node = _embedded(hardware.node, Node, "hardware.node")
+        return Available(node, 1, hardware.acquisition)
+    if hardware.offer is not None:
+        offer: Offer = _embedded(hardware.offer, Offer, "hardware.offer")
+        return Available(catalog.node_of(offer), None, "rent", offer)
+    device = catalog.device(hardware.device).id
+    for available in inventory_of(workload, catalog, None).available:
+        same = available.node.device.id == device and available.acquisition == hardware.acquisition
+        if same and available.node.devices >= hardware.devices:
+            return available
+    return Available(catalog.node(device, hardware.devices), None, hardware.acquisition)
+
+
+def _embedded(facts: dict[str, Any], kind: Any, where: str) -> Any:  # noqa: ANN401 - typed by the caller
+    try:
+        return TypeAdapter(kind).validate_python(facts)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UserInputError(f"{where}.{place}: {first['msg']}; made by another version of the advisor? run advisor plan again") from None

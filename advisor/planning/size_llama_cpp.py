@@ -1,0 +1,109 @@
+"""Settings for llama.cpp: slots, the pool they share, and what stays on the host when a device is too small."""
+
+import dataclasses
+import math
+
+from advisor.assess import Case, Sized, size
+from advisor.domain.architecture import ModelArchitecture
+from advisor.domain.deployment import Candidate
+from advisor.domain.engine import Parallelism
+from advisor.domain.hardware import Node
+from advisor.domain.model import Checkpoint, Model
+from advisor.intake.candidate import build_candidate
+
+_SLOTS = (1, 2, 4, 8, 16, 32)
+_CELLS = 256  # llama.cpp rounds contexts up to this
+
+
+def llama_cpp_size(case: Case, model: Model, checkpoint: Checkpoint, *, node: Node, devices: int, in_flight: float) -> Sized:
+    """As many slots as the load may use and the memory and the time per token allow; offloaded to the host where nothing else fits."""
+    slots = _slots_wanted(case, in_flight)
+    while True:
+        sized = _sized(case, model, checkpoint, node=node, devices=devices, slots=slots, flags={})
+        if sized.memory.fits is not False and (slots == 1 or _quick_enough(sized, case, slots)):
+            return sized
+        if slots == 1:
+            break
+        slots = max(s for s in _SLOTS if s < slots)
+    if devices == node.devices and not node.device.is_cpu and not node.device.unified_memory:
+        return _offloaded(case, model, checkpoint, node=node, devices=devices) or sized
+    return sized
+
+
+def _slots_wanted(case: Case, in_flight: float) -> int:
+    return next((slots for slots in _SLOTS if slots >= in_flight), _SLOTS[-1])
+
+
+def _quick_enough(sized: Sized, case: Case, slots: int) -> bool:
+    """False when a step with every slot busy takes longer than a token may: fewer slots then serve better."""
+    limit = case.workload.service_level.tpot_p95_s
+    return limit is None or sized.steps.decode_s(slots, case.demand.typical_tokens) <= limit
+
+
+def _offloaded(case: Case, model: Model, checkpoint: Checkpoint, *, node: Node, devices: int) -> Sized | None:
+    """The least offload that fits: experts of as few layers as possible, or as few whole layers as possible, on the host."""
+    architecture = model.architecture
+    layers = architecture.layers
+    moe = architecture.experts > 0
+    low, high, best = 1, layers, None
+    while low <= high:
+        moved = (low + high) // 2
+        flags: dict[str, object] = {"n-cpu-moe": moved} if moe else {"n-gpu-layers": layers - moved}
+        sized = _sized(case, model, checkpoint, node=node, devices=devices, slots=1, flags=flags)
+        if _device_fits(sized):
+            best, high = sized, moved - 1
+        else:
+            low = moved + 1
+    return None if best is None else _with_why(best, _offload_why(architecture, best))
+
+
+def _device_fits(sized: Sized) -> bool:
+    return all(device.required_bytes.high <= device.usable_bytes.value for device in sized.memory.devices)
+
+
+def _offload_why(architecture: ModelArchitecture, sized: Sized) -> dict[str, str]:
+    flag = "n-cpu-moe" if architecture.experts else "n-gpu-layers"
+    device = sized.candidate.node.device
+    return {flag: f"the weights do not fit {device.name}: the rest of {architecture.layers} layers is read from host memory"}
+
+
+def _sized(case: Case, model: Model, checkpoint: Checkpoint, *, node: Node, devices: int, slots: int, flags: dict[str, object]) -> Sized:
+    tokens = max(case.demand.longest_tokens, slots * (case.demand.input_tokens.p95 + case.demand.output_tokens.p95))
+    cells = math.ceil(tokens / _CELLS) * _CELLS
+    in_host_memory = node.device.is_cpu or node.device.unified_memory
+    wanted: dict[str, object] = {"ctx-size": cells, "parallel": slots, "kv-unified": True, "flash-attn": "on", **flags}
+    if in_host_memory:
+        wanted["cache-ram"] = 0
+    candidate = build_candidate(
+        case.catalog,
+        model=model,
+        quantization=checkpoint.quantization,
+        engine="llama.cpp",
+        runtime=None,
+        version=None,
+        node=node,
+        devices=devices,
+        parallelism=Parallelism(),
+        flags=wanted,
+    )
+    return size(dataclasses.replace(candidate, why=_why(case, slots, cells, in_host_memory=in_host_memory)), case)
+
+
+def _why(case: Case, slots: int, cells: int, *, in_host_memory: bool) -> dict[str, str]:
+    demand = case.demand
+    shared = f"{slots} slots share them" if slots > 1 else "one slot"
+    why = {
+        "ctx-size": f"longest request {demand.longest_tokens:,} tokens; {shared}",
+        "parallel": f"requests served at the same time; each may use up to {cells:,} tokens",
+        "kv-unified": "without it every slot gets an equal, smaller share of the context",
+        "fit": "a full device must fail at the start, not shrink the context silently",
+        "flash-attn": "keeps the compute buffer small at long contexts",
+    }
+    if in_host_memory:
+        why["cache-ram"] = "the prompt cache would take memory from the model"
+    return why
+
+
+def _with_why(sized: Sized, why: dict[str, str]) -> Sized:
+    candidate: Candidate = dataclasses.replace(sized.candidate, why={**sized.candidate.why, **why})
+    return dataclasses.replace(sized, candidate=candidate)

@@ -1,0 +1,68 @@
+"""A decision as `advisor.decision/1`: everything the text shows and what a file of 50 lines leaves out."""
+
+import dataclasses
+from typing import Any
+
+from advisor.domain.assessment import Assessment
+from advisor.domain.quantity import Quantity
+from advisor.planning.compose import decision_sentence
+from advisor.planning.decision import Decision
+from advisor.planning.describe import option_text
+
+
+def decision_document(decision: Decision) -> dict[str, Any]:
+    """The whole decision; numbers as value, low, high, basis, source."""
+    return {
+        "schema": "advisor.decision/1",
+        "decision": decision_sentence(decision),
+        "feasible": decision.feasible,
+        "chosen": _assessment(decision.chosen) if decision.chosen else None,
+        "ranked": [_assessment(assessment) for assessment in decision.ranked],
+        "instead": [dataclasses.asdict(loser) for loser in decision.losers],
+        "changes_if": [dataclasses.asdict(change) for change in decision.changes],
+        "relax": [dataclasses.asdict(change) for change in decision.relaxations],
+        "removed_hardware": [
+            {"device": a.node.device.id, "rule": v.rule, "message": v.message} for a, v in decision.space.removed_hardware
+        ],
+        "not_simulated": decision.not_simulated,
+        "dropped_candidates": len(decision.space.dropped),
+        "hosted": list(decision.hosted),
+        "assumed": [{"path": a.path, "text": a.text, "basis": str(a.basis)} for a in decision.assumptions],
+        "catalog": decision.case.catalog.as_of,
+    }
+
+
+def _assessment(assessment: Assessment) -> dict[str, Any]:
+    candidate = assessment.deployment.candidate
+    return {
+        "option": option_text(assessment),
+        "engine": dataclasses.asdict(candidate.runtime),
+        "model": candidate.model.id,
+        "quantization": candidate.checkpoint.quantization,
+        "format": candidate.checkpoint.format,
+        "device": candidate.node.device.id,
+        "replicas": assessment.deployment.replicas,
+        "devices_per_replica": candidate.parallelism.devices,
+        "recommended": assessment.recommended,
+        "requirements": [
+            {
+                "name": r.name,
+                "given": quantity_document(r.given),
+                "at_most": r.at_most,
+                "at_least": r.at_least,
+                "standing": str(r.standing),
+            }
+            for r in assessment.requirements
+        ],
+        "verdicts": [
+            {"rule": v.rule, "severity": v.severity, "message": v.message, "confidence": str(v.confidence)} for v in assessment.verdicts
+        ],
+    }
+
+
+def quantity_document(quantity: Quantity | None) -> dict[str, Any] | None:
+    """A number with its range, basis and source; an open end is null."""
+    if quantity is None:
+        return None
+    high = None if quantity.high == float("inf") else quantity.high
+    return {"value": quantity.value, "low": quantity.low, "high": high, "basis": str(quantity.basis), "source": quantity.source}

@@ -1,0 +1,14 @@
+"""ADVISOR_REQUIRE_ALL=1 turns every skip into a failure: a missing tool must not look like a passed test."""
+
+import os
+
+import pytest
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("ADVISOR_REQUIRE_ALL") == "1":
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but ADVISOR_REQUIRE_ALL=1: {report.longrepr}"

@@ -1,0 +1,51 @@
+"""The calibration files are complete and speak of things that exist."""
+
+import pytest
+
+from advisor.catalog import load_catalog
+from advisor.catalog.calibration import load_calibrations
+from advisor.domain.calibration import error_band
+from advisor.errors import DataError
+from advisor.resources import folder
+
+CALIBRATIONS = load_calibrations()
+FILE = folder("catalog") / "calibration" / "vllm.yaml"
+
+
+@pytest.mark.parametrize("engine", CALIBRATIONS)
+def test_a_new_class_of_device_is_never_more_certain(engine):
+    for metric in ("decode", "prefill"):
+        known, new = (error_band(CALIBRATIONS[engine], metric, known=known) for known in (True, False))
+        assert new.high / new.low > known.high / known.low
+
+
+def test_every_format_and_backend_that_is_named_exists():
+    catalog, calibration = load_catalog(), CALIBRATIONS["llama.cpp"]
+    for entry in calibration.formats:
+        for name in entry.quantizations:
+            assert catalog.quantization(name).id == name
+    backends = {backend for device in catalog.devices.values() for backend in device.backends}
+    assert {cell.backend for cell in calibration.cells} <= set(calibration.backends) <= backends
+
+
+def test_formats_cover_every_width():
+    formats = [entry for entry in CALIBRATIONS["llama.cpp"].formats if not entry.quantizations]
+    bounds = [entry.below_bits for entry in formats]
+    assert bounds == sorted(bounds)
+    assert bounds[-1] > 32
+
+
+def test_the_last_generation_is_open():
+    generations = CALIBRATIONS["vllm"].generations
+    assert [g.before is None for g in generations] == [False] * (len(generations) - 1) + [True]
+
+
+def test_a_range_that_misses_its_value_is_a_fault_with_a_place(tmp_path):
+    text = FILE.read_text(encoding="utf-8")
+    broken = text.replace(
+        "weights_efficiency: {value: 0.86, low: 0.80, high: 0.95}", "weights_efficiency: {value: 0.86, low: 0.90, high: 0.95}"
+    )
+    assert broken != text
+    (tmp_path / "vllm.yaml").write_text(broken, encoding="utf-8")
+    with pytest.raises(DataError, match=r"vllm.yaml:\d+:\d+: weights_efficiency"):
+        load_calibrations(tmp_path)

@@ -1,0 +1,125 @@
+"""Money: arithmetic that a reader can check by hand."""
+
+from dataclasses import replace
+
+import pytest
+
+from advisor.domain.estimate import PerformanceEstimate
+from advisor.domain.hardware import Available, Offer
+from advisor.domain.quantity import Basis, Quantity
+from advisor.domain.workload import CostTerms, Load
+from advisor.estimate.cost import estimate_cost
+from advisor.estimate.load import estimate_performance
+from advisor.estimate.packing import pack
+from tests.unit.estimate.serving_for_tests import CATALOG, EIGHT_B, demand, deployment, memory_of, steps_of, vllm_candidate
+
+OWNED = Available(CATALOG.node("h100-sxm", 4), 1, "owned", purchase_usd_per_device=30_000, all_in_kw_per_device=1.73)
+TERMS = CostTerms(electricity_usd_per_kwh=0.20, amortisation_years=4, host_overhead_pct=40)
+OFFER = Offer("a-cloud", "gpu-8", "h100-sxm", 8, 88.0, 50.0, "eu-1", "2026-08-03", "price list")
+ASKED = demand(Load(requests_per_s=0.5), requests_per_month=132_000)
+
+
+def replicas(count, *, on=4, tensor=1, **more):
+    return deployment(replace(vllm_candidate(EIGHT_B, "h100-sxm", tensor=tensor), node=CATALOG.node("h100-sxm", on)), count, **more)
+
+
+def cost(deployed, available=OWNED, *, terms=TERMS, asked=ASKED, performance=None):
+    return estimate_cost(deployed, available, demand=asked, terms=terms, performance=performance)
+
+
+def performance_of(requests_per_s, capacity) -> PerformanceEstimate:
+    candidate = vllm_candidate(EIGHT_B, "h100-sxm")
+    made = estimate_performance(deployment(candidate), ASKED, memory=memory_of(10**6), steps=steps_of(candidate), replicas_up=1)
+    served = Quantity(requests_per_s, requests_per_s * 0.8, requests_per_s * 1.25, Basis.MODELLED, "test")
+    return replace(
+        made, requests_per_s=served, capacity_requests_per_s=served.times(capacity / requests_per_s), output_tokens_per_s=served.times(500)
+    )
+
+
+def test_four_owned_h100():
+    """30,000 x 1.4 / (4 x 8,760) + 1.73 kW x 0.20 = 1.54 USD per GPU-hour."""
+    estimate = cost(replicas(4))
+    assert estimate.usd_per_hour.value / 4 == pytest.approx(30_000 * 1.4 / (4 * 8760) + 1.73 * 0.20) == pytest.approx(1.54, abs=0.005)
+    assert estimate.usd_per_month.value == pytest.approx(4510.32)
+    assert estimate.usd_per_request.value == pytest.approx(0.034, abs=0.0005)
+    assert estimate.usd_per_request.basis == estimate.usd_per_month.basis == Basis.STATED
+    assert estimate.usd_per_month.low == estimate.usd_per_month.high
+    assert estimate.idle_devices_charged == 0
+    assert estimate.usd_per_request_at_capacity is None
+
+
+def test_one_replica_less_on_an_owned_server_saves_nothing():
+    three = cost(replicas(3))
+    assert three.usd_per_month.value == cost(replicas(4)).usd_per_month.value
+    assert three.idle_devices_charged == 1
+    assert "1 device idle" in three.basis_text
+
+
+@pytest.mark.parametrize(
+    ("count", "on", "tensor", "share", "nodes", "idle"),
+    [
+        (1, 8, 1, 1.0, 1, 7),
+        (8, 8, 1, 1.0, 1, 0),
+        (9, 8, 1, 1.0, 2, 7),
+        (3, 8, 4, 1.0, 2, 4),
+        (2, 8, 3, 1.0, 1, 2),
+        (3, 8, 3, 1.0, 2, 7),
+        (1, 4, 8, 1.0, 2, 0),
+        (2, 1, 1, 0.5, 1, 0),
+        (3, 1, 1, 0.5, 2, 0),
+    ],
+)
+def test_whole_nodes_are_taken(count, on, tensor, share, nodes, idle):  # noqa: PLR0917
+    packing = pack(replicas(count, on=on, tensor=tensor, device_share=share))
+    assert (packing.nodes, packing.idle_devices) == (nodes, idle)
+    assert packing.devices == nodes * on
+
+
+def test_rented_instances_are_charged_whole():
+    rented = Available(CATALOG.node("h100-sxm", 8), None, "rent", OFFER)
+    estimate = cost(replicas(9, on=8), rented)
+    assert estimate.usd_per_hour.value == 2 * 88.0
+    assert estimate.usd_per_month.value == 2 * 88.0 * 730
+    assert estimate.price_as_of == "2026-08-03"
+    assert estimate.idle_devices_charged == 7
+    assert cost(replicas(9, on=8), replace(rented, spot=True)).usd_per_hour.value == 2 * 50.0
+    without_spot = replace(rented, spot=True, offer=replace(OFFER, spot_usd_per_hour=None))
+    assert cost(replicas(9, on=8), without_spot).usd_per_hour is None
+    assert "no spot price" in cost(replicas(9, on=8), without_spot).basis_text
+
+
+def test_a_stated_price_is_the_whole_deployments():
+    estimate = cost(replicas(4), terms=replace(TERMS, price_usd_per_hour=3.0))
+    assert estimate.usd_per_hour.value == 3.0
+    assert estimate.usd_per_hour.basis == Basis.STATED
+
+
+def test_an_unknown_purchase_price_leaves_electricity_and_says_so():
+    estimate = cost(replicas(4), replace(OWNED, purchase_usd_per_device=None))
+    assert estimate.usd_per_hour.value == pytest.approx(4 * 1.73 * 0.20)
+    assert "purchase not counted" in estimate.basis_text
+    nothing = cost(replicas(4), replace(OWNED, purchase_usd_per_device=None, all_in_kw_per_device=None))
+    assert nothing.usd_per_hour is None
+    assert nothing.usd_per_request is None
+
+
+def test_this_machine_costs_its_electricity():
+    here = replace(OWNED, acquisition="this_machine")
+    assert cost(replicas(4), here).usd_per_hour.value == pytest.approx(4 * 1.73 * 0.20)
+
+
+def test_without_a_volume_the_load_carried_divides_the_bill():
+    served = performance_of(0.5, 2.0)
+    estimate = cost(replicas(4), asked=replace(ASKED, requests_per_month=None), performance=served)
+    per_request = estimate.usd_per_request
+    assert per_request.value == pytest.approx(estimate.usd_per_hour.value / (0.5 * 3600))
+    assert per_request.basis == Basis.MODELLED
+    assert per_request.low == pytest.approx(per_request.value / 1.25)
+    assert per_request.high == pytest.approx(per_request.value / 0.8)
+
+
+def test_at_capacity_and_per_million_tokens():
+    estimate = cost(replicas(4), performance=performance_of(0.5, 2.0))
+    assert estimate.usd_per_request_at_capacity.value == pytest.approx(estimate.usd_per_hour.value / 7200)
+    assert estimate.usd_per_request_at_capacity.basis == Basis.MODELLED
+    assert estimate.usd_per_million_output_tokens.value == pytest.approx(estimate.usd_per_request.value * 1e6 / 500)
