@@ -53,7 +53,7 @@ def failure(ending: Ending, time_limit_s: float, silence_limit_s: float) -> Advi
 
 
 def last_words(words: tuple[str, ...]) -> str:
-    """The lines that tell why, else the very last ones, each on a line of its own; empty when there are none. Lines of JSON are progress for machines."""
+    """The lines that tell why, else the very last ones, one a line; empty when there are none. Lines of JSON are for machines."""
     spoken = [word for word in words if not word.startswith("{")]
     telling = [word for word in spoken if _TELLING.search(word) and not _NOT_TELLING.search(word)]
     shown = [word.strip()[:_WORD_CHARACTERS] for word in (telling or spoken)[-_WORDS_SHOWN:]]
