@@ -1,7 +1,7 @@
-"""Ranking is lexicographic: what must hold, then the owner's order of models, then cost in bands of 5 %, simplicity, quality lost, headroom.
+"""Ranking is lexicographic: what must hold, then the owner's order of models, cost in bands of 5 %, simplicity, quality lost, headroom.
 
 No weighted sums of unlike units: each key decides only between options that all earlier keys leave equal. Formats that lose up to 1 % count
-as equal: the owner's band has removed what loses too much, and a difference that nobody notices must not cost latency that people do notice.
+as equal: the owner's band has removed what loses too much, and a difference that nobody notices must not cost latency that people notice.
 Headroom counts in tenths of a limit; files that somebody must make first lose only against equals, for making them takes minutes.
 """
 

@@ -1,4 +1,4 @@
-"""Every example is planned and held against the answer that a practitioner would defend (expect.yaml, decided before the planner was asked)."""
+"""Every example is planned and held against what a practitioner would defend (expect.yaml, written before the planner was asked)."""
 
 from functools import cache
 from pathlib import Path
