@@ -87,7 +87,28 @@ class Launch:
     command: tuple[str, ...]
     port: int
     model_flag: str | None = None
+    name_flag: str | None = None  # the model's name in the API
     fixed: dict[str, str] = field(default_factory=dict)  # flags that are always written
+    equals: bool = False  # takes --flag=value in one word
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """How the published image runs locked down: as whom, with which command, and what it must be able to write.
+
+    `probe` is a command inside the container that succeeds when `{url}` answers.
+    """
+
+    __pydantic_config__ = STRICT
+    source: str
+    command: tuple[str, ...]
+    user: int
+    group: int
+    home: str  # written to, as is /tmp
+    api_key_env: str
+    probe: tuple[str, ...]
+    env: dict[str, str] = field(default_factory=dict)
+    shm_gib: int = 0  # /dev/shm: shared memory between its processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +121,7 @@ class Runtime:
     concurrency: Literal["slots", "paged", "serial"] = "slots"
     why: str | None = None
     launch: Launch | None = None
+    container: Container | None = None
     readiness: Readiness | None = None
     defaults: dict[str, str] = field(default_factory=dict)  # setting -> default, in the flag's own grammar
     flags: tuple[FlagFact, ...] = ()
@@ -169,6 +191,7 @@ class EngineRecord:
     compute_capability: dict[str, ComputeCapability] = field(default_factory=dict)  # by quantisation
     defaults_by_device: tuple[DeviceDefaults, ...] = ()
     log_patterns: dict[str, str] = field(default_factory=dict)
+    log_lines: tuple[str, ...] = ()  # what to expect in the log, with the claims' names as {placeholders}
 
     def __post_init__(self) -> None:
         if self.default_runtime not in self.runtimes:

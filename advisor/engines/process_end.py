@@ -33,7 +33,7 @@ class Ending:
 
 def failure(ending: Ending, time_limit_s: float, silence_limit_s: float) -> AdvisorError | None:
     """The error this ending deserves; None when the process ended well."""
-    said = last_words(ending.words)
+    said = last_words(ending.words) or " It said nothing."
     match ending.fault:
         case "time":
             return TimedOut(f"{ending.name}: not finished after {time_limit_s:g} s, stopped. Allow more with --time-limit.{said}")
@@ -53,10 +53,11 @@ def failure(ending: Ending, time_limit_s: float, silence_limit_s: float) -> Advi
 
 
 def last_words(words: tuple[str, ...]) -> str:
-    """The lines that tell why, else the very last ones, each on a line of its own; empty when nothing was said."""
-    telling = [word for word in words if _TELLING.search(word) and not _NOT_TELLING.search(word)]
-    shown = [word.strip()[:_WORD_CHARACTERS] for word in (telling or list(words))[-_WORDS_SHOWN:]]
-    return "".join(f"\n    {word}" for word in ["Its last words:", *shown]) if shown else " It said nothing."
+    """The lines that tell why, else the very last ones, one a line; empty when there are none. Lines of JSON are for machines."""
+    spoken = [word for word in words if not word.startswith("{")]
+    telling = [word for word in spoken if _TELLING.search(word) and not _NOT_TELLING.search(word)]
+    shown = [word.strip()[:_WORD_CHARACTERS] for word in (telling or spoken)[-_WORDS_SHOWN:]]
+    return "".join(f"\n    {word}" for word in ["Its last words:", *shown]) if shown else ""
 
 
 def _killed(ending: Ending, now: MemoryLimit) -> str:

@@ -39,17 +39,17 @@ def ask_validator(
 
 def _report(done: Finished, name: str) -> dict[str, Any]:
     """The last line as an object; a report may itself say that the engine refused (`error`), with exit status 3 where there is none."""
-    line, words = done.last_line, tuple(word for word in done.last_words if not word.startswith("{"))
+    line, said = done.last_line, last_words(done.last_words)
     try:
         report = json.loads(line, parse_constant=_refuse_constant)
     except ValueError:
         shown = f"{line[:80]!r}" if line else "nothing"
-        raise EngineFailed(f"{name}: ended without a report; its last line was {shown}.{last_words(words)}") from None
+        raise EngineFailed(f"{name}: ended without a report; its last line was {shown}.{said}") from None
     if not isinstance(report, dict):
-        raise EngineFailed(f"{name}: reported {line[:80]!r} where an object was expected.{last_words(words)}")
+        raise EngineFailed(f"{name}: reported {line[:80]!r} where an object was expected.{said}")
     if done.status or report.get("error"):
         kind = NotProven if done.status == _NO_ENGINE else EngineFailed
-        raise kind(f"{name} refused: {str(report.get('error', f'exit status {done.status}'))[:600]}{last_words(words) if words else ''}")
+        raise kind(f"{name} refused: {str(report.get('error', f'exit status {done.status}'))[:600]}{said}")
     return report
 
 

@@ -11,7 +11,8 @@ from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.model import Checkpoint, Model
 from advisor.errors import UserInputError
 from advisor.estimate.gguf_mixing import tensor_types
-from advisor.intake.gguf_file import GgufHeader, read_gguf_header
+from advisor.intake.gguf_file import GgufHeader
+from advisor.intake.gguf_shards import read_gguf_model
 from advisor.intake.quantization import quantization_of_config
 from advisor.intake.safetensors_files import tensor_bytes
 
@@ -75,7 +76,7 @@ def _json_object(path: Path) -> dict[str, Any]:
 
 
 def _from_gguf(path: Path, catalog: Catalog) -> Model:
-    header = read_gguf_header(path)
+    header = read_gguf_model(path)
     names = {tensor.name for tensor in header.tensors}
     architecture = from_gguf(header.metadata, str(path), tensor_names=names)
     quantization, imatrix = _nearest_file_type(header, architecture, catalog)

@@ -1,7 +1,9 @@
 """From a planned deployment back to what it means: candidate, hardware, price. `check` and `validate` start here."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import MISSING, fields, is_dataclass
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -58,8 +60,15 @@ def _available(hardware: PlannedHardware, workload: Workload, catalog: Catalog) 
 
 def _embedded(facts: dict[str, Any], kind: Any, where: str) -> Any:  # noqa: ANN401 - typed by the caller
     try:
-        return TypeAdapter(kind).validate_python(facts)
+        return TypeAdapter(kind).validate_python(_with_nulls(facts, kind))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise UserInputError(f"{where}.{place}: {first['msg']}; made by another version of the advisor? run advisor plan again") from None
+
+
+def _with_nulls(facts: dict[str, Any], kind: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass
+    """The plan leaves out what is empty; a field that may be empty and has no default gets its None back."""
+    hints = get_type_hints(kind)
+    known = {key: _with_nulls(value, hints[key]) if is_dataclass(hints.get(key)) else value for key, value in facts.items()}
+    return {field.name: None for field in fields(kind) if NoneType in get_args(hints[field.name]) and field.default is MISSING} | known

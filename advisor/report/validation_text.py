@@ -23,7 +23,7 @@ def validation_lines(evidence: EvidenceFile) -> Iterator[str]:
         yield f"disturbed: {share}; speeds are shown and not judged. Run again on an idle machine"
     free = [claim.name for claim in evidence.claims if not claim.gates and claim.requirement is not None and is_speed(claim.name)]
     if free:
-        yield f"not gating, because a modelled prediction of a speed proves nothing: {', '.join(free)}"
+        yield f"not gating: {', '.join(free)} (speeds whose prediction is modelled)"
 
 
 def _shown(claims: Sequence[ClaimResult]) -> list[ClaimResult]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from advisor.domain.evidence import ClaimOutcome, ClaimResult, EvidenceFile
 from advisor.domain.plan import Claim, Plan, PlannedDeployment
 from advisor.files.plan import fingerprint
+from advisor.validation.expectations import may_gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def _coverage(plan: Plan, planned: PlannedDeployment, evidence: Sequence[Evidenc
     claims = plan.claims.get(planned.name, {})
     shown = {claim.name: claim for claim in found.claims} if found else {}
     names = dict.fromkeys([*plan.evidence_required, *(name for name, claim in shown.items() if claim.gates)])
-    outcomes = {name: _outcome(shown.get(name), claims.get(name)) for name in names}
+    outcomes = {name: _outcome(shown.get(name), claims.get(name)) for name in names if may_gate(name, claims.get(name))}
     return Coverage(planned.name, wanted, found, outcomes, "" if found else _why_not(planned, evidence))
 
 

@@ -103,6 +103,13 @@ def test_bounds_are_those_of_today(evidence):
     assert (covered.outcomes["kv_capacity_tokens"], covered.exit_code) == ("refuted", 1)
 
 
+def test_a_modelled_speed_gates_nothing_here_either(evidence):
+    wanting = dataclasses.replace(plan(), evidence_required=("starts", "tpot_p95_s"))
+    covered = verify(wanting, [evidence])[0]
+    assert "tpot_p95_s" not in covered.outcomes
+    assert covered.exit_code == 0
+
+
 def test_no_evidence_is_not_proven():
     assert (verify(plan(), [])[0].exit_code, coverage_line(verify(plan(), [])[0])) == (3, "letters: no evidence")
 

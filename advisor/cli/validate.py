@@ -1,0 +1,68 @@
+"""`advisor validate`: load the planned model on the engine and hold what it shows against the plan."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from advisor.cli.output import Format
+
+if TYPE_CHECKING:
+    from advisor.domain.evidence import EvidenceFile
+
+
+def validate(
+    plan: Annotated[Path, typer.Argument(help="plan.yaml")],
+    *,
+    model: Annotated[Path | None, typer.Option("--model", help="The planned model's .gguf file.")] = None,
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="Write a file of the same tensors with made-up numbers and use it.")
+    ] = False,
+    deployment: Annotated[str | None, typer.Option("--deployment", help="Which deployment, when the plan has several.")] = None,
+    concurrency: Annotated[
+        str | None, typer.Option("--concurrency", help="Requests at once, such as 1,2,4. Default: 1 and all slots.")
+    ] = None,
+    engine_python: Annotated[str | None, typer.Option("--engine-python", help="An interpreter that has llama_cpp.")] = None,
+    time_limit_s: Annotated[float, typer.Option("--time-limit", min=1.0, help="Seconds for the engine, loading included.")] = 600.0,
+    format: Annotated[Format, typer.Option("--format", help="text or json.")] = "text",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a large file is written.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the summary only.")] = False,
+) -> None:
+    """Prove a plan on the engine: it starts, serves the context, takes the memory; and how fast its steps are here.
+
+    Exit code 0: every required claim is proven. 1: one is refuted. 3: not proven (no engine, or not testable here).
+    4: the engine refused or crashed. 5: timed out, or the machine was too busy to measure. Evidence is written beside the plan.
+
+    [bold]Examples[/bold]
+
+      advisor validate plan.yaml --synthetic
+
+      advisor validate plan.yaml --model models/letters.gguf --concurrency 1,4 --format json
+    """
+    from advisor.cli.validating import Asked, run_validation
+    from advisor.engines.interruption import raised
+    from advisor.files.evidence import write_evidence
+
+    asked = Asked(plan, model, synthetic, deployment, concurrency, engine_python, time_limit_s, yes, quiet)
+    with raised():
+        evidence = run_validation(asked)
+        path = write_evidence(plan, evidence)
+    raise typer.Exit(_show(evidence, path, format=format, quiet=quiet))
+
+
+def _show(evidence: "EvidenceFile", path: Path, *, format: Format, quiet: bool) -> int:
+    """Print the answer; the exit code."""
+    from advisor.cli.output import emit_json, printable
+    from advisor.files.evidence import evidence_dict
+    from advisor.report.validation_text import summary, validation_lines
+    from advisor.validation.verdict import exit_code
+
+    code = exit_code(evidence.claims, unusable=bool(evidence.contention.get("unusable")))
+    if format == "json":
+        document = {name: value for name, value in evidence_dict(evidence).items() if name != "schema"}
+        emit_json({"schema": "advisor.validate/1", "exit_code": code, "evidence": str(path), **document})
+        return code
+    for line in validation_lines(evidence) if not quiet else ():
+        typer.echo(printable(line))
+    typer.echo(f"wrote {path}\n{summary(evidence, code)}")
+    return code

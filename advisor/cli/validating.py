@@ -1,0 +1,135 @@
+"""What `advisor validate` does before and around the run: read the plan, find the engine, have a model file, say what happens."""
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+from advisor.assess import Case
+from advisor.cli.planning import case_of, workload_of
+from advisor.domain.evidence import EvidenceFile
+from advisor.engines.find import find_llama_cpp
+from advisor.errors import UserInputError
+from advisor.files.plan import read_plan
+from advisor.intake.gguf_file import read_gguf_header
+from advisor.intake.machine import this_machine
+from advisor.units import gib
+from advisor.validation.prepare import Machine, choose, parse_concurrency, prepare
+from advisor.validation.subject import Subject, Weights
+from advisor.validation.synthetic import make_synthetic, synthetic_path
+from advisor.validation.validate import Terms, real_weights, validate
+
+_TENSORS_APART_PCT = 2.0
+_ASK_ABOVE_BYTES = 2 * 1024**3
+_STAGES = {"load": "loading the weights", "context": "opening the context"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The command line."""
+
+    plan: Path
+    model: Path | None
+    synthetic: bool
+    deployment: str | None
+    concurrency: str | None
+    engine_python: str | None
+    time_limit_s: float
+    yes: bool
+    quiet: bool
+
+
+def run_validation(asked: Asked) -> EvidenceFile:
+    """The whole run. Raises what its parts raise; nothing is left running or half written."""
+    if asked.model is not None and asked.synthetic:
+        raise UserInputError("--model and --synthetic: give one of them")
+    concurrency = parse_concurrency(asked.concurrency)
+    plan, _ = read_plan(asked.plan)
+    planned = choose(plan, asked.deployment)
+    workload, _ = workload_of(plan, asked.plan)
+    case = case_of(workload, [])
+    engine = find_llama_cpp(asked.engine_python) if planned.engine.name == "llama.cpp" else None
+    subject = prepare(plan, planned, case, Machine(this_machine(case.catalog).id, bool(engine and engine.offloads)))
+    subject.settings  # noqa: B018 - refuses an engine that cannot be validated yet
+    if engine is None:
+        raise UserInputError(f"{planned.engine.name} cannot be validated here")
+    weights = _weights(asked, subject, case)
+    terms = Terms(engine, concurrency, asked.time_limit_s, _today())
+    return validate(subject, weights, terms, None if asked.quiet else _say_progress)
+
+
+def _weights(asked: Asked, subject: Subject, case: Case) -> Weights:
+    if asked.model is not None:
+        return _real(asked.model, subject)
+    architecture = subject.candidate.model.architecture
+    quantization = case.catalog.quantization(subject.candidate.checkpoint.quantization)
+    size_bytes = int(sum(device.weights_bytes.value for device in subject.memory.devices) + subject.memory.host.weights_bytes.value)
+    path = synthetic_path(architecture, quantization)
+    if not asked.synthetic:
+        raise UserInputError(
+            f"which model file? --model FILE.gguf (the planned {quantization.id}), or --synthetic to write one with made-up numbers "
+            f"({gib(size_bytes):.1f} GiB in {path.parent})"
+        )
+    if not path.exists():
+        typer.echo(f"writing {path.name}: {gib(size_bytes):.2f} GiB of made-up numbers in {path.parent}, kept for the next run", err=True)
+        if size_bytes > _ASK_ABOVE_BYTES and not asked.yes:
+            _confirm()
+    made = make_synthetic(architecture, quantization, expected_bytes=size_bytes, progress=None if asked.quiet else _say_written())
+    return Weights(str(made), synthetic=True)
+
+
+def _real(path: Path, subject: Subject) -> Weights:
+    """Refuses a file that is not the planned one before it is loaded."""
+    held_bytes = read_gguf_header(path).tensor_bytes
+    planned_bytes = sum(device.weights_bytes.value for device in subject.memory.devices) + subject.memory.host.weights_bytes.value
+    if abs(held_bytes - planned_bytes) > planned_bytes * _TENSORS_APART_PCT / 100:
+        raise UserInputError(
+            f"{path}: holds {gib(held_bytes):.2f} GiB of tensors, the planned {subject.planned.model.id} in "
+            f"{subject.planned.model.quantization} has {gib(planned_bytes):.2f} GiB: another model or quantisation"
+        )
+    weights = real_weights(path)
+    if subject.planned.model.sha256 and weights.sha256 not in subject.planned.model.sha256:
+        raise UserInputError(f"{path}: sha256 {weights.sha256} is not the plan's {', '.join(subject.planned.model.sha256)}")
+    return weights
+
+
+def _confirm() -> None:
+    if not sys.stdin.isatty():
+        raise UserInputError("a large file would be written and nobody can answer here: add --yes")
+    if not typer.confirm("Write it?", err=True):
+        raise typer.Exit(1)
+
+
+def _today() -> str:
+    """The date that evidence carries; ADVISOR_TODAY makes runs repeatable."""
+    return os.environ.get("ADVISOR_TODAY") or datetime.now(UTC).date().isoformat()
+
+
+def _say_progress(line: str) -> None:
+    """The validator's own progress; the engine's chatter is kept for errors only."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return
+    match told:
+        case {"progress": "benchmark", "concurrency": concurrency, "repeat": repeat}:
+            typer.echo(f"  measuring {concurrency} at once, run {repeat}", err=True)
+        case {"progress": stage}:
+            typer.echo(f"  {_STAGES.get(stage, stage)}", err=True)
+
+
+class _say_written:
+    """Progress of a large file, every tenth."""
+
+    def __init__(self) -> None:
+        self._tenth = 0
+
+    def __call__(self, done_bytes: int, total_bytes: int) -> None:
+        tenth = int(10 * done_bytes / max(total_bytes, 1))
+        if tenth > self._tenth:
+            self._tenth = tenth
+            typer.echo(f"  written {tenth * 10} %", err=True)

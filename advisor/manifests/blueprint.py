@@ -1,0 +1,187 @@
+"""Everything a manifest says about one deployment, worked out before any template is read: templates only lay it out."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from advisor.domain.assessment import Assessment
+from advisor.domain.engine_record import Container, EngineRecord, Launch, Runtime
+from advisor.domain.estimate import MemoryEstimate
+from advisor.domain.plan import PlannedDeployment, PlannedModel
+from advisor.domain.quantity import Quantity
+from advisor.engines.command import flag_arguments
+from advisor.engines.flags import find_runtime
+from advisor.errors import UserInputError
+from advisor.files.plan import fingerprint
+from advisor.manifests.images import checked_digest, mirrored, parse_image
+from advisor.manifests.log_lines import expected_log_lines
+from advisor.manifests.names import check_name
+from advisor.manifests.startup import StartUp, start_up
+from advisor.units import GIB
+
+MODELS: Final = "/models"  # where the weights are mounted
+GPU_RESOURCES: Final = {"NVIDIA": "nvidia.com/gpu", "AMD": "amd.com/gpu", "Intel": "gpu.intel.com/xe"}  # their device plugins' names
+_HEADROOM: Final = 1.25  # of memory limits: a limit that is met is a killed server
+_LEAST_MEMORY_GIB: Final = 2
+_GRACE_S: Final = (30, 600)
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One flag with its value, as one word or two, and why it is what it is."""
+
+    words: tuple[str, ...]
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """One deployment, ready to be laid out in any format."""
+
+    name: str
+    title: str
+    identity: dict[str, str]  # what a reader cannot see from flags: written as annotations, labels or a comment
+    image: str
+    container: Container
+    command: tuple[str, ...]  # outside a container
+    arguments: tuple[Argument, ...]  # the model first; without host and port
+    port: int
+    health_path: str
+    model_path: str
+    replicas: int
+    devices: int  # of one replica; 0: no accelerator
+    gpu_resource: str
+    vendor: str
+    cpus: int | None
+    memory_gib: int
+    checkpoint_gib: int
+    start: StartUp
+    grace_s: int
+    log_lines: tuple[str, ...]
+
+    joined: bool  # flags take --flag=value in one word
+
+    def argument(self, flag: str, value: str | None = None) -> Argument:
+        """A flag as this program takes it."""
+        if value is None:
+            return Argument((flag,))
+        return Argument((f"{flag}={value}",) if self.joined else (flag, value))
+
+    def all_arguments(self, host: str) -> tuple[Argument, ...]:
+        """The model, the address, then every setting."""
+        first, *settings = self.arguments
+        return (first, self.argument("--host", host), self.argument("--port", str(self.port)), *settings)
+
+
+def blueprint(planned: PlannedDeployment, assessment: Assessment, record: EngineRecord, *, registry: str | None = None) -> Blueprint:
+    """The blueprint of a planned deployment.
+
+    Raises UserInputError for a runtime that is not a server or has no published image, and for a name that cannot be a Service's.
+    """
+    check_name(planned.name)
+    runtime = find_runtime(record, planned.engine.runtime)
+    if runtime.launch is None or runtime.container is None or planned.image is None:
+        known = ", ".join(name for name, facts in record.runtimes.items() if facts.container)
+        raise UserInputError(f"{planned.name}: runtime {planned.engine.runtime} has no published image to render; plan with {known}")
+    image = parse_image(planned.image.ref)
+    image = replace(image, digest=checked_digest(planned.image.digest) or image.digest)
+    candidate, memory = assessment.deployment.candidate, assessment.estimate.memory
+    path = model_path(planned.model, gguf=candidate.checkpoint.format == "gguf")
+    device, cpu = candidate.node.device, candidate.node.device.is_cpu or candidate.runtime.backend == "cpu"
+    return Blueprint(
+        name=planned.name,
+        title=f"{record.title} {planned.engine.version}, {planned.model.id} {planned.model.quantization}, "
+        f"{planned.replicas} x {planned.hardware.devices} {device.name}",
+        identity=_identity(planned),
+        image=str(mirrored(image, registry)),
+        container=runtime.container,
+        command=runtime.launch.command,
+        arguments=_arguments(runtime, planned, path),
+        joined=runtime.launch.equals,
+        port=runtime.launch.port,
+        health_path=runtime.readiness.path if runtime.readiness else "/",
+        model_path=path,
+        replicas=planned.replicas,
+        devices=0 if cpu else planned.hardware.devices,
+        gpu_resource="" if cpu else _gpu_resource(device.vendor),
+        vendor="" if cpu else device.vendor,
+        cpus=candidate.node.host.cpu_cores if cpu else None,
+        memory_gib=_memory_gib(memory, runtime.container.shm_gib, on_cpu=cpu),
+        checkpoint_gib=_checkpoint_gib(memory),
+        start=start_up(_start_s(assessment)),
+        grace_s=_grace_s(assessment),
+        log_lines=expected_log_lines(assessment, record),
+    )
+
+
+def model_path(model: PlannedModel, *, gguf: bool) -> str:
+    """Where the weights lie below the mounted folder: the file for GGUF, the folder for safetensors."""
+    name = (model.repo_id or model.id).rsplit("/", 1)[-1]
+    if not gguf:
+        return f"{MODELS}/{name}"
+    files = [file for file in model.files if file.endswith(".gguf")]
+    return f"{MODELS}/{files[0]}" if files else f"{MODELS}/{name}-{model.quantization}.gguf"
+
+
+def _identity(planned: PlannedDeployment) -> dict[str, str]:
+    known = {
+        "model": planned.model.id,
+        "quantization": planned.model.quantization,
+        "device": planned.hardware.device,
+        "version": planned.engine.version,
+        "fingerprint": fingerprint(planned)[:12],
+    }
+    return known if planned.engine.backend is None else {**known, "backend": planned.engine.backend}
+
+
+def _arguments(runtime: Runtime, planned: PlannedDeployment, path: str) -> tuple[Argument, ...]:
+    """The model, its name in the API, every pinned setting with its reason, then what this runtime is always given."""
+    launch = runtime.launch
+    assert launch is not None  # noqa: S101 - the caller checks
+    written = [Argument((f"--{launch.model_flag}", path) if launch.model_flag else (path,))]
+    if launch.name_flag:
+        written.append(_argument(launch, [f"--{launch.name_flag}", planned.model.id]))
+    for flag, setting in planned.settings.items():
+        words = flag_arguments({flag: setting.value}, runtime.flags)
+        if words:
+            written.append(_argument(launch, words, setting.why))
+    written += [_argument(launch, [f"--{flag}", value] if value else [f"--{flag}"]) for flag, value in launch.fixed.items()]
+    return tuple(written)
+
+
+def _argument(launch: Launch, words: Sequence[str], why: str = "") -> Argument:
+    return Argument(("=".join(words),) if launch.equals else tuple(words), why)
+
+
+def _gpu_resource(vendor: str) -> str:
+    if vendor not in GPU_RESOURCES:
+        raise UserInputError(f"devices of {vendor} have no device plugin known here; known: {', '.join(GPU_RESOURCES)}")
+    return GPU_RESOURCES[vendor]
+
+
+def _memory_gib(memory: MemoryEstimate, shm_gib: int, *, on_cpu: bool) -> int:
+    """Host memory to allow: what is required at most, what may grow there, shared memory, and headroom."""
+    host = memory.host.required_bytes.high + memory.host.prompt_cache_bytes.high
+    if on_cpu:
+        host += sum(device.reserved_bytes.high for device in memory.devices)
+    return max(_LEAST_MEMORY_GIB, math.ceil(host * _HEADROOM / GIB)) + shm_gib
+
+
+def _checkpoint_gib(memory: MemoryEstimate) -> int:
+    weights = sum(d.weights_bytes.high for d in memory.devices) + memory.host.weights_bytes.high
+    return math.ceil(weights * _HEADROOM / GIB)
+
+
+def _start_s(assessment: Assessment) -> Quantity:
+    performance = assessment.estimate.performance
+    assert performance is not None  # noqa: S101 - assess always fills it
+    return performance.start_s
+
+
+def _grace_s(assessment: Assessment) -> int:
+    """Time to finish what is running when a replica is told to stop: its slowest answers, within reason."""
+    performance = assessment.estimate.performance
+    slowest = performance.e2e_s.p99.value if performance else 0.0
+    least, most = _GRACE_S
+    return math.ceil(min(max(slowest * 2, least), most))
