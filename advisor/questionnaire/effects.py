@@ -78,10 +78,18 @@ def difference(before: Options | None, after: Options | None) -> str:
     if after is None or (before is not None and before.left == after.left):
         return ""
     ways = f"{after.left:,} way{'' if after.left == 1 else 's'} to serve it"
+    if after.left == 0:
+        return f"Nothing is left{f': the rest {causes}' if (causes := _causes(before, after)) else ''}. b takes the answer back."
     if before is None or before.left < after.left:
         return f"So far: {ways}."
-    causes = "; ".join(_CAUSES.get(cause, f"rule {cause}") for cause in sorted(after.removed - before.removed))
+    causes = _causes(before, after)
     return f"Removes {before.left - after.left:,} of {before.left:,} ways to serve it{f' ({causes})' if causes else ''}."
+
+
+def _causes(before: Options | None, after: Options) -> str:
+    """The rules and bounds that remove more than before."""
+    new = after.removed - before.removed if before else after.removed
+    return "; ".join(_CAUSES.get(cause, f"rule {cause}") for cause in sorted(new))
 
 
 def _case(interview: Interview) -> tuple[Workload, Demand]:

@@ -52,7 +52,7 @@ def _in_servers(servers: re.Match[str], owned: list[dict[str, object]], part: st
     if servers[1]:
         owned[-1] |= {"count": int(servers[1]), "per_node": int(servers[1])}
     else:
-        owned[-1]["per_node"] = int(servers[2])
+        owned[-1]["per_node"] = _per_node(int(str(owned[-1]["count"])), int(servers[2]), part)
 
 
 def _owned(part: str, situation: Situation) -> dict[str, object]:
@@ -60,17 +60,23 @@ def _owned(part: str, situation: Situation) -> dict[str, object]:
     if match is None:  # pragma: no cover - the pattern takes any text
         raise UserInputError(f'"{part}" is not understood')
     count = int(match[1] or match[3] or 1)
-    per_node = int(match[4]) if match[4] else None
-    if count < 1 or (per_node is not None and (per_node < 1 or count % per_node)):
-        raise UserInputError(f'"{part}": {count} devices do not fill servers of {per_node or count}')
+    if count < 1:
+        raise UserInputError(f'"{part}": at least one device is needed')
     entry: dict[str, object] = {"device": situation.catalog.device(match[2]).id, "count": count}
-    return entry | ({"per_node": per_node} if per_node else {})
+    return entry | ({"per_node": _per_node(count, int(match[4]), part)} if match[4] else {})
+
+
+def _per_node(count: int, per_node: int, part: str) -> int:
+    if per_node < 1 or count % per_node:
+        raise UserInputError(f'"{part}": {count} devices do not fill servers of {per_node}')
+    return per_node
 
 
 def _echo(values: dict[str, object], situation: Situation) -> str:
     parts = []
     for entry in values.get("hardware.owned", ()):  # type: ignore[attr-defined]
-        size = f" in servers of {entry['per_node']}" if "per_node" in entry else " in one server" if entry["count"] > 1 else ""
+        per_node = entry.get("per_node", entry["count"])
+        size = f" in servers of {per_node}" if per_node < entry["count"] else " in one server" if per_node > 1 else ""
         parts.append(f"you own {entry['count']} x {situation.catalog.device(entry['device']).name}{size}")
     for word in ("rent", "buy"):
         if f"hardware.{word}" in values:

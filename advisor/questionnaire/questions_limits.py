@@ -57,7 +57,7 @@ def _copies_are_possible(situation: Situation) -> bool:
 
 def _only_this_machine(situation: Situation) -> bool:
     elsewhere = any(situation.has(f"hardware.{word}") for word in ("owned", "rent", "buy"))
-    return situation.place == "this_device" or not elsewhere
+    return situation.place == "this_device" or (situation.has("hardware") and not elsewhere)
 
 
 def _costs_money(situation: Situation) -> bool:

@@ -57,9 +57,9 @@ class Session:
         shown = interview.remembered.get(question.key) or default
         self._paragraph(f"{question.text}{f'  [{shown}]' if shown else ''}", first=f"{head:<7}")
         if question.choices:
-            self._paragraph("   ".join(question.choices), first=_INDENT + "  ")
+            self._paragraph("   ".join(question.choices), indent=_INDENT + "  ")
         elif question.examples:
-            self._paragraph(question.examples, first=_INDENT + "  ")
+            self._paragraph(question.examples, indent=_INDENT + "  ")
 
     def _ask(self, interview: Interview, question: Question) -> Interview | None:
         """The interview after an answer or a step back; None to stop."""
@@ -70,7 +70,7 @@ class Session:
                     for text in (question.why, *question.known(interview.situation)):
                         self._paragraph(text)
                 case "b":
-                    return interview.back()
+                    return self._back(interview)
                 case "q":
                     return None
                 case _:
@@ -87,6 +87,11 @@ class Session:
                 self._paragraph(text)
         return after
 
+    def _back(self, interview: Interview) -> Interview:
+        before = interview.back()
+        self._left = options(before, self._rules) if before.situation.has("hardware") else None
+        return before
+
     def _effect(self, after: Interview, question: Question) -> str:
         if question.key == "place":
             return removed_by_place(after, self._rules)
@@ -95,9 +100,9 @@ class Session:
         before, self._left = self._left, options(after, self._rules)
         return difference(before, self._left)
 
-    def _paragraph(self, text: str, *, first: str = _INDENT) -> None:
+    def _paragraph(self, text: str, *, first: str = "", indent: str = _INDENT) -> None:
         for line in text.splitlines():
-            self._say(textwrap.fill(line, width=_WIDTH, initial_indent=first, subsequent_indent=_INDENT, break_on_hyphens=False))
+            self._say(textwrap.fill(line, width=_WIDTH, initial_indent=first or indent, subsequent_indent=indent, break_on_hyphens=False))
 
 
 def _echo(answer: Answer) -> str:
