@@ -16,7 +16,8 @@ def ask(
         "workload.yaml"
     ),
     answers: Annotated[
-        Path | None, typer.Option("--answers", help="Take answers from this file; what it lacks is asked, without a terminal assumed.")
+        Path | None,
+        typer.Option("--answers", help="Take answers from this file. What it lacks is asked; where nobody can be, assumed and recorded."),
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the workload; else from the output's file or folder.")] = None,
     format: Annotated[Format, typer.Option("--format", help="text or json (says what was written).")] = "text",
