@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli import catalog, engines, estimate, evidence, explain, pending, plan, render, rules, validate
+from advisor.cli import catalog, check, engines, estimate, evidence, explain, pending, plan, render, rules, validate
 
 app = typer.Typer(
     name="advisor",
@@ -41,6 +41,7 @@ app.add_typer(engines.app, name="engines")
 app.command("plan")(plan.plan)
 app.command("estimate", context_settings=estimate.CONTEXT_SETTINGS, epilog=estimate.EPILOG)(estimate.estimate)
 app.add_typer(evidence.app, name="evidence")
+app.command("check")(check.check)
 app.command("render")(render.render)
 app.add_typer(rules.app, name="rules")
 app.command("validate")(validate.validate)

@@ -79,6 +79,7 @@ def _deployment(server: Started, image: FoundImage | None, at: Position, identit
         identity={key: value for key, value in identity.items() if key not in {"name", "replicas", "devices"}},
         api_key=True if guarded else None,
         secrets=tuple(f.at for f in flags if f.name == "api-key" and isinstance(f.value, str)),
+        logs_prompts=any(flag.name in server.facts.logs_prompts for flag in flags),
         exposed=None if host is None or image else not str(host.value).startswith(_LOOPBACK),
     )
 

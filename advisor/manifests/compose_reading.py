@@ -103,6 +103,7 @@ def _deployment(service: At, name: str, *, server: Started, image: FoundImage | 
         labels=labels,
         api_key=keyed or (None if (service / "env_file").value else False),
         secrets=(written,) if written else (),
+        logs_prompts=any(flag.name in server.facts.logs_prompts for flag in flags),
         exposed=_published(service),
         probe_allows_s=None,
     )

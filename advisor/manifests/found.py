@@ -61,6 +61,7 @@ class FoundDeployment:
     api_key: bool | None = None
     secrets: tuple[Position, ...] = ()  # keys written out in the file
     exposed: bool | None = None
+    logs_prompts: bool = False
     probe_allows_s: float | None = None
     probe_at: Position | None = None
 

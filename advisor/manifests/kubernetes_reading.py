@@ -115,6 +115,7 @@ def _deployment(thing: At, pod: At, container: At, *, server: Started, image: Fo
         labels=(_template(thing) / "metadata" / "labels").mapping(),
         api_key=api_key or any(flag.name in server.facts.guards for flag in flags),
         secrets=(*secrets, *(f.at for f in flags if f.name == "api-key" and isinstance(f.value, str))),
+        logs_prompts=any(flag.name in server.facts.logs_prompts for flag in flags),
         exposed=True if (pod / "hostNetwork").text() == "true" or _host_port(container) else None,
         probe_allows_s=allowed[0] if allowed else None,
         probe_at=allowed[1] if allowed else None,

@@ -30,7 +30,8 @@ class At:
         return self.document.position(self._resolved()[1])
 
     def _resolved(self) -> tuple[Any, Path_]:
-        value, path = self.document.raw, ()
+        value: Any = self.document.raw
+        path: Path_ = ()
         for step in self.path:
             value, path = _step(value, path, step)
             if value is None:
