@@ -19,6 +19,7 @@ _OF_SEVERAL: Final = {
     "kv_cache_memory_gib": "kv_cache_memory_bytes",
 }
 _CONTEXT: Final = {"context_total_tokens": ("max_model_len", "ctx_size"), "context_per_request_tokens": ("max_model_len", "ctx_size")}
+_GENERAL: Final = frozenset({"engine", "model", "quantization", "hardware"})
 _SLOTS: Final = ("max_num_seqs", "parallel")
 
 
@@ -90,8 +91,9 @@ def manifest_places(found: FoundDeployment, runtime: Runtime) -> Places:
 
 
 def place_of(places: Places, facts: Iterable[str]) -> Position:
-    """The first of these facts that the file states; the deployment itself when it states none."""
-    return next((place for fact in facts if (place := places.of(fact)) is not None), places.deployment)
+    """The first setting that is stated, before the engine or the model it applies to; the deployment itself when nothing is."""
+    ordered = sorted(facts, key=lambda fact: fact.partition(".")[0] in _GENERAL)
+    return next((place for fact in ordered if (place := places.of(fact)) is not None), places.deployment)
 
 
 def rule_finding(verdict: Verdict, rules: RuleSet, places: Places) -> Finding:

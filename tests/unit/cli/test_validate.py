@@ -109,7 +109,7 @@ def test_what_was_typed_wrong(folder, arguments, code, says):
 
 
 def test_no_engine_is_not_proven(folder):
-    code, said = run(folder, "--synthetic", "--engine-python", sys.executable)
+    code, said = run(folder, "--synthetic", "--engine-python", "/bin/false")
     assert code == 3
     assert "advisor engines install llama.cpp" in said
 
