@@ -81,8 +81,8 @@ def _value(assessment: Assessment, fact: FlagFact) -> object:
 def _change(pair: Pair, fact: FlagFact) -> str:
     flag = pair.found.flag(*fact.names, *fact.off)
     planned, here = _shown(_value(pair.as_planned, fact)), _shown(_value(pair.as_found, fact))
-    written = "here" if flag else "is what it is without the flag, which is missing here"
-    return f"--{fact.names[0]}: {planned} in the plan, {here} {written}"
+    written = f"{here} here" if flag else f"missing here, where it is {here} without the flag"
+    return f"--{fact.names[0]}: {planned} in the plan, {written}"
 
 
 def _shown(value: object) -> str:
