@@ -1,7 +1,8 @@
 """The command line: parses flags, calls one function, prints its answer, ends with a documented exit code."""
 
-import os
 import sys
+
+_READER_WENT_AWAY = 141
 
 
 def main() -> None:
@@ -14,9 +15,7 @@ def main() -> None:
     except AdvisorError as error:
         print(str(error), file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:  # `advisor … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):  # `advisor … | head`: typer ends with 1, which would be a negative answer
+            sys.exit(_READER_WENT_AWAY)
+        raise
