@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from advisor.domain.engine_record import EngineRecord, FlagFact, Runtime
 from advisor.errors import UserInputError, did_you_mean
@@ -112,6 +112,23 @@ def parse_value(fact: FlagFact, name: str, given: object) -> Value:
     if text in fact.words:
         return text
     return text if fact.kind == "text" else _number(name, text, fact)
+
+
+def plain_value(text: str) -> Value:
+    """A default as the engine's record writes it, of a setting that no flag fills."""
+    if text in ("on", "off"):
+        return text == "on"
+    if text == "":
+        return ()
+    return int(text) if text.isdigit() else text
+
+
+def positive(values: Mapping[str, Value], name: str) -> int:
+    """A whole number among a setting's values. Raises UserInputError unless it is above 0."""
+    number = cast("int", values[name])
+    if number <= 0:
+        raise UserInputError(f"{name.replace('_', '-')}: {number} must be above 0")
+    return number
 
 
 def _choice(name: str, text: str, allowed: tuple[str, ...], fact: FlagFact) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from advisor.errors import UserInputError, near_names
 from advisor.intake.hub_errors import hub_errors
-from advisor.units import gib
+from advisor.units import gib_text
 
 Progress = Callable[[int, int], None]  # bytes so far, bytes in total
 
@@ -118,7 +118,7 @@ def _check_disk(destination: Path, needed_bytes: int, repo_id: str) -> None:
     free_bytes = shutil.disk_usage(existing).free
     if needed_bytes + _RESERVE_BYTES > free_bytes:
         raise UserInputError(
-            f"{repo_id}: {gib(needed_bytes):,.1f} GiB to fetch, {gib(free_bytes):,.1f} GiB free at {destination}: free some, or move"
+            f"{repo_id}: {gib_text(needed_bytes)} to fetch, {gib_text(free_bytes)} free at {destination}: free some, or move"
         )
 
 

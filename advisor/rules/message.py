@@ -12,7 +12,7 @@ from advisor.errors import did_you_mean
 from advisor.rules.condition import ConditionFault
 from advisor.rules.fact_paths import fact_paths, groups, unknown_fact
 from advisor.rules.facts import Facts
-from advisor.units import significant
+from advisor.units import significant, time_unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,8 @@ def _seconds(value: float | None) -> str:
     """Seconds, or milliseconds below one, with two significant digits."""
     if value is None:
         return "unknown"
-    return f"{significant(value * 1000)} ms" if value < 1 else f"{significant(value)} s"
+    scale, unit = time_unit(value)
+    return f"{significant(value / scale)} {unit}"
 
 
 def _listed(values: tuple[str, ...]) -> str:
