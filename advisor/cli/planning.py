@@ -11,9 +11,10 @@ from advisor.domain.plan import Plan
 from advisor.domain.workload import Workload
 from advisor.errors import UserInputError
 from advisor.files.plan import read_plan, updated_text
-from advisor.files.workload import read_workload, workload_sha256
+from advisor.files.workload import workload_sha256
 from advisor.files.writing import write_atomically
 from advisor.intake.machine import this_machine
+from advisor.intake.workload_names import read_known_workload
 from advisor.planning.compose import claims_of
 from advisor.planning.decision import Decision
 from advisor.planning.demand import complete
@@ -25,7 +26,7 @@ from advisor.rules.load import load_rules
 
 def decide_from_file(path: Path, rules: Sequence[Path], *, insist: Mapping[str, str]) -> Decision:
     """The decision for a workload file."""
-    workload, _ = read_workload(path)
+    workload, _ = read_known_workload(path, load_catalog())
     return decide(workload, load_catalog(), load_rules(rules), machine=machine_of(workload), insist=insist)
 
 
@@ -47,7 +48,7 @@ def workload_of(plan: Plan, plan_path: Path) -> tuple[Workload, str]:
     path = plan_path.parent / plan.workload
     if not path.is_file():
         raise UserInputError(f"{plan_path}: workload: {path} is not there; the plan cannot be judged without it")
-    workload, document = read_workload(path)
+    workload, document = read_known_workload(path, load_catalog())
     return workload, workload_sha256(document)
 
 
