@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from advisor.domain.strict import STRICT, FieldFault
+from advisor.domain.strict import STRICT, FieldFault, name_fault
 
 SCHEMA: Final = "advisor.workload/1"
 Task = Literal["chat", "summarisation", "rag", "extraction", "coding", "agents", "translation", "classification", "voice", "batch"]
@@ -282,6 +282,8 @@ class Workload:
     assumed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if fault := name_fault(self.name):
+            raise FieldFault("name", fault)
         if self.models is None and self.hardware is None:
             raise ValueError("give models, or hardware, or both: with neither there is nothing to decide between")
         if self.models == ():
