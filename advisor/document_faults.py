@@ -1,7 +1,6 @@
 """What is wrong with a value of a file, in words for the person who wrote it: expected what, found what, perhaps meant what."""
 
 import dataclasses
-import difflib
 import re
 import types
 import typing
@@ -9,6 +8,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from pydantic_core import ErrorDetails
+
+from advisor.errors import did_you_mean
 
 _SHOWN_CHARACTERS: Final = 60
 _EXPECTED: Final = {
@@ -45,7 +46,7 @@ def wording(same_place: Sequence[ErrorDetails]) -> str:
         message = same_place[0]["msg"]
         return f"{message[:1].lower()}{message[1:]}, found {shown(given)}"
     choices = re.findall(r"'([^']*)'", " ".join(expected))
-    meant = near(given, choices) if isinstance(given, str) else ""
+    meant = did_you_mean(given, choices) if isinstance(given, str) else ""
     return f"expected {' or '.join(dict.fromkeys(expected))}, found {shown(given)}{meant}"
 
 
@@ -60,13 +61,6 @@ def shown(value: object) -> str:
     return "a list" if isinstance(value, list | tuple) else "keys and values"
 
 
-def near(wrong: str, known: Sequence[str]) -> str:
-    """`; did you mean summarisation?` or nothing."""
-    by_case = {name.casefold(): name for name in known}
-    found = difflib.get_close_matches(wrong.casefold(), by_case, n=1, cutoff=0.6)
-    return f"; did you mean {by_case[found[0]]}?" if found else ""
-
-
 def unknown_key(kind: object, path: tuple[int | str, ...]) -> str:
     """`unknown key; did you mean pause_s?` from the fields of the dataclass that holds the key at `path`."""
     owner = _owner(kind, path[:-1])
@@ -78,7 +72,7 @@ def unknown_key(kind: object, path: tuple[int | str, ...]) -> str:
         if wrong in field.metadata.get("synonyms", ()):
             return f"unknown key; did you mean {field.name}?"
     names = [field.name for field in fields]
-    return f"unknown key{near(wrong, names) or '; known: ' + ', '.join(names)}"
+    return f"unknown key{did_you_mean(wrong, names) or '; known: ' + ', '.join(names)}"
 
 
 def _owner(kind: object, path: tuple[int | str, ...]) -> Any:  # noqa: ANN401 - a dataclass or None

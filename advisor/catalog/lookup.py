@@ -1,10 +1,9 @@
 """Finds a thing by its id or an alias, matched whole and never by substring; says what was near or meant when it cannot."""
 
-import difflib
 from collections.abc import Container, Iterable, Mapping
 from typing import Protocol
 
-from advisor.errors import UserInputError
+from advisor.errors import UserInputError, near_names
 
 _SHOWN = 12
 _SHOWN_CHARACTERS = 80
@@ -47,7 +46,7 @@ def family(things: Iterable[str], text: str) -> list[str]:
 
 def unknown(kind: str, text: str, spellings: Mapping[str, str], hint: str) -> UserInputError:
     """The error for a name that means nothing here, with the ids whose spellings are near."""
-    near = dict.fromkeys(spellings[name] for name in difflib.get_close_matches(plain(text), sorted(spellings), n=3, cutoff=0.6))
+    near = dict.fromkeys(spellings[name] for name in near_names(plain(text), spellings, most=3))
     ids = sorted(set(spellings.values()))
     known = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(ids[:_SHOWN])}{' …' if len(ids) > _SHOWN else ''}"
     return UserInputError(f"{kind} {_shortened(text)!r} is not in the catalog; {known} ({hint})")

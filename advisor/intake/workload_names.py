@@ -1,6 +1,5 @@
 """The names in a workload file that must mean something in the catalog: each at its line, all in one run with the file's other faults."""
 
-import difflib
 import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any, Protocol
 
 from advisor.documents import Document, Path_, dotted, parse, read_text, typed
 from advisor.domain.workload import Workload
-from advisor.errors import DataError, Fault, UserInputError
+from advisor.errors import DataError, Fault, UserInputError, near_names
 
 if typing.TYPE_CHECKING:
     from advisor.catalog.catalog import Catalog
@@ -86,7 +85,7 @@ def _offered(document: Document, parent: Path_, values: Any, offered: set[str]) 
     for key, text in _texts(values):
         if text not in offered:
             path = (*parent, key)
-            near = difflib.get_close_matches(text, sorted(offered), n=3, cutoff=0.6) or sorted(offered)[:12]
+            near = near_names(text, sorted(offered), most=3) or sorted(offered)[:12]
             yield Fault(
                 str(document.position(path)), f"{dotted(path)}: no offer in the catalog names {text[:80]!r}; there are {', '.join(near)} …"
             )
