@@ -5,7 +5,6 @@ survive where a string is wanted (YAML 1.1 would have turned each into something
 """
 
 import dataclasses
-import difflib
 import types
 import typing
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from pydantic_core import ErrorDetails
 
 from advisor.domain.position import Position
 from advisor.domain.strict import FieldFault
-from advisor.errors import DataError, Fault, UserInputError
+from advisor.errors import DataError, Fault, UserInputError, did_you_mean
 
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_BYTES = 16 * 1024 * 1024
@@ -193,8 +192,7 @@ def _suggest(kind: object, path: Path_) -> str:
         if wrong in field.metadata.get("synonyms", ()):
             return f"; did you mean {field.name}?"
     names = [field.name for field in dataclasses.fields(owner)]
-    near = difflib.get_close_matches(wrong, names, n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else f"; known: {', '.join(names)}"
+    return did_you_mean(wrong, names) or f"; known: {', '.join(names)}"
 
 
 def _owner(kind: object, path: Path_) -> Any:  # noqa: ANN401 - a dataclass or None

@@ -1,10 +1,9 @@
 """Finds a thing by its id or an alias, matched whole and never by substring; says what was near or meant when it cannot."""
 
-import difflib
 from collections.abc import Container, Iterable, Mapping
 from typing import Protocol
 
-from advisor.errors import UserInputError
+from advisor.errors import UserInputError, did_you_mean
 
 _SHOWN = 12
 
@@ -42,6 +41,5 @@ def family(things: Iterable[str], text: str) -> list[str]:
 def unknown(kind: str, text: str, spellings: Iterable[str], hint: str) -> UserInputError:
     """The error for a name that means nothing here, with near names."""
     names = sorted(spellings)
-    near = difflib.get_close_matches(plain(text), names, n=3, cutoff=0.6)
-    known = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names[:_SHOWN])}{' …' if len(names) > _SHOWN else ''}"
-    return UserInputError(f"{kind} {text!r} is not in the catalog; {known} ({hint})")
+    known = f"; known: {', '.join(names[:_SHOWN])}{' …' if len(names) > _SHOWN else ''}"
+    return UserInputError(f"{kind} {text!r} is not in the catalog{did_you_mean(plain(text), names, most=3) or known} ({hint})")
