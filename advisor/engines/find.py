@@ -21,6 +21,7 @@ PYTHON_VARIABLE: Final = "ADVISOR_LLAMA_CPP_PYTHON"
 SERVER_FLAG: Final = "--engine-binary"
 SERVER_VARIABLE: Final = "ADVISOR_LLAMA_SERVER"
 INSTALLED: Final = "advisor engines install"
+_THIS_PYTHON: Final = Path(sys.executable)
 _PROBE_LIMITS: Final = Limits(time_s=60.0, silence_s=60.0, output_bytes=1_000_000)
 _PROBE: Final = """
 import importlib.metadata, json, os, llama_cpp
@@ -177,7 +178,7 @@ def _by_convention() -> Iterator[Place]:
     for environment in sorted(engines_folder().glob("llama.cpp-*"), reverse=True):
         if (environment / "bin" / "python").exists():
             yield Place(environment / "bin" / "python", INSTALLED)
-    yield Place(Path(sys.executable), "this environment")
+    yield Place(_THIS_PYTHON, "this environment")
     for name in ("python3", "python"):
         if found := shutil.which(name):
             yield Place(Path(found), "PATH")

@@ -10,8 +10,9 @@ from advisor.domain.ggml_types import ggml_type
 from advisor.domain.quantization import Quantization
 from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
-from advisor.estimate.device_rates import reached_bandwidth, sixteen_bit_rate
-from advisor.estimate.llama_cpp_placement import Placement, everything_on_one_side, placement
+from advisor.estimate.device_rates import reached_bandwidth, read_bytes, sixteen_bit_rate
+from advisor.estimate.memory_parts import runs_on_cpu
+from advisor.estimate.placement_llama_cpp import StepReads, place, step_reads
 from advisor.estimate.start_up import start_time
 from advisor.estimate.step_time_base import speed_range
 from advisor.estimate.step_time_llama_cpp import LlamaCppReplica, LlamaCppSteps, Place, PromptRates
@@ -36,7 +37,7 @@ def llama_cpp_steps(
     if not isinstance(settings, LlamaCppSettings):
         raise UserInputError(f"{candidate.runtime.runtime} needs llama.cpp settings")
     build = _build(candidate.runtime.version)
-    on_cpu = candidate.node.device.is_cpu or candidate.runtime.backend == "cpu"
+    on_cpu = runs_on_cpu(candidate)
     cell = None if on_cpu else _cell(candidate, calibration)
     known = cell is not None and cell.known
     kinds = calibration.measured_kinds.get("cpu" if on_cpu else candidate.runtime.backend, ())
@@ -116,32 +117,32 @@ def _flops(work: TokenWork, *, dense_share: float, expert_share: float, head: bo
 def _device_replica(candidate: Candidate, weights: WeightBytes, calibration: LlamaCppCalibration, fit: _Fit) -> LlamaCppReplica:
     settings, device = candidate.settings, candidate.node.device
     assert isinstance(settings, LlamaCppSettings)  # noqa: S101 - checked by the caller
-    work, placed, backend = _work(candidate), placement(weights, settings), fit.backend
+    work, reads, backend = _work(candidate), step_reads(place(candidate, settings), weights), fit.backend
     bandwidth = device.memory_bandwidth_bytes_per_s
     peak = sixteen_bit_rate(device, flops_per_byte=calibration.flops_per_byte).flops_per_s
     class_decode = fit.cell.decode.value if fit.cell else 1.0
     efficiency = backend.weights_efficiency.value * fit.format.decode.value * class_decode
-    dense, experts = 1 - placed.host_dense_share, 1 - placed.host_expert_share
-    offloads = placed.host_layers + placed.host_expert_layers > 0 or placed.head_on_host
+    dense, experts = 1 - reads.host_dense_share, 1 - reads.host_expert_share
+    offloads = reads.host_layers > 0 or reads.head_on_host
     batch_mfu = backend.batch_mfu_moe if work.experts else backend.batch_mfu
     on_device = Place(
-        read=placed.device,
+        read=reads.device,
         weights_bytes_per_s=bandwidth * min(efficiency, calibration.most_of_bandwidth),
-        token_flops=_flops(work, dense_share=dense, expert_share=experts, head=not placed.head_on_host),
+        token_flops=_flops(work, dense_share=dense, expert_share=experts, head=not reads.head_on_host),
         decode_flops_per_s=peak * batch_mfu.value,
         anchored=True,
         stream_experts_share=expected_experts_share(work, 1),
-        cache_share=1 - placed.host_cache_share,
+        cache_share=1 - reads.host_cache_share,
         cache_bytes_per_s=bandwidth * backend.kv_efficiency.value * class_decode,
     )
     prompt = _prompt_rates(candidate, calibration, fit, work, peak)
     return LlamaCppReplica(
         work=work,
         device=on_device,
-        host=_host_place(candidate, calibration, placed, work) if offloads else None,
+        host=_host_place(candidate, calibration, reads, work) if offloads else None,
         prompt=prompt,
         overhead_s=backend.step_s.value + backend.layer_s.value * _launches(work, calibration) * fit.layer_factor,
-        host_sync_s=calibration.offload.host_layer_s.value * (placed.host_layers + placed.host_expert_layers),
+        host_sync_s=calibration.offload.host_layer_s.value * reads.host_layers,
         norm=calibration.batch_norm.value,
         nominal_bytes_per_s=bandwidth,
         nominal_host_bytes_per_s=candidate.node.host.memory_bandwidth_bytes_per_s,
@@ -159,18 +160,18 @@ def _launches(work: TokenWork, calibration: LlamaCppCalibration) -> float:
     )
 
 
-def _host_place(candidate: Candidate, calibration: LlamaCppCalibration, placed: Placement, work: TokenWork) -> Place:
+def _host_place(candidate: Candidate, calibration: LlamaCppCalibration, reads: StepReads, work: TokenWork) -> Place:
     """The host's side of a split: its arithmetic is inferred from its bandwidth, as on CPUs without a published rate."""
     cpu = calibration.cpu
     bandwidth = candidate.node.host.memory_bandwidth_bytes_per_s * calibration.offload.host_bandwidth_efficiency.value
     return Place(
-        read=placed.host,
+        read=reads.host,
         weights_bytes_per_s=bandwidth,
-        token_flops=_flops(work, dense_share=placed.host_dense_share, expert_share=placed.host_expert_share, head=placed.head_on_host),
+        token_flops=_flops(work, dense_share=reads.host_dense_share, expert_share=reads.host_expert_share, head=reads.head_on_host),
         decode_flops_per_s=bandwidth * cpu.flops_per_byte.value * cpu.decode_mfu.value / cpu.prefill_mfu.value,
         anchored=True,
         stream_experts_share=expected_experts_share(work, 1),
-        cache_share=placed.host_cache_share,
+        cache_share=reads.host_cache_share,
         cache_bytes_per_s=bandwidth,
     )
 
@@ -195,12 +196,12 @@ def _cpu_replica(candidate: Candidate, weights: WeightBytes, calibration: LlamaC
     """All weights in host memory; arithmetic from the published rate, else in proportion to the bandwidth."""
     settings, cpu, device = candidate.settings, calibration.cpu, candidate.node.device
     assert isinstance(settings, LlamaCppSettings)  # noqa: S101 - checked by the caller
-    work, placed = _work(candidate), everything_on_one_side(weights)
+    work = _work(candidate)
     bandwidth = reached_bandwidth(candidate.node, cpu.reached_bandwidth)
     published = device.bf16_flops_per_s if device.is_cpu else None
     prompt_flops = published * cpu.prefill_mfu.value if published else bandwidth * cpu.flops_per_byte.value
     everything = Place(
-        read=placed.device,
+        read=read_bytes(candidate, weights),
         weights_bytes_per_s=bandwidth,
         token_flops=work.decode_flops,
         decode_flops_per_s=prompt_flops * cpu.decode_mfu.value / cpu.prefill_mfu.value,

@@ -1,12 +1,18 @@
-"""Which layer of a model lies where in llama.cpp: --n-gpu-layers, --n-cpu-moe, --split-mode and --tensor-split as bytes a place."""
+"""Which layer of a model, which experts and which head lie where in llama.cpp, and the bytes held and read at each place.
+
+`src/llama-model.cpp`: the last --n-gpu-layers of layers + 1 go to the devices, the output layer being the +1; the experts of the first
+--n-cpu-moe layers stay in host memory; the token embedding is looked up there. Memory and step time both read `Placement`.
+"""
 
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass
 from itertools import accumulate
 
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import LlamaCppSettings
 from advisor.domain.weights import WeightBytes
+from advisor.estimate.device_rates import ReadBytes, head_bytes
 from advisor.estimate.memory_parts import runs_on_cpu
 
 
@@ -32,6 +38,10 @@ class Placement:
         """The layers at this place."""
         return tuple(index for index, at in enumerate(self.layers) if at == place)
 
+    def experts_at(self, layer: int) -> int | None:
+        """Where the experts of this layer are."""
+        return None if layer < self.cpu_expert_layers else self.layers[layer]
+
 
 def place(candidate: Candidate, settings: LlamaCppSettings) -> Placement:
     """The last N of layers + 1 (the one is the output layer) go to the devices, contiguous pieces in proportion to the split.
@@ -46,11 +56,8 @@ def place(candidate: Candidate, settings: LlamaCppSettings) -> Placement:
         return Placement((None,) * layers, None, devices, 0)
     first = layers + 1 - offloaded
     proportions = _proportions(settings, devices)
-    cuts = [0.0] * devices if settings.split_mode == "row" else list(accumulate(proportions))[:-1]
-    places = [bisect_right(cuts, (index - first) / offloaded) for index in range(first, layers + 1)]
-    if settings.split_mode != "layer":
-        places = [0] * offloaded
-    at = (*(None for _ in range(first)), *places)
+    cuts = list(accumulate(proportions))[:-1] if settings.split_mode == "layer" else []
+    at = (*(None for _ in range(first)), *(bisect_right(cuts, index / offloaded) for index in range(offloaded)))
     shares = proportions if settings.split_mode == "row" else ()
     return Placement(at[:-1], at[-1], devices, min(settings.n_cpu_moe, layers), shares)
 
@@ -62,12 +69,23 @@ def _proportions(settings: LlamaCppSettings, devices: int) -> tuple[float, ...]:
     return tuple(part / whole for part in given) if whole else (1 / devices,) * devices
 
 
+def _layer_bytes(placement: Placement, weights: WeightBytes) -> tuple[Counter[int | None], Counter[int | None]]:
+    """The layers' bytes by place: the dense parts, and the experts."""
+    dense: Counter[int | None] = Counter()
+    experts: Counter[int | None] = Counter()
+    for index, (place_, layer) in enumerate(zip(placement.layers, weights.layers, strict=True)):
+        dense[place_] += layer.dense_bytes
+        experts[placement.experts_at(index)] += layer.experts_bytes
+    return dense, experts
+
+
+# ---- bytes held
+
+
 def device_weights(placement: Placement, weights: WeightBytes) -> tuple[int, ...]:
     """Weight bytes on each device. Tied embeddings are held a second time by the device with the output layer."""
-    held = [0] * placement.devices
-    for index, (at, layer) in enumerate(zip(placement.layers, weights.layers, strict=True)):
-        if at is not None:
-            held[at] += layer.dense_bytes + (0 if index < placement.cpu_expert_layers else layer.experts_bytes)
+    dense, experts = _layer_bytes(placement, weights)
+    held = [dense[index] + experts[index] for index in range(placement.devices)]
     if placement.output is not None:
         held[placement.output] += weights.output_bytes + weights.other_bytes
     if placement.shares:
@@ -77,12 +95,8 @@ def device_weights(placement: Placement, weights: WeightBytes) -> tuple[int, ...
 
 def host_weights(placement: Placement, weights: WeightBytes) -> int:
     """Weight bytes in host memory: the embedding table always (its look-up runs on the CPU), and whatever is not offloaded."""
-    held = weights.token_embedding_bytes
-    for index, (at, layer) in enumerate(zip(placement.layers, weights.layers, strict=True)):
-        if at is None:
-            held += layer.dense_bytes + layer.experts_bytes
-        elif index < placement.cpu_expert_layers:
-            held += layer.experts_bytes
+    dense, experts = _layer_bytes(placement, weights)
+    held = weights.token_embedding_bytes + dense[None] + experts[None]
     if placement.output is None:
         held += weights.other_bytes + (0 if weights.tied else weights.output_bytes)
     return held
@@ -96,3 +110,46 @@ def repacked_weights(placement: Placement, weights: WeightBytes) -> int:
     layer_bytes = [layer.dense_bytes + layer.experts_bytes for layer in weights.layers]
     on_host = sum(layer_bytes[index] for index in placement.on(None))
     return round(weights.repackable_bytes * on_host / sum(layer_bytes))
+
+
+# ---- bytes read in a step
+
+
+@dataclass(frozen=True, slots=True)
+class StepReads:
+    """Bytes read on either side, as shares of the whole where arithmetic goes with them, and how many layers have work on the host."""
+
+    device: ReadBytes
+    host: ReadBytes
+    host_cache_share: float
+    host_layers: int  # with any work on the host: whole, or their experts alone
+    head_on_host: bool
+
+    @property
+    def host_dense_share(self) -> float:
+        """Share of dense arithmetic on the host."""
+        return _share(self.host.dense, self.device.dense)
+
+    @property
+    def host_expert_share(self) -> float:
+        """Share of the experts' arithmetic on the host."""
+        return _share(self.host.experts, self.device.experts)
+
+
+def _share(part: float, rest: float) -> float:
+    return part / (part + rest) if part else 0.0
+
+
+def step_reads(placement: Placement, weights: WeightBytes) -> StepReads:
+    """What a step reads on the devices together and on the host: the layers and the output head."""
+    dense, experts = _layer_bytes(placement, weights)
+    head, head_on_host = head_bytes(weights), placement.output is None
+    whole = placement.on(None)
+    only_experts = [i for i, layer in enumerate(weights.layers) if layer.experts_bytes and placement.experts_at(i) != placement.layers[i]]
+    return StepReads(
+        device=ReadBytes(dense.total() - dense[None] + (0 if head_on_host else head), experts.total() - experts[None]),
+        host=ReadBytes(dense[None] + (head if head_on_host else 0), experts[None]),
+        host_cache_share=len(whole) / len(placement.layers),
+        host_layers=len(whole) + len(only_experts),
+        head_on_host=head_on_host,
+    )

@@ -22,6 +22,7 @@ from advisor.validation.subject import Subject, Weights
 
 _VALIDATOR: Final = "llama_cpp_smoke.py"
 _SILENCE_S: Final = 300.0
+_REPORT_BYTES: Final = 32 * 1024 * 1024
 _BENCHMARK_SHARE: Final = 0.7  # of the time limit; the rest is for loading
 _SERVER_RUNTIMES_NOTE: Final = "driven in its own process without HTTP"
 
@@ -45,7 +46,7 @@ def validate(subject: Subject, weights: Weights, terms: Terms, progress: Callabl
         _VALIDATOR,
         _request(subject, weights, terms, load),
         name=f"llama.cpp (llama-cpp-python {terms.engine.version})",
-        limits=Limits(time_s=terms.time_limit_s, silence_s=min(terms.time_limit_s, _SILENCE_S)),
+        limits=Limits(time_s=terms.time_limit_s, silence_s=min(terms.time_limit_s, _SILENCE_S), output_bytes=_REPORT_BYTES),
         progress=progress,
     )
     measured = read_report(report)

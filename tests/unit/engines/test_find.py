@@ -1,5 +1,6 @@
 """Order of precedence, and honest words about what was looked at; interpreters are stand-ins written by the tests."""
 
+import importlib.util
 import os
 import stat
 import sys
@@ -29,7 +30,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path / 'path'}:/usr/bin:/bin")
     monkeypatch.delenv(find.PYTHON_VARIABLE, raising=False)
     monkeypatch.delenv(find.SERVER_VARIABLE, raising=False)
-    monkeypatch.setattr(find.sys, "executable", sys.executable)
+    monkeypatch.setattr(find, "_THIS_PYTHON", interpreter(tmp_path / "this" / "python"))
     interpreter(tmp_path / "path" / "python3")
     interpreter(tmp_path / "path" / "python")
     return tmp_path
@@ -93,6 +94,7 @@ def test_server_on_path_and_by_variable(machine, monkeypatch):
         find.find_llama_server(engine_python=str(interpreter(machine / "flag" / "python", "0.3.36", site=machine / "none")))
 
 
+@pytest.mark.skipif(importlib.util.find_spec("llama_cpp") is not None, reason="this environment has llama_cpp")
 def test_a_real_interpreter_without_the_engine(machine):
     with pytest.raises(NotProven, match="llama_cpp"):
         find.find_llama_cpp(os.fspath(Path(sys.executable)))

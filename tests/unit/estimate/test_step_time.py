@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.errors import UserInputError
-from advisor.estimate.llama_cpp_placement import placement
+from advisor.estimate.placement_llama_cpp import place, step_reads
 from advisor.estimate.step_time import step_time_model
 from advisor.estimate.token_work import WindowedSum, expected_experts_share, token_work
-from tests.unit.estimate.candidates_for_tests import LLAMA_CPP, VLLM, equal_layers
+from tests.unit.estimate.architectures_for_tests import dense
+from tests.unit.estimate.candidates_for_tests import LLAMA_CPP, VLLM, candidate, equal_layers
 from tests.unit.estimate.serving_for_tests import (
     CALIBRATIONS,
     CATALOG,
@@ -26,6 +27,7 @@ from tests.unit.estimate.serving_for_tests import (
     weights_of,
 )
 
+FOUR_LAYERS = dense("small", 4, 64, 128, 4, 4, 16, 1000, 4096)
 REPLICAS = {
     "vllm dense": vllm_candidate(EIGHT_B, "h100-sxm"),
     "vllm moe tp": vllm_candidate(MOE_30B, "h100-sxm", tensor=2),
@@ -197,13 +199,15 @@ def test_two_cards_hold_more_but_are_not_faster():
 )
 def test_placement_counts_from_the_last_layer(gpu_layers, cpu_moe, on_device, experts_on_device, head_on_host):
     weights = equal_layers(4, 10, experts_bytes=100, output_bytes=7)
-    placed = placement(weights, replace(LLAMA_CPP, n_gpu_layers=gpu_layers, n_cpu_moe=cpu_moe))
-    assert placed.device.dense == on_device * 10 + (0 if head_on_host else 7)
-    assert placed.device.experts == experts_on_device * 100
-    assert placed.host.dense + placed.device.dense == 47
-    assert placed.host.experts + placed.device.experts == 400
-    assert placed.host_layers == 4 - on_device
-    assert placed.head_on_host == head_on_host
+    settings = replace(LLAMA_CPP, n_gpu_layers=gpu_layers, n_cpu_moe=cpu_moe)
+    reads = step_reads(place(candidate(FOUR_LAYERS, settings), settings), weights)
+    assert reads.device.dense == on_device * 10 + (0 if head_on_host else 7)
+    assert reads.device.experts == experts_on_device * 100
+    assert reads.host.dense + reads.device.dense == 47
+    assert reads.host.experts + reads.device.experts == 400
+    assert reads.host_cache_share == (4 - on_device) / 4
+    assert reads.host_layers == 4 - experts_on_device
+    assert reads.head_on_host == head_on_host
 
 
 def test_an_unmeasured_class_of_device_has_a_wider_range():

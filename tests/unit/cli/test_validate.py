@@ -1,0 +1,139 @@
+"""`advisor validate` through every fault of an engine: its exit code, one error, no evidence, nothing left running."""
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from typer.testing import CliRunner
+
+from advisor.cli import validating
+from advisor.cli.app import app
+from advisor.errors import AdvisorError
+
+FAKE = Path(__file__).parents[2] / "fakes" / "fake_engine.py"
+PROBED = '{"version": "0.3.36", "site_folder": "/site", "system_info": "CPU : AVX2 = 1", "offloads": false}'
+WORKLOAD = """\
+schema: advisor.workload/1
+load: {in_flight: 2}
+request:
+  input_tokens: {p50: 200, p95: 400, max: 800}
+  output_tokens: {p50: 50, p95: 100, max: 200}
+privacy: {stays_on: premises}
+hardware: {owned: [{device: cpu}]}
+"""
+PLAN = """\
+schema: advisor.plan/1
+workload: workload.yaml
+decision: a small model on a CPU
+deployments:
+  - name: notes
+    model: {id: Qwen/Qwen3-0.6B, quantization: Q4_K_M}
+    engine: {name: llama.cpp, runtime: llama-server, version: b11549, backend: cpu}
+    hardware: {device: cpu}
+    settings: {ctx-size: {value: 4096}, parallel: {value: 4}}
+evidence_required: [starts]
+claims:
+  notes: {}
+made_with: {advisor: 1.0.0, catalog: "2026-11-20", workload_sha256: ab}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with a plan, and a model file that nobody has to write."""
+    (tmp_path / "workload.yaml").write_text(WORKLOAD)
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    monkeypatch.setattr(validating, "make_synthetic", lambda *_, **__: tmp_path / "model.gguf")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def engine(folder, *behaviour):
+    """An interpreter that has llama_cpp, and then does this instead of validating."""
+    path = folder / "python"
+    command = " ".join([sys.executable, str(FAKE), *behaviour])
+    path.write_text(f"#!/bin/sh\nif [ \"$1\" = -c ]; then echo '{PROBED}'; else exec {command}; fi\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+def run(folder, *arguments):
+    """Exit code and what was said, as `advisor` would end."""
+    result = CliRunner().invoke(app, ["validate", str(folder / "plan.yaml"), *arguments])
+    if isinstance(result.exception, AdvisorError):
+        return result.exception.exit_code, str(result.exception)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code", "says"),
+    [
+        (["refuse"], 4, "unknown architecture"),
+        (["crash", "SIGABRT"], 4, "SIGABRT"),
+        (["crash", "SIGKILL"], 4, "lack of memory"),
+        (["hang"], 5, "not finished after 1 s"),
+        (["ignore_sigterm"], 5, "not finished after 1 s"),
+        (["garbage"], 4, "without a report"),
+        (["silent"], 4, "without a report"),
+        (["answer"], 4, "does not belong to this version"),
+        (["flood", "one", "stderr"], 4, "more output"),
+    ],
+)
+def test_each_fault_of_the_engine(folder, behaviour, code, says):
+    limit = "1" if code == 5 else "60"
+    answer = run(folder, "--synthetic", "--engine-python", engine(folder, *behaviour), "--time-limit", limit, "--quiet")
+    assert answer[0] == code
+    assert says in answer[1]
+    assert not (folder / "evidence").exists()
+    assert [child for child in psutil.Process().children(recursive=True) if str(FAKE) in " ".join(child.cmdline())] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        ([], 2, "--synthetic to write one"),
+        (["--synthetic", "--concurrency", "9"], 2, "4 slots"),
+        (["--synthetic", "--concurrency", "1,x"], 2, "separated by commas"),
+        (["--synthetic", "--deployment", "note"], 2, "did you mean notes"),
+        (["--synthetic", "--model", "x.gguf"], 2, "give one of them"),
+        (["--model", "missing.gguf"], 2, "missing.gguf"),
+    ],
+)
+def test_what_was_typed_wrong(folder, arguments, code, says):
+    answer = run(folder, *arguments, "--engine-python", engine(folder, "silent"))
+    assert (answer[0], says in answer[1]) == (code, True), answer[1]
+
+
+def test_no_engine_is_not_proven(folder):
+    code, said = run(folder, "--synthetic", "--engine-python", "/bin/false")
+    assert code == 3
+    assert "advisor engines install llama.cpp" in said
+
+
+def test_vllm_is_not_built_yet(folder):
+    text = PLAN.replace("llama.cpp, runtime: llama-server, version: b11549, backend: cpu", "vllm, runtime: vllm-serve, version: 0.33.0")
+    vllm = (
+        text.replace("Q4_K_M", "bf16")
+        .replace("{ctx-size: {value: 4096}, parallel: {value: 4}}", "{}")
+        .replace("device: cpu", "device: h100-sxm")
+    )
+    (folder / "plan.yaml").write_text(vllm)
+    code, said = run(folder, "--synthetic")
+    assert (code, "not built yet" in said) == (2, True), said
+
+
+def test_engines_and_evidence_commands_answer(folder, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder / "data"))
+    monkeypatch.setenv("PATH", os.defpath)
+    result = CliRunner().invoke(app, ["evidence", "verify", str(folder / "plan.yaml")])
+    assert (result.exit_code, result.output.strip()) == (3, "notes: no evidence")
+    for arguments in (["engines", "install", "vllm"], ["engines", "install", "lamacpp"], ["engines", "remove", "llama.cpp", "--yes"]):
+        result = CliRunner().invoke(app, arguments)
+        assert isinstance(result.exception, AdvisorError)
+        assert result.exception.exit_code == 2
+    result = CliRunner().invoke(app, ["engines", "install", "llama.cpp"])
+    assert "add --yes" in str(result.exception)
