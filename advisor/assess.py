@@ -9,7 +9,7 @@ from advisor.domain.assessment import Assessment
 from advisor.domain.demand import Demand
 from advisor.domain.deployment import Candidate, Deployment
 from advisor.domain.engine import Parallelism
-from advisor.domain.estimate import CostEstimate, Estimate, MemoryEstimate, PerformanceEstimate
+from advisor.domain.estimate import Estimate, MemoryEstimate, PerformanceEstimate
 from advisor.domain.hardware import Available
 from advisor.domain.model import Checkpoint
 from advisor.domain.quantity import Quantity, exact
@@ -27,6 +27,7 @@ from advisor.rules.rule import RuleSet
 from advisor.units import GIB, SECONDS_PER_HOUR
 
 SEED = 20_260
+EXISTING = ("owned", "this_machine")
 Look = Literal["quick", "ranges", "full"]
 """How closely to look: the expected speed with replicas down; the same with its range; both with all replicas up as well.
 
@@ -96,14 +97,15 @@ def assess(deployment: Deployment, available: Available, case: Case, sized: Size
 
 def judged(deployment: Deployment, available: Available, estimate: Estimate, case: Case) -> Assessment:
     """An estimate held against the workload and the rules."""
-    needs = tuple(requirements(estimate, case.workload, case.demand, replicas=deployment.replicas))
-    candidate = deployment.candidate
+    candidate, existing = deployment.candidate, available.acquisition in EXISTING
+    needs = tuple(requirements(estimate, case.workload, case.demand, replicas=deployment.replicas, existing=existing))
     facts = build_facts(
         case.workload,
         case.demand,
         available=available,
         candidate=candidate,
         quantization=case.catalog.quantization(candidate.checkpoint.quantization),
+        licence=case.catalog.licences.get(candidate.model.licence),
         concurrency=case.catalog.engine(candidate.runtime.engine).runtimes[candidate.runtime.runtime].concurrency,
         deployment=deployment,
         estimate=estimate,
@@ -121,8 +123,8 @@ def _performance(deployment: Deployment, demand: Demand, sized: Sized, *, down: 
 # ---- requirements
 
 
-def requirements(estimate: Estimate, workload: Workload, demand: Demand, *, replicas: int) -> Iterable[Requirement]:
-    """Everything the workload asks for as a number, with what this estimate gives."""
+def requirements(estimate: Estimate, workload: Workload, demand: Demand, *, replicas: int, existing: bool) -> Iterable[Requirement]:
+    """Everything the workload asks for as a number, with what this estimate gives. `existing` hardware without a price breaks no budget."""
     memory = estimate.memory
     fullest = max(memory.devices, key=lambda device: device.required_bytes.value - device.usable_bytes.value)
     yield Requirement("required_gib", fullest.required_bytes.times(1 / GIB), at_most=fullest.usable_bytes.value / GIB)
@@ -137,7 +139,8 @@ def requirements(estimate: Estimate, workload: Workload, demand: Demand, *, repl
         rate = estimate.performance.requests_per_s
         hours = demand.load.batch.requests / SECONDS_PER_HOUR
         yield Requirement("finish_h", _inverse(rate, hours), at_most=demand.load.batch.finish_within_h)
-    if estimate.cost is not None and workload.cost.budget_usd_per_month is not None:
+    priced = estimate.cost is not None and (estimate.cost.usd_per_month is not None or not existing)
+    if estimate.cost is not None and priced and workload.cost.budget_usd_per_month is not None:
         yield Requirement("usd_per_month", estimate.cost.usd_per_month, at_most=workload.cost.budget_usd_per_month)
 
 
@@ -170,6 +173,9 @@ def _inverse(rate: Quantity, amount: float) -> Quantity:
     return Quantity(amount / rate.value, amount / rate.high, amount / rate.low, rate.basis, rate.source)
 
 
-def monthly_usd(cost: CostEstimate | None) -> float:
-    """The month's price for ranking; infinite where there is none."""
-    return cost.usd_per_month.value if cost and cost.usd_per_month else float("inf")
+def monthly_usd(assessment: Assessment) -> float:
+    """The month's price for ranking. Without a price, what exists already adds nothing that anybody stated; the rest is infinitely dear."""
+    cost = assessment.estimate.cost
+    if cost is not None and cost.usd_per_month is not None:
+        return cost.usd_per_month.value
+    return 0.0 if assessment.available.acquisition in EXISTING else float("inf")

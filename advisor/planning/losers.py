@@ -71,7 +71,7 @@ def _from_assessment(assessment: Assessment, chosen: Assessment | None) -> Loser
 
 
 def _dominated(text: str, assessment: Assessment, chosen: Assessment | None) -> Loser:
-    mine, theirs = monthly_usd(assessment.estimate.cost), monthly_usd(chosen.estimate.cost if chosen else None)
+    mine, theirs = monthly_usd(assessment), monthly_usd(chosen) if chosen else float("inf")
     if theirs < mine < float("inf"):
         reason = f"also keeps the service level, for {significant(mine, 3)} USD a month instead of {significant(theirs, 3)}"
         return Loser(text, reason, "usd_per_month", expect=mine, at_most=theirs, basis="stated")
@@ -82,7 +82,7 @@ def _from_bound(entry: Prospect | Option, chosen: Assessment | None) -> Loser:
     prospect = entry.prospect if isinstance(entry, Option) else entry
     offer = prospect.available.offer
     text = f"{prospect.text} ({offer.provider if offer else prospect.available.acquisition})"
-    price, least = monthly_usd(chosen.estimate.cost if chosen else None), entry.usd_per_month_at_least
+    price, least = monthly_usd(chosen) if chosen else float("inf"), entry.usd_per_month_at_least
     if price < least:
         reason = f"costs at least {significant(least, 3)} USD a month; chosen: {significant(price, 3)}"
         return Loser(text, reason, "usd_per_month", expect=least, at_most=price, basis="stated")

@@ -5,7 +5,7 @@ Physics here is arithmetic at the peak and bytes at nominal bandwidth, so nothin
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from advisor.assess import Case
 from advisor.domain.hardware import Available, Device, Inventory
@@ -77,7 +77,8 @@ def _recipe(case: Case, model: Model, checkpoint: Checkpoint, rank: int) -> _Rec
 def _recipe_allowed(case: Case, recipe: _Recipe, allowed: list[Available], space: Space) -> bool:
     """Rules that need no hardware: the quality band, what the engine supports at all."""
     quantization = case.catalog.quantization(recipe.checkpoint.quantization)
-    facts = build_facts(case.workload, case.demand, quantization=quantization)
+    in_release = replace(quantization, loss=recipe.checkpoint.loss or quantization.loss)
+    facts = build_facts(case.workload, case.demand, quantization=in_release)
     blocking = [verdict for verdict in judge(case.rules, facts, "screen") if verdict.severity == "block"]
     if blocking and allowed:
         space.dropped.append(_dropped(case, recipe, allowed[0], blocking[0]))

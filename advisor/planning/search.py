@@ -38,7 +38,7 @@ class Searched:
 
     def best_usd(self, rank: int) -> float:
         """The month's price of the cheapest recommended assessment of this or a better-liked model."""
-        prices = (monthly_usd(a.estimate.cost) for a, option in self.assessments if a.recommended and option.prospect.model_rank <= rank)
+        prices = (monthly_usd(a) for a, option in self.assessments if a.recommended and option.prospect.model_rank <= rank)
         return min(prices, default=math.inf)
 
 
