@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli import catalog, engines, estimate, evidence, explain, pending, plan, render, rules, validate
+from advisor.cli import ask, catalog, engines, estimate, evidence, explain, pending, plan, render, rules, validate
 
 app = typer.Typer(
     name="advisor",
@@ -35,6 +35,7 @@ def root(
     """Nothing here: the options are eager."""
 
 
+app.command("ask")(ask.ask)
 app.add_typer(catalog.app, name="catalog")
 app.command("explain", epilog="Example: [bold]advisor explain PRV001[/bold]")(explain.explain)
 app.add_typer(engines.app, name="engines")
