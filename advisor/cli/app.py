@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli import ask, catalog, engines, estimate, evidence, explain, pending, plan, render, rules, validate
+from advisor.cli import ask, catalog, check, engines, estimate, evidence, explain, pending, plan, render, rules, validate
 
 app = typer.Typer(
     name="advisor",
@@ -42,6 +42,7 @@ app.add_typer(engines.app, name="engines")
 app.command("plan")(plan.plan)
 app.command("estimate", context_settings=estimate.CONTEXT_SETTINGS, epilog=estimate.EPILOG)(estimate.estimate)
 app.add_typer(evidence.app, name="evidence")
+app.command("check")(check.check)
 app.command("render")(render.render)
 app.add_typer(rules.app, name="rules")
 app.command("validate")(validate.validate)

@@ -10,13 +10,13 @@ from pathlib import Path
 import typer
 
 from advisor.assess import Case
-from advisor.cli.planning import case_of, workload_of
 from advisor.domain.evidence import EvidenceFile
 from advisor.engines.find import find_llama_cpp
 from advisor.errors import UserInputError
 from advisor.files.plan import read_plan
 from advisor.intake.gguf_file import read_gguf_header
 from advisor.intake.machine import this_machine
+from advisor.planning.case import case_of, workload_of
 from advisor.units import gib
 from advisor.validation.prepare import Machine, choose, parse_concurrency, prepare
 from advisor.validation.subject import Subject, Weights

@@ -131,6 +131,7 @@ class MadeWith:
     catalog: str
     workload_sha256: str
     policy: str | None = None
+    deployments_sha256: str | None = None  # tells an edit of the upper half from an edit of a claim
 
 
 @dataclass(frozen=True, slots=True)

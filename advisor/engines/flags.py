@@ -27,6 +27,16 @@ class GivenFlag:
     value: Value
 
 
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """A flag as it stands among arguments, from word `first` to word `last`; `name` is None for a word that belongs to no flag."""
+
+    name: str | None
+    value: str | bool
+    first: int
+    last: int
+
+
 def normal_name(name: str) -> str:
     """`--n_ctx`, `n-ctx` and `-n-ctx` are the same flag."""
     return name.lstrip("-").replace("_", "-")
@@ -77,21 +87,36 @@ def split_arguments(
 
     `switches` are more names that take no value than those of the runtime.
     """
-    table = _names(runtime)
-    switches |= _normal(runtime.harmless_switches) | {name for name, (fact, off) in table.items() if off or is_switch(fact)}
     flags: dict[str, object] = {}
     rest: list[str] = []
-    waiting = list(arguments)
-    while waiting:
-        argument = waiting.pop(0)
-        if not _FLAG.match(argument):
-            rest.append(argument)
-            continue
-        name, equals, value = argument.partition("=")
-        takes_next = not equals and normal_name(name) not in switches and waiting and not _FLAG.match(waiting[0])
-        flags.pop(name.lstrip("-"), None)  # the last one given decides, also in the order
-        flags[name.lstrip("-")] = value if equals else waiting.pop(0) if takes_next else True
+    for each in scan_arguments(runtime, arguments, switches=switches):
+        if each.name is None:
+            rest.append(str(each.value))
+        else:
+            flags.pop(each.name, None)  # the last one given decides, also in the order
+            flags[each.name] = each.value
     return flags, rest
+
+
+def scan_arguments(runtime: Runtime, arguments: Sequence[str], *, switches: frozenset[str] = frozenset()) -> list[Scanned]:
+    """Every flag in the order given, and the words that belong to none, each with where its first and last word stand."""
+    table = _names(runtime)
+    switches |= _normal(runtime.harmless_switches) | {name for name, (fact, off) in table.items() if off or is_switch(fact)}
+    found: list[Scanned] = []
+    index = 0
+    while index < len(arguments):
+        argument, following = arguments[index], arguments[index + 1 : index + 2]
+        name, equals, value = argument.partition("=")
+        if not _FLAG.match(argument):
+            found.append(Scanned(None, argument, index, index))
+        elif equals:
+            found.append(Scanned(name.lstrip("-"), value, index, index))
+        elif following and normal_name(name) not in switches and not _FLAG.match(following[0]):
+            found.append(Scanned(name.lstrip("-"), following[0], index, index + 1))
+        else:
+            found.append(Scanned(name.lstrip("-"), True, index, index))
+        index = found[-1].last + 1
+    return found
 
 
 def is_switch(fact: FlagFact) -> bool:
