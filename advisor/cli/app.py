@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli import ask, catalog, check, engines, estimate, evidence, explain, pending, plan, render, rules, validate
+from advisor.cli import ask, catalog, check, doctor, engines, estimate, evidence, explain, pending, plan, render, rules, schema, validate
 
 app = typer.Typer(
     name="advisor",
@@ -37,6 +37,7 @@ def root(
 
 app.command("ask")(ask.ask)
 app.add_typer(catalog.app, name="catalog")
+app.command("doctor")(doctor.doctor)
 app.command("explain", epilog="Example: [bold]advisor explain PRV001[/bold]")(explain.explain)
 app.add_typer(engines.app, name="engines")
 app.command("plan")(plan.plan)
@@ -46,4 +47,5 @@ app.command("check")(check.check)
 app.command("render")(render.render)
 app.add_typer(rules.app, name="rules")
 app.command("validate")(validate.validate)
+app.command("schema")(schema.schema)
 pending.register(app)

@@ -11,14 +11,16 @@ if TYPE_CHECKING:
     from advisor.cli.asking import Written
 
 
+_ANSWERS = "Answers as you would type them. What is lacking is asked; without a terminal, assumed and recorded."
+_Output = Annotated[Path, typer.Option("--output", "-o", help="Write the workload here; an edited file is kept, see --force.")]
+_Answers = Annotated[Path | None, typer.Option("--answers", help=_ANSWERS)]
+_Name = Annotated[str | None, typer.Option("--name", help="Name of the workload; else from the output's file or folder.")]
+
+
 def ask(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Write the workload here; an edited file is kept, see --force.")] = Path(
-        "workload.yaml"
-    ),
-    answers: Annotated[
-        Path | None, typer.Option("--answers", help="Take answers from this file; what it lacks is asked, without a terminal assumed.")
-    ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Name of the workload; else from the output's file or folder.")] = None,
+    output: _Output = Path("workload.yaml"),
+    answers: _Answers = None,
+    name: _Name = None,
     format: Annotated[Format, typer.Option("--format", help="text or json (says what was written).")] = "text",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output file instead of writing FILE.new beside it.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the questions.")] = False,

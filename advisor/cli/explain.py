@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from advisor.cli.output import Format
-from advisor.errors import NotBuiltYet, UserInputError
+from advisor.errors import NotBuiltYet, UserInputError, did_you_mean
 
 
 def explain(
@@ -26,12 +26,12 @@ def _explain_rule(rule_id: str, directories: list[Path], output_format: Format) 
     from advisor.cli.output import emit_json, printable
     from advisor.rules import load_rules
     from advisor.rules.explain import describe, explain
-    from advisor.rules.fact_paths import near
 
     known = load_rules(directories)
     rule = known.get(rule_id)
     if rule is None:
-        raise UserInputError(f"{rule_id}: no such rule{near(rule_id, [r.id for r in known.rules]) or '; advisor rules list shows all'}")
+        hint = did_you_mean(rule_id, [r.id for r in known.rules]) or "; advisor rules list shows all"
+        raise UserInputError(f"{rule_id}: no such rule{hint}")
     if output_format == "json":
         emit_json({"schema": "advisor.rule/1", **describe(rule)})
     else:

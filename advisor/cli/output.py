@@ -26,4 +26,8 @@ def console() -> "Console":
     """The terminal; plain text of 80 columns when piped, no colours under NO_COLOR."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 80)
+    return Console(highlight=False, soft_wrap=False, width=None if _on_terminal() else 80)
+
+
+def _on_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()

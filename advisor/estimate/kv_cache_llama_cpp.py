@@ -20,6 +20,7 @@ from advisor.domain.architecture import (
 )
 from advisor.domain.engine import LlamaCppSettings
 from advisor.domain.ggml_types import row_bytes
+from advisor.units import round_up
 
 CELL_MULTIPLE: Final = 256  # every cell count is rounded up to it
 _INDEXER_TYPE: Final = "F16"  # indexer keys ignore --cache-type-k
@@ -28,7 +29,7 @@ _STATE_ELEMENT_BYTES: Final = 4  # recurrent state is float32, whatever the cach
 
 def padded(tokens: int) -> int:
     """Rounded up to the next multiple of 256 cells."""
-    return -(-tokens // CELL_MULTIPLE) * CELL_MULTIPLE
+    return round_up(tokens, CELL_MULTIPLE)
 
 
 @dataclass(frozen=True, slots=True)
