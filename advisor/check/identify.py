@@ -63,10 +63,10 @@ def _known(name: str, catalog: Catalog) -> tuple[Model | None, Checkpoint | None
         return catalog.model(name), None
     except UserInputError:
         pass
-    stem = wanted.removesuffix(".gguf")
+    stem = wanted.removesuffix(".gguf").removesuffix("-gguf").rsplit("/", 1)[-1]
     for model in catalog.models.values():
         short = plain(model.id.rsplit("/", 1)[-1])
-        if stem == short or (wanted.endswith(".gguf") and _without_format(stem, catalog) == short):
+        if stem == short or (wanted != stem and _without_format(stem, catalog) == short):
             return model, None
     return None, None
 

@@ -49,7 +49,7 @@ def _assessed(planned: PlannedDeployment, case: Case, places: Places, report: Ch
 
 
 def refused(message: str, places: Places, rule: str) -> Finding:
-    """What the engine would refuse, at the setting that the message begins with."""
-    name = message.partition(":")[0].removeprefix("--").replace("-", "_")
+    """What the engine would refuse, at the setting or part that the message begins with."""
+    name = message.split(maxsplit=1)[0].rstrip(":").removeprefix("--").replace("-", "_")
     place = places.setting(name) or places.part(name) or places.deployment
     return Finding(place, "block", rule, Basis.EXACT, message)

@@ -9,9 +9,9 @@ from advisor.catalog import load_catalog
 from advisor.domain.hardware import Node
 from advisor.domain.workload import Workload
 from advisor.files.plan import deployments_sha256, read_plan, updated_text
-from advisor.files.workload import read_workload
 from advisor.files.writing import write_atomically
 from advisor.intake.machine import this_machine
+from advisor.intake.workload_names import read_known_workload
 from advisor.planning.case import case_of, workload_of
 from advisor.planning.compose import claims_of
 from advisor.planning.decision import Decision
@@ -23,7 +23,7 @@ from advisor.rules.load import load_rules
 
 def decide_from_file(path: Path, rules: Sequence[Path], *, insist: Mapping[str, str]) -> Decision:
     """The decision for a workload file."""
-    workload, _ = read_workload(path)
+    workload, _ = read_known_workload(path, load_catalog())
     return decide(workload, load_catalog(), load_rules(rules), machine=machine_of(workload), insist=insist)
 
 

@@ -1,14 +1,13 @@
 """A runtime's own flags: names in any spelling to facts, text to values. What the engine does not know is refused by name."""
 
-import difflib
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from advisor.domain.engine_record import EngineRecord, FlagFact, Runtime
-from advisor.errors import UserInputError
+from advisor.errors import UserInputError, did_you_mean
 
 Value = int | float | bool | str | tuple[float, ...]
 
@@ -140,12 +139,29 @@ def parse_value(fact: FlagFact, name: str, given: object) -> Value:
     return text if fact.kind == "text" else _number(name, text, fact)
 
 
+def plain_value(text: str) -> Value:
+    """A default as the engine's record writes it, of a setting that no flag fills."""
+    if text in ("on", "off"):
+        return text == "on"
+    if text == "":
+        return ()
+    return int(text) if text.isdigit() else text
+
+
+def positive(values: Mapping[str, Value], name: str) -> int:
+    """A whole number among a setting's values. Raises UserInputError unless it is above 0."""
+    number = cast("int", values[name])
+    if number <= 0:
+        raise UserInputError(f"{name.replace('_', '-')}: {number} must be above 0")
+    return number
+
+
 def _choice(name: str, text: str, allowed: tuple[str, ...], fact: FlagFact) -> str:
     if text in fact.values.values():  # the setting's own spelling is understood everywhere
         return text
     if text not in allowed:
         known = tuple(dict.fromkeys((*allowed, *fact.values.values())))
-        raise UserInputError(f"{name}: {text!r} is not one of {', '.join(known)}{_near(text, known)}")
+        raise UserInputError(f"{name}: {text!r} is not one of {', '.join(known)}{did_you_mean(text, known)}")
     return fact.values.get(text, text)
 
 
@@ -229,13 +245,8 @@ def _refuse(runtime_name: str, runtime: Runtime, name: str, given: object) -> No
     if effect is not None:
         raise UserInputError(f"{name}: {effect}, which is not estimated. Leave it out")
     known = [*_names(runtime), *runtime.harmless, *runtime.harmless_switches]
-    raise UserInputError(f"{name}: not a flag of {runtime_name}{_near(key, known)}")
+    raise UserInputError(f"{name}: not a flag of {runtime_name}{did_you_mean(key, known)}")
 
 
 def _same(one: str, other: str) -> bool:
     return one == other.lower() or (one in _TRUE and other in _TRUE) or (one in _FALSE and other in _FALSE)
-
-
-def _near(text: str, known: tuple[str, ...] | list[str]) -> str:
-    near = difflib.get_close_matches(text, known, n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else ""

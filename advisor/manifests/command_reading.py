@@ -10,7 +10,7 @@ from advisor.domain.position import Position
 from advisor.errors import UserInputError
 from advisor.manifests.found import FoundDeployment, FoundImage, NotChecked, Parsed, Word
 from advisor.manifests.images import parse_image, published
-from advisor.manifests.launches import Started, read_flags, started, unreadable
+from advisor.manifests.launches import Started, read_flags, started, unreadable, written_keys
 from advisor.manifests.words import Source, launched, shell_commands
 
 _FACTS: Final = re.compile(r"^# llm-serving-advisor: (?P<facts>.+)$", re.MULTILINE)
@@ -78,7 +78,7 @@ def _deployment(server: Started, image: FoundImage | None, at: Position, identit
         devices=int(devices) if devices.isdigit() else None,
         identity={key: value for key, value in identity.items() if key not in {"name", "replicas", "devices"}},
         api_key=True if guarded else None,
-        secrets=tuple(f.at for f in flags if f.name == "api-key" and isinstance(f.value, str)),
+        secrets=written_keys(flags),
         logs_prompts=any(flag.name in server.facts.logs_prompts for flag in flags),
         exposed=None if host is None or image else not str(host.value).startswith(_LOOPBACK),
     )

@@ -11,8 +11,8 @@ from advisor.domain.position import Position
 from advisor.errors import UserInputError
 from advisor.manifests.found import FoundDeployment, FoundImage, NotChecked, Parsed, Word
 from advisor.manifests.images import parse_image
-from advisor.manifests.launches import Started, read_flags, started, unreadable
-from advisor.manifests.words import Source, launched, shell_commands
+from advisor.manifests.launches import Started, read_flags, started, unreadable, written_keys
+from advisor.manifests.words import Source, inner_commands, shell_commands
 from advisor.manifests.yaml_reading import At
 
 IDENTITY: Final = "llm-serving-advisor."
@@ -42,14 +42,15 @@ def _service(service: At, name: str, source: Source, records: tuple[EngineRecord
         image = FoundImage(parse_image(_unescaped(text)), image_at.position) if text is not None else None
     except UserInputError as error:
         return NotChecked(image_at.position, str(error))
-    for words in _commands(service, source):
-        server = started(words, image.image if image else None, records)
+    commands, in_shell = _commands(service, source)
+    for words in commands:
+        server = started(words, image.image if image else None, records, in_shell=in_shell)
         if server is not None:
             return unreadable(server) or _deployment(service, name, server=server, image=image)
     return None
 
 
-def _commands(service: At, source: Source) -> list[list[Word]]:
+def _commands(service: At, source: Source) -> tuple[list[list[Word]], bool]:
     words: list[Word] = []
     for name in ("entrypoint", "command"):
         part = service / name
@@ -58,9 +59,7 @@ def _commands(service: At, source: Source) -> list[list[Word]]:
             words += part.words()
         else:
             words += [word for command in shell_commands(script, source, part.position) for word in command]
-    if len(words) > 2 and words[0].text.rsplit("/", 1)[-1] in {"sh", "bash"} and words[1].text.startswith("-"):
-        return [launched(command) for command in shell_commands(words[2].text, source, words[2].at)]
-    return [_escapes(words)]
+    return inner_commands(_escapes(words), source) or ([_escapes(words)], False)
 
 
 def _escapes(words: list[Word]) -> list[Word]:
@@ -102,7 +101,7 @@ def _deployment(service: At, name: str, *, server: Started, image: FoundImage | 
         identity=identity,
         labels=labels,
         api_key=keyed or (None if (service / "env_file").value else False),
-        secrets=(written,) if written else (),
+        secrets=(*((written,) if written else ()), *written_keys(flags)),
         logs_prompts=any(flag.name in server.facts.logs_prompts for flag in flags),
         exposed=_published(service),
         probe_allows_s=None,

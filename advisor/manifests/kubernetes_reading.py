@@ -10,8 +10,8 @@ from advisor.errors import UserInputError
 from advisor.manifests.blueprint import GPU_RESOURCES
 from advisor.manifests.found import Exposure, FoundDeployment, FoundImage, NotChecked, Parsed, Word
 from advisor.manifests.images import parse_image
-from advisor.manifests.launches import Started, read_flags, started, unreadable
-from advisor.manifests.words import Source, launched, shell_commands
+from advisor.manifests.launches import Started, read_flags, started, unreadable, written_keys
+from advisor.manifests.words import Source, inner_commands
 from advisor.manifests.yaml_reading import At
 
 IDENTITY: Final = "llm-serving-advisor/"
@@ -58,8 +58,9 @@ def _servers(thing: At, kind: str, source: Source, records: tuple[EngineRecord, 
         if isinstance(image, NotChecked):
             yield image
             continue
-        for words in _commands(container, source):
-            server = started(words, image.image if image else None, records)
+        commands, in_shell = _commands(container, source)
+        for words in commands:
+            server = started(words, image.image if image else None, records, in_shell=in_shell)
             if server is not None:
                 yield unreadable(server) or _deployment(thing, pod, container, server=server, image=image)
                 break
@@ -77,14 +78,10 @@ def _image(at: At) -> FoundImage | NotChecked | None:
         return NotChecked(at.position, str(error))
 
 
-def _commands(container: At, source: Source) -> list[list[Word]]:
-    """What the container may run: its words, or the commands of the script that it hands to a shell."""
+def _commands(container: At, source: Source) -> tuple[list[list[Word]], bool]:
+    """What the container may run: its words, or (True) the commands of the script that it hands to a shell."""
     words = [Word(word.text.replace("$$(", "$("), word.at) for word in [*(container / "command").words(), *(container / "args").words()]]
-    flags = [index for index, word in enumerate(words) if word.text in {"-c", "-ec", "-lc", "-exc", "-euc"}]
-    if words and words[0].text.rsplit("/", 1)[-1] in {"sh", "bash", "ash", "dash"} and flags and len(words) > flags[0] + 1:
-        script = words[flags[0] + 1]
-        return [launched(command) for command in shell_commands(script.text, source, script.at)]
-    return [words]
+    return inner_commands(words, source) or ([words], False)
 
 
 def _deployment(thing: At, pod: At, container: At, *, server: Started, image: FoundImage | None) -> FoundDeployment:
@@ -114,7 +111,7 @@ def _deployment(thing: At, pod: At, container: At, *, server: Started, image: Fo
         identity=identity,
         labels=(_template(thing) / "metadata" / "labels").mapping(),
         api_key=api_key or any(flag.name in server.facts.guards for flag in flags),
-        secrets=(*secrets, *(f.at for f in flags if f.name == "api-key" and isinstance(f.value, str))),
+        secrets=(*secrets, *written_keys(flags)),
         logs_prompts=any(flag.name in server.facts.logs_prompts for flag in flags),
         exposed=True if (pod / "hostNetwork").text() == "true" or _host_port(container) else None,
         probe_allows_s=allowed[0] if allowed else None,

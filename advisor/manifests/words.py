@@ -1,13 +1,17 @@
 """Words of command lines with their places: arguments of a list, a command in one string, a shell script. Nothing is expanded or run."""
 
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from advisor.domain.position import Position
 from advisor.manifests.found import Word
 
-_SEPARATORS = frozenset({"&&", "||", ";", "|", "&", "(", ")", ";;"})
+SHELLS: Final = frozenset({"sh", "bash", "ash", "dash", "zsh"})
+_SEPARATORS: Final = frozenset({"&&", "||", ";", "|", "&", "(", ")", ";;"})
+_RUN_SCRIPT: Final = re.compile(r"-[a-z]*c")
 
 
 @dataclass
@@ -54,6 +58,15 @@ def shell_commands(script: str, source: Source, start: Position) -> list[list[Wo
         found.append(words[: len(command)])
         words = words[len(command) :]
     return found
+
+
+def inner_commands(words: list[Word], source: Source) -> tuple[list[list[Word]], bool] | None:
+    """The commands of the script that these words hand to a shell (`bash -c SCRIPT`), and True; None when they are no shell."""
+    options = [index for index, word in enumerate(words[1:], 1) if _RUN_SCRIPT.fullmatch(word.text)]
+    if not options or words[0].text.rsplit("/", 1)[-1] not in SHELLS or len(words) <= options[0] + 1:
+        return None
+    script = words[options[0] + 1]
+    return [launched(command) for command in shell_commands(script.text, source, script.at)], True
 
 
 def launched(command: list[Word]) -> list[Word]:

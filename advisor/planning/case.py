@@ -8,7 +8,8 @@ from advisor.catalog import load_catalog
 from advisor.domain.plan import Plan
 from advisor.domain.workload import Workload
 from advisor.errors import UserInputError
-from advisor.files.workload import read_workload, workload_sha256
+from advisor.files.workload import workload_sha256
+from advisor.intake.workload_names import read_known_workload
 from advisor.planning.demand import complete
 from advisor.rules.load import load_rules
 
@@ -25,5 +26,5 @@ def workload_of(plan: Plan, plan_path: Path) -> tuple[Workload, str]:
     path = plan_path.parent / plan.workload
     if not path.is_file():
         raise UserInputError(f"{plan_path}: workload: {path} is not there; the plan cannot be judged without it")
-    workload, document = read_workload(path)
+    workload, document = read_known_workload(path, load_catalog())
     return workload, workload_sha256(document)
