@@ -1,18 +1,13 @@
 """The command line: parses flags, calls one function, prints its answer, ends with a documented exit code."""
 
-<<<<<<< HEAD
-=======
 import contextlib
 import os
->>>>>>> main
 import sys
 import traceback
 from pathlib import Path
 from typing import Final
 
 _BROKEN_PIPE: Final = 141  # 128 + SIGPIPE, as the shell counts it
-
-_READER_WENT_AWAY = 141
 
 
 def main() -> None:
@@ -44,16 +39,6 @@ def _run() -> int:
     from advisor.engines.interruption import raised
 
     try:
-<<<<<<< HEAD
-        app(standalone_mode=True)
-    except AdvisorError as error:
-        print(str(error), file=sys.stderr)
-        sys.exit(error.exit_code)
-    except SystemExit as stop:
-        if isinstance(stop.__context__, BrokenPipeError):  # `advisor … | head`: typer ends with 1, which would be a negative answer
-            sys.exit(_READER_WENT_AWAY)
-        raise
-=======
         with raised():
             app(standalone_mode=True)
     except SystemExit as end:
@@ -109,4 +94,3 @@ def _delivered(code: int) -> int:
             _say(f"standard output: {error.strerror or error}: the answer is incomplete")
         return _BROKEN_PIPE if isinstance(error, BrokenPipeError) else 2
     return code
->>>>>>> main

@@ -2,6 +2,7 @@
 
 import pytest
 
+from advisor.errors import Interrupted
 from advisor.questionnaire.session import Session
 from advisor.rules import load_rules
 from tests.unit.questionnaire.interviews import HOSPITAL, interview
@@ -59,7 +60,16 @@ def test_back_shows_the_last_answer_in_the_brackets():
     assert "[personal]" in said
 
 
-@pytest.mark.parametrize(("last", "how"), [("q", "stopped"), (EOFError(), "stopped"), (KeyboardInterrupt(), "interrupted")])
-def test_every_way_to_stop_keeps_the_answers(last, how):
+@pytest.mark.parametrize(
+    ("last", "how", "code"),
+    [
+        ("q", "stopped", 0),
+        (EOFError(), "stopped", 0),
+        (KeyboardInterrupt(), "interrupted", 130),
+        (Interrupted(2), "interrupted", 130),
+        (Interrupted(15), "interrupted", 143),
+    ],
+)
+def test_every_way_to_stop_keeps_the_answers(last, how, code):
     ended, _ = hold(["premises", "patient", last])
-    assert ended.how == how and [answer.text for answer in ended.interview.answers] == ["premises", "patient"]
+    assert (ended.how, ended.exit_code) == (how, code) and [answer.text for answer in ended.interview.answers] == ["premises", "patient"]
