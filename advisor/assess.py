@@ -22,6 +22,7 @@ from advisor.estimate.memory import estimate_memory
 from advisor.estimate.step_time import StepTimeModel, step_time_model
 from advisor.estimate.weights import checkpoint_weights
 from advisor.rules.build_facts import build_facts
+from advisor.rules.facts import ManifestFacts
 from advisor.rules.judge import judge
 from advisor.rules.rule import RuleSet
 from advisor.units import GIB, SECONDS_PER_HOUR
@@ -95,8 +96,10 @@ def assess(deployment: Deployment, available: Available, case: Case, sized: Size
     return judged(deployment, available, estimate, case)
 
 
-def judged(deployment: Deployment, available: Available, estimate: Estimate, case: Case) -> Assessment:
-    """An estimate held against the workload and the rules."""
+def judged(
+    deployment: Deployment, available: Available, estimate: Estimate, case: Case, *, manifest: ManifestFacts | None = None
+) -> Assessment:
+    """An estimate held against the workload and the rules; `manifest` is what a checked file says beside the engine's settings."""
     candidate, existing = deployment.candidate, available.acquisition in EXISTING
     needs = tuple(requirements(estimate, case.workload, case.demand, replicas=deployment.replicas, existing=existing))
     facts = build_facts(
@@ -110,6 +113,7 @@ def judged(deployment: Deployment, available: Available, estimate: Estimate, cas
         deployment=deployment,
         estimate=estimate,
         requirements=needs,
+        manifest=manifest,
     )
     verdicts = (*judge(case.rules, facts, "screen"), *judge(case.rules, facts, "judge"))
     return Assessment(deployment, available, estimate, verdicts, needs)

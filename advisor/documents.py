@@ -5,9 +5,8 @@ survive where a string is wanted (YAML 1.1 would have turned each into something
 """
 
 import dataclasses
-import difflib
-import types
 import typing
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from advisor.document_faults import expectation, unknown_key, wording
 from advisor.domain.position import Position
 from advisor.domain.strict import FieldFault
 from advisor.errors import DataError, Fault, UserInputError
@@ -25,6 +25,7 @@ _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_BYTES = 16 * 1024 * 1024
 _MAX_DEPTH = 64
 _MAX_VALUES = 100_000
+_CHECKED_FROM_CHARACTERS = 2_000  # a shorter text cannot nest deep enough to exhaust the stack of the parser written in C
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 Path_ = tuple[int | str, ...]
 T = typing.TypeVar("T")
@@ -53,33 +54,58 @@ class Document:
 def read_text(path: Path) -> str:
     """The text of a file a user named. Raises UserInputError for a missing, oversized or non-UTF-8 file."""
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise UserInputError(f"{path}: larger than 16 MiB: not a file of this tool")
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise UserInputError(f"{path}: not UTF-8 text (byte {error.start})") from None
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)  # a device or a pipe may have no end
     except OSError as error:
         raise UserInputError(f"{path}: {error.strerror or error}") from None
+    except ValueError as error:  # a null byte in the name
+        raise UserInputError(f"{str(path)!r}: not a file name: {error}") from None
+    if len(content) > _MAX_BYTES:
+        raise UserInputError(f"{path}: larger than 16 MiB: not a file of this tool")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserInputError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
 
 
 def parse_all(text: str, file: str) -> list[Document]:
     """Every YAML document in the text (Kubernetes files hold several). Raises DataError at the first syntax fault."""
     try:
+        _refuse_bombs(text, file)
         nodes = list(yaml.compose_all(text, Loader=_Loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file, 1, 1)
         raise DataError.at(place, f"not valid YAML: {error.problem or error}") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except yaml.reader.ReaderError as error:
+        character = chr(error.character)  # its position counts bytes or characters, depending on the parser
+        before = text[: text.find(character)]
+        place = Position(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        raise DataError.at(place, f"not valid YAML: the control character U+{error.character:04X}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DataError.at(Position(file, 1, 1), f"not valid YAML: {error}") from None
     return [_document(node, file) for node in nodes if node is not None]
+
+
+def _refuse_bombs(text: str, file: str) -> None:
+    """Stop at too much depth or too many values while reading events, before a tree is built: the C parser's recursion ends in a crash."""
+    if len(text) < _CHECKED_FROM_CHARACTERS:
+        return
+    depth = 0
+    for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MAX_DEPTH or count > 3 * _MAX_VALUES:
+            what = f"nested deeper than {_MAX_DEPTH} levels" if depth > _MAX_DEPTH else f"more than {_MAX_VALUES:,} values"
+            raise DataError.at(_place(event, file), f"{what}: not a file of this tool")
 
 
 def parse(text: str, file: str) -> Document:
     """The single YAML document in the text."""
     documents = parse_all(text, file)
-    if len(documents) != 1:
-        raise DataError.at(Position(file, 1, 1), f"expected one YAML document, found {len(documents)}")
+    if not documents:
+        raise DataError.at(Position(file, 1, 1), "the file is empty")
+    if len(documents) > 1:
+        raise DataError.at(documents[1].position(), f"a second YAML document: expected one, found {len(documents)}")
     return documents[0]
 
 
@@ -93,7 +119,7 @@ def typed(document: Document, kind: type[T]) -> T:
     try:
         return typing.cast(T, _adapter(typing.cast(Any, kind)).validate_python(document.raw))
     except ValidationError as error:
-        raise DataError([_fault(document, kind, details) for details in error.errors(include_url=False)]) from None
+        raise DataError(faults_of(error, document, kind)) from None
 
 
 @cache
@@ -143,31 +169,49 @@ def _mapping(node: yaml.MappingNode, path: Path_, into: Document, parents: froze
     return result
 
 
-def _place(node: yaml.Node, file: str) -> Position:
-    return Position(file, node.start_mark.line + 1, node.start_mark.column + 1)
+def _place(node: yaml.Node | yaml.Event, file: str) -> Position:
+    mark = node.start_mark
+    return Position(file, mark.line + 1, mark.column + 1) if mark else Position(file, 1, 1)
 
 
 # ---- pydantic's faults in our words
 
 
-def _fault(document: Document, kind: type, details: ErrorDetails) -> Fault:
-    path = _document_path(document, details["loc"])
-    cause = details.get("ctx", {}).get("error")
-    if isinstance(cause, FieldFault):
-        path = (*path, cause.field)
-    place = document.position(path)
-    name = ".".join(str(part) for part in path) or "file"
-    match details["type"]:
+def faults_of(error: ValidationError, document: Document, kind: type) -> list[Fault]:
+    """One fault a value, in the order of the file's schema."""
+    by_path: dict[Path_, list[ErrorDetails]] = {}
+    for details in error.errors(include_url=False):
+        path = _document_path(document, details["loc"])
+        cause = details.get("ctx", {}).get("error")
+        if isinstance(cause, FieldFault):
+            path = (*path, cause.field)
+        by_path.setdefault(path, []).append(details)
+    return [_fault(document, kind, path, details) for path, details in by_path.items() if not _other_branch(path, details, by_path)]
+
+
+def _other_branch(path: Path_, details: list[ErrorDetails], others: Iterable[Path_]) -> bool:
+    """True for "or it could have been another kind of value", where a fault inside the value shows which kind was meant."""
+    inside = any(len(other) > len(path) and other[: len(path)] == path for other in others)
+    return inside and all(expectation(one) is not None for one in details)
+
+
+def _fault(document: Document, kind: type, path: Path_, details: list[ErrorDetails]) -> Fault:
+    place, name = document.position(path), dotted(path)
+    match details[0]["type"]:
         case "unexpected_keyword_argument" | "extra_forbidden":
-            return Fault(str(document.key_position(path)), f"{name}: unknown key{_suggest(kind, path)}")
+            return Fault(str(document.key_position(path)), f"{name}: {unknown_key(kind, path)}")
         case "missing":
             return Fault(str(place), f"{name}: required, but missing")
         case "value_error":
-            return Fault(str(place), f"{name}: {cause}")
+            return Fault(str(place), f"{name}: {details[0].get('ctx', {}).get('error')}")
         case _:
-            given = details["input"]
-            shown = f", found {given!r}" if isinstance(given, str | int | float) else ""
-            return Fault(str(place), f"{name}: {details['msg'][:1].lower()}{details['msg'][1:]}{shown}")
+            return Fault(str(place), f"{name}: {wording(details)}")
+
+
+def dotted(path: Path_) -> str:
+    """`hardware.owned[0].device`"""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".") or "file"
 
 
 def _document_path(document: Document, location: Path_) -> Path_:
@@ -181,40 +225,3 @@ def _document_path(document: Document, location: Path_) -> Path_:
         elif isinstance(value, list) and isinstance(part, int) and part < len(value):
             path, value = (*path, part), value[part]
     return path
-
-
-def _suggest(kind: object, path: Path_) -> str:
-    """`; did you mean pause_s?` from the fields of the dataclass that holds the unknown key."""
-    owner = _owner(kind, path[:-1])
-    if owner is None:
-        return ""
-    wrong = str(path[-1])
-    for field in dataclasses.fields(owner):
-        if wrong in field.metadata.get("synonyms", ()):
-            return f"; did you mean {field.name}?"
-    names = [field.name for field in dataclasses.fields(owner)]
-    near = difflib.get_close_matches(wrong, names, n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else f"; known: {', '.join(names)}"
-
-
-def _owner(kind: object, path: Path_) -> Any:  # noqa: ANN401 - a dataclass or None
-    """The dataclass that describes the mapping at `path`."""
-    options = _members(kind)
-    if not path:
-        return next((option for option in options if dataclasses.is_dataclass(option)), None)
-    for option in options:
-        if dataclasses.is_dataclass(option):
-            hint = typing.get_type_hints(option).get(str(path[0]))
-            found = _owner(hint, path[1:]) if hint is not None else None
-        else:
-            arguments = typing.get_args(option)
-            found = next((o for a in arguments if (o := _owner(a, path[1:])) is not None), None)
-        if found is not None:
-            return found
-    return None
-
-
-def _members(kind: object) -> tuple[Any, ...]:
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return tuple(member for option in typing.get_args(kind) for member in _members(option))
-    return (kind,)

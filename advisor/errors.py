@@ -11,7 +11,7 @@ AdvisorError                 what every caller may catch
 └── Interrupted         130  Ctrl-C (143 for SIGTERM)
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 FAULTS_SHOWN = 20
@@ -88,3 +88,20 @@ class Interrupted(AdvisorError):
     def __init__(self, signal_number: int = 2) -> None:
         self.exit_code = 128 + signal_number
         super().__init__("interrupted; everything that was started has been stopped")
+
+
+def near_names(wrong: str, known: Iterable[str], *, most: int = 3) -> list[str]:
+    """The known names that are nearest to a misspelt one, nearest first; often none."""
+    import difflib  # only a command that fails needs it
+
+    return difflib.get_close_matches(wrong, list(known), n=most, cutoff=0.6)
+
+
+def did_you_mean(wrong: str, known: Iterable[str], *, most: int = 1) -> str:
+    """`; did you mean X or Y?` to put behind the sentence that refuses a name; empty when nothing is near.
+
+    >>> did_you_mean("pause", ["active", "pause_s"])
+    '; did you mean pause_s?'
+    """
+    near = near_names(wrong, known, most=most)
+    return f"; did you mean {' or '.join(near)}?" if near else ""

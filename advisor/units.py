@@ -30,6 +30,26 @@ def gib(size_bytes: float) -> float:
     return size_bytes / GIB
 
 
+def gib_text(size_bytes: float, decimals: int = 1) -> str:
+    """`1,234.5 GiB`."""
+    return f"{gib(size_bytes):,.{decimals}f} GiB"
+
+
+def size_unit(size_bytes: float) -> tuple[float, str]:
+    """The bytes of the unit that a size is printed in, and its name: MiB below one GiB."""
+    return (GIB, "GiB") if size_bytes >= GIB else (MIB, "MiB")
+
+
+def time_unit(seconds: float) -> tuple[float, str]:
+    """The seconds of the unit that a time is printed in, and its name: milliseconds below one second."""
+    return (1.0, "s") if seconds >= 1 else (0.001, "ms")
+
+
+def round_up(number: int, step: int) -> int:
+    """The next multiple of `step`, the number itself where it is one."""
+    return -(-number // step) * step
+
+
 def significant(value: float, digits: int = 2) -> str:
     """A number with `digits` significant digits and thousands separators: 1234 -> '1,200', 0.0345 -> '0.034'."""
     if value == 0:

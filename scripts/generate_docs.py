@@ -1,7 +1,11 @@
-"""Writes the generated pages of docs/. Run from the repository's root: `python scripts/generate_docs.py`; a test compares."""
+"""Writes the generated pages of docs/. Run from the repository's root: `python scripts/generate_docs.py`; tests compare."""
 
+import json
 from pathlib import Path
 
+from cli_reference import reference
+
+from advisor.report.schemas import SCHEMAS, schema_document
 from advisor.rules import load_rules
 from advisor.rules.explain import pages
 
@@ -9,14 +13,21 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 
 def main() -> None:
-    """Write every page, and remove pages of rules that are gone."""
-    wanted = pages(load_rules())
-    (DOCS / "rules").mkdir(parents=True, exist_ok=True)
-    for old in (DOCS / "rules").glob("*.md"):
-        if f"rules/{old.name}" not in wanted:
-            old.unlink()
+    """Write every page, and remove pages of rules and schemas that are gone."""
+    wanted = generated()
+    for folder, pattern in (("rules", "*.md"), ("schemas", "*.schema.json")):
+        (DOCS / folder).mkdir(parents=True, exist_ok=True)
+        for old in (DOCS / folder).glob(pattern):
+            if f"{folder}/{old.name}" not in wanted:
+                old.unlink()
     for name, text in wanted.items():
         (DOCS / name).write_text(text, encoding="utf-8")
+
+
+def generated() -> dict[str, str]:
+    """Every generated page by its path under docs/."""
+    schemas = {f"schemas/{name}.schema.json": json.dumps(schema_document(name), indent=2, ensure_ascii=False) + "\n" for name in SCHEMAS}
+    return pages(load_rules()) | schemas | {"cli.md": reference()}
 
 
 if __name__ == "__main__":

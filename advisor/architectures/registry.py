@@ -1,6 +1,5 @@
 """Which reader understands which `model_type`. Adding a family is one reader and one line here."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -15,7 +14,7 @@ from advisor.architectures.llama import FAMILIES, read_llama
 from advisor.architectures.mamba import read_mamba2
 from advisor.architectures.qwen3_next import GGUF_NAMES, read_qwen3_next
 from advisor.domain.architecture import ModelArchitecture
-from advisor.errors import UserInputError
+from advisor.errors import UserInputError, near_names
 
 Reader = Callable[[Fields], ModelArchitecture]
 READERS: Final[Mapping[str, Reader]] = MappingProxyType(
@@ -63,7 +62,7 @@ def _refusal(config: Mapping[str, Any], where: str) -> str:
         return f"{where}: no model_type: not a config.json of a language model, or an incomplete one; known: {', '.join(sorted(READERS))}"
     unknown = unknown_fields(config, STRUCTURAL)
     named = f" It has fields that no known architecture uses: {', '.join(map(repr, unknown[:6]))}." if unknown else ""
-    near = difflib.get_close_matches(str(model_type), READERS, n=3)
+    near = near_names(str(model_type), READERS)
     return (
         f"{where}: architecture {str(model_type)!r} is not known to this version: refused, not guessed.{named}"
         f" {'Near names: ' + ', '.join(near) if near else 'Known: ' + ', '.join(sorted(READERS))}."

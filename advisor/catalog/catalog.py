@@ -79,7 +79,7 @@ class Catalog:
             count = _NUMBERS.get(len(meant), str(len(meant)))
             listed = ", ".join(_with_size(self.devices[device_id]) for device_id in meant)
             raise UserInputError(f'"{text}" is {count} devices: {listed} (advisor catalog show {text})')
-        raise lookup.unknown("device", text, self.devices, "advisor catalog list devices")
+        raise lookup.unknown("device", text, self._device_ids, "advisor catalog list devices")
 
     def model(self, text: str) -> Model:
         """The model of this id or alias."""
@@ -98,13 +98,13 @@ class Catalog:
     def engine(self, name: str) -> EngineRecord:
         """The record of an engine."""
         if name not in self.engines:
-            raise lookup.unknown("engine", name, self.engines, "advisor catalog list engines")
+            raise lookup.unknown("engine", name, lookup.by_name(self.engines), "advisor catalog list engines")
         return self.engines[name]
 
     def preset(self, task: str) -> Preset:
         """The preset of a task."""
         if task not in self.presets:
-            raise lookup.unknown("preset", task, self.presets, "advisor catalog list presets")
+            raise lookup.unknown("preset", task, lookup.by_name(self.presets), "advisor catalog list presets")
         return self.presets[task]
 
     def node(self, device_id: str, devices: int = 1) -> Node:

@@ -1,12 +1,12 @@
 """Finds a thing by its id or an alias, matched whole and never by substring; says what was near or meant when it cannot."""
 
-import difflib
 from collections.abc import Container, Iterable, Mapping
 from typing import Protocol
 
-from advisor.errors import UserInputError
+from advisor.errors import UserInputError, near_names
 
 _SHOWN = 12
+_SHOWN_CHARACTERS = 80
 
 
 class Named(Protocol):
@@ -28,6 +28,11 @@ def index(things: Mapping[str, Named]) -> dict[str, str]:
     return spellings | {plain(thing_id): thing_id for thing_id in things}
 
 
+def by_name(ids: Iterable[str]) -> dict[str, str]:
+    """The spellings of things that have no aliases."""
+    return {plain(thing_id): thing_id for thing_id in ids}
+
+
 def id_of(text: str, ids: Container[str], spellings: Mapping[str, str]) -> str | None:
     """The id of this spelling, or None. An id in its own case comes first: file types and schemes may differ in nothing else."""
     return text if text in ids else spellings.get(plain(text))
@@ -39,9 +44,13 @@ def family(things: Iterable[str], text: str) -> list[str]:
     return sorted(thing_id for thing_id in things if thing_id.startswith(start + "-") or thing_id.endswith("-" + start))
 
 
-def unknown(kind: str, text: str, spellings: Iterable[str], hint: str) -> UserInputError:
-    """The error for a name that means nothing here, with near names."""
-    names = sorted(spellings)
-    near = difflib.get_close_matches(plain(text), names, n=3, cutoff=0.6)
-    known = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names[:_SHOWN])}{' …' if len(names) > _SHOWN else ''}"
-    return UserInputError(f"{kind} {text!r} is not in the catalog; {known} ({hint})")
+def unknown(kind: str, text: str, spellings: Mapping[str, str], hint: str) -> UserInputError:
+    """The error for a name that means nothing here, with the ids whose spellings are near."""
+    near = dict.fromkeys(spellings[name] for name in near_names(plain(text), spellings, most=3))
+    ids = sorted(set(spellings.values()))
+    known = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(ids[:_SHOWN])}{' …' if len(ids) > _SHOWN else ''}"
+    return UserInputError(f"{kind} {_shortened(text)!r} is not in the catalog; {known} ({hint})")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"

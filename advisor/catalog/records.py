@@ -2,12 +2,12 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from advisor import documents
 from advisor.domain.position import Position
@@ -15,13 +15,7 @@ from advisor.errors import DataError, Fault
 from advisor.units import parse_quantity
 
 T = TypeVar("T")
-
-
-def _iso(text: str) -> str:
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        raise ValueError(f"{text!r} is not a date such as 2026-11-20") from None
+_ROW = re.compile(r"^\[\d+\]\.?")
 
 
 def _in(unit: str) -> BeforeValidator:
@@ -34,8 +28,6 @@ BytesPerSecond = Annotated[float, _in("B/s"), Field(gt=0)]
 FlopsPerSecond = Annotated[float, _in("FLOP/s"), Field(gt=0)]
 OpsPerSecond = Annotated[float, _in("OP/s"), Field(gt=0)]
 Watts = Annotated[float, _in("W"), Field(gt=0)]
-IsoDate = Annotated[str, AfterValidator(_iso)]
-Usd = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 def shown(root: Path, path: Path) -> str:
@@ -80,20 +72,28 @@ def _rows(document: documents.Document, kind: type[T]) -> tuple[T, ...]:
     try:
         return cast(tuple[T, ...], documents.typed(document, cast(type[Any], tuple[kind, ...])))  # type: ignore[valid-type]
     except DataError as error:  # the place says which row; its index would only repeat it
-        raise DataError([Fault(fault.place, fault.message.lstrip("0123456789").removeprefix(".")) for fault in error.faults]) from None
+        raise DataError([Fault(fault.place, _ROW.sub("", fault.message)) for fault in error.faults]) from None
 
 
 def _yaml_file(root: Path, path: Path) -> documents.Document:
     return documents.parse(documents.read_text(path), shown(root, path))
 
 
+def _lines(text: str, file: str) -> list[tuple[list[str], int]]:
+    """The cells of each row, and the line it ends on."""
+    reader = csv.reader(io.StringIO(text))
+    try:
+        return [(cells, reader.line_num) for cells in reader]
+    except csv.Error as error:
+        raise DataError.at(Position(file, reader.line_num, 1), f"not a table: {error}") from None
+
+
 def _table(text: str, file: str) -> documents.Document:
     """A CSV as a document of rows; an empty cell is an absent value."""
-    reader = csv.reader(io.StringIO(text))
-    header = next(reader, [])
+    (header, _), *rows = _lines(text, file) or [([], 1)]
     document = documents.Document(file, [], {}, {})
-    for index, cells in enumerate(reader):
-        at = Position(file, reader.line_num, 1)
+    for index, (cells, line) in enumerate(rows):
+        at = Position(file, line, 1)
         if len(cells) != len(header):
             raise DataError([Fault(str(at), f"{len(cells)} cells, but the header has {len(header)} columns")])
         document.values_at[(index,)] = at

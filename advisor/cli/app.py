@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli import catalog, engines, estimate, evidence, explain, pending, plan, render, rules, validate
+from advisor.cli import ask, catalog, check, doctor, engines, estimate, evidence, explain, pending, plan, render, rules, schema, validate
 
 app = typer.Typer(
     name="advisor",
@@ -35,13 +35,17 @@ def root(
     """Nothing here: the options are eager."""
 
 
+app.command("ask")(ask.ask)
 app.add_typer(catalog.app, name="catalog")
+app.command("doctor")(doctor.doctor)
 app.command("explain", epilog="Example: [bold]advisor explain PRV001[/bold]")(explain.explain)
 app.add_typer(engines.app, name="engines")
 app.command("plan")(plan.plan)
 app.command("estimate", context_settings=estimate.CONTEXT_SETTINGS, epilog=estimate.EPILOG)(estimate.estimate)
 app.add_typer(evidence.app, name="evidence")
+app.command("check")(check.check)
 app.command("render")(render.render)
 app.add_typer(rules.app, name="rules")
 app.command("validate")(validate.validate)
+app.command("schema")(schema.schema)
 pending.register(app)

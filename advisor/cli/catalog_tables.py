@@ -60,7 +60,7 @@ def records(catalog: Catalog, name: str) -> list[Row]:
     found = found or [catalog.devices[device_id] for device_id in lookup.family(catalog.devices, name)]
     if not found:
         spellings = [*catalog.devices, *catalog.models, *catalog.quantizations, *catalog.engines, *catalog.presets]
-        raise lookup.unknown("id", name, spellings, "advisor catalog list")
+        raise lookup.unknown("id", name, lookup.by_name(spellings), "advisor catalog list")
     return [_record(catalog, thing) for thing in found]
 
 

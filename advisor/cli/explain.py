@@ -5,15 +5,15 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli.output import Format
-from advisor.errors import NotBuiltYet, UserInputError
+from advisor.cli.output import Format, FormatOption, RulesOption
+from advisor.errors import NotBuiltYet, UserInputError, did_you_mean
 
 
 def explain(
     subject: Annotated[str, typer.Argument(metavar="RULE", help="A rule id, such as PRV001.")],
     claim: Annotated[str | None, typer.Argument(metavar="[CLAIM]", help="With a plan file: the claim to explain.")] = None,
-    rules: Annotated[list[Path] | None, typer.Option("--rules", help="A folder of your own rules; may be repeated.")] = None,
-    output_format: Annotated[Format, typer.Option("--format", help="text or json.")] = "text",
+    rules: RulesOption = None,
+    output_format: FormatOption = "text",
 ) -> None:
     """Print a rule: when it fires, what it says, where that is known from."""
     if claim is not None or subject.endswith((".yaml", ".yml")):
@@ -26,12 +26,12 @@ def _explain_rule(rule_id: str, directories: list[Path], output_format: Format) 
     from advisor.cli.output import emit_json, printable
     from advisor.rules import load_rules
     from advisor.rules.explain import describe, explain
-    from advisor.rules.fact_paths import near
 
     known = load_rules(directories)
     rule = known.get(rule_id)
     if rule is None:
-        raise UserInputError(f"{rule_id}: no such rule{near(rule_id, [r.id for r in known.rules]) or '; advisor rules list shows all'}")
+        hint = did_you_mean(rule_id, [r.id for r in known.rules]) or "; advisor rules list shows all"
+        raise UserInputError(f"{rule_id}: no such rule{hint}")
     if output_format == "json":
         emit_json({"schema": "advisor.rule/1", **describe(rule)})
     else:

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Final, Literal
 
 from advisor.assess import assess
-from advisor.cli.planning import case_of, workload_of
 from advisor.files.plan import read_plan
 from advisor.manifests.blueprint import Blueprint, blueprint
 from advisor.manifests.command import render_command
 from advisor.manifests.compose import render_compose
 from advisor.manifests.kubernetes import render_kubernetes
 from advisor.manifests.rendered import Rendered
+from advisor.planning.case import case_of, workload_of
 from advisor.planning.resolve import resolve
 
 Target = Literal["command", "compose", "kubernetes"]

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,14 +9,15 @@ from pathlib import Path
 import typer
 
 from advisor.assess import Case
-from advisor.cli.planning import case_of, workload_of
+from advisor.cli.output import confirm
 from advisor.domain.evidence import EvidenceFile
 from advisor.engines.find import find_llama_cpp
 from advisor.errors import UserInputError
 from advisor.files.plan import read_plan
 from advisor.intake.gguf_file import read_gguf_header
 from advisor.intake.machine import this_machine
-from advisor.units import gib
+from advisor.planning.case import case_of, workload_of
+from advisor.units import gib_text
 from advisor.validation.prepare import Machine, choose, parse_concurrency, prepare
 from advisor.validation.subject import Subject, Weights
 from advisor.validation.synthetic import make_synthetic, synthetic_path
@@ -72,12 +72,11 @@ def _weights(asked: Asked, subject: Subject, case: Case) -> Weights:
     if not asked.synthetic:
         raise UserInputError(
             f"which model file? --model FILE.gguf (the planned {quantization.id}), or --synthetic to write one with made-up numbers "
-            f"({gib(size_bytes):.1f} GiB in {path.parent})"
+            f"({gib_text(size_bytes)} in {path.parent})"
         )
     if not path.exists():
-        typer.echo(f"writing {path.name}: {gib(size_bytes):.2f} GiB of made-up numbers in {path.parent}, kept for the next run", err=True)
-        if size_bytes > _ASK_ABOVE_BYTES and not asked.yes:
-            _confirm()
+        typer.echo(f"writing {path.name}: {gib_text(size_bytes, 2)} of made-up numbers in {path.parent}, kept for the next run", err=True)
+        confirm("Write it?", yes=asked.yes or size_bytes <= _ASK_ABOVE_BYTES)
     made = make_synthetic(architecture, quantization, expected_bytes=size_bytes, progress=None if asked.quiet else _say_written())
     return Weights(str(made), synthetic=True)
 
@@ -88,20 +87,13 @@ def _real(path: Path, subject: Subject) -> Weights:
     planned_bytes = sum(device.weights_bytes.value for device in subject.memory.devices) + subject.memory.host.weights_bytes.value
     if abs(held_bytes - planned_bytes) > planned_bytes * _TENSORS_APART_PCT / 100:
         raise UserInputError(
-            f"{path}: holds {gib(held_bytes):.2f} GiB of tensors, the planned {subject.planned.model.id} in "
-            f"{subject.planned.model.quantization} has {gib(planned_bytes):.2f} GiB: another model or quantisation"
+            f"{path}: holds {gib_text(held_bytes, 2)} of tensors, the planned {subject.planned.model.id} in "
+            f"{subject.planned.model.quantization} has {gib_text(planned_bytes, 2)}: another model or quantisation"
         )
     weights = real_weights(path)
     if subject.planned.model.sha256 and weights.sha256 not in subject.planned.model.sha256:
         raise UserInputError(f"{path}: sha256 {weights.sha256} is not the plan's {', '.join(subject.planned.model.sha256)}")
     return weights
-
-
-def _confirm() -> None:
-    if not sys.stdin.isatty():
-        raise UserInputError("a large file would be written and nobody can answer here: add --yes")
-    if not typer.confirm("Write it?", err=True):
-        raise typer.Exit(1)
 
 
 def _today() -> str:

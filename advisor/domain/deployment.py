@@ -23,6 +23,11 @@ class Candidate:
     settings: EngineSettings
     why: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def on_cpu(self) -> bool:
+        """True when the model lives in host memory: a CPU, a board, or an engine built without a device backend."""
+        return self.node.device.is_cpu or self.runtime.backend == "cpu"
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:

@@ -1,9 +1,17 @@
 """Engines, their runtimes and their settings under the engines' own names."""
 
+import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 EngineName = Literal["llama.cpp", "vllm"]
+_BUILD: Final = re.compile(r"b?(\d{1,9})")
+
+
+def build_number(version: str) -> int | None:
+    """The number of a llama.cpp build, `b11549` or `11549`: what its versions are ordered by. None for anything else."""
+    match = _BUILD.fullmatch(version)
+    return int(match[1]) if match else None
 
 
 @dataclass(frozen=True, slots=True)

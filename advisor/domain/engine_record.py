@@ -129,6 +129,8 @@ class Runtime:
     harmless_switches: tuple[str, ...] = ()  # the same for flags without a value
     not_estimated: dict[str, str] = field(default_factory=dict)  # flags that move bytes or speed the estimate cannot follow -> what they do
     removed: tuple[RemovedFlag, ...] = ()
+    logs_prompts: tuple[str, ...] = ()  # flags that write prompts to the log or to disk
+    guards: tuple[str, ...] = ()  # flags that make it ask for a key
     metrics: dict[str, str] = field(default_factory=dict)  # what is measured -> Prometheus name
     images: dict[str, str] = field(default_factory=dict)  # backend -> image reference with {version}
 

@@ -5,9 +5,18 @@ from typing import Any, Final, Literal
 
 from advisor.domain.engine import EngineName
 from advisor.domain.quantity import Basis
-from advisor.domain.strict import STRICT, plain_scalar
+from advisor.domain.strict import STRICT, FieldFault, name_fault, plain_scalar
 
 SCHEMA: Final = "advisor.plan/1"
+_MOST: Final = 10**6  # of replicas, devices, ranks: beyond any deployment
+
+
+def _count(owner: object, *names: str) -> None:
+    for name in names:
+        value = getattr(owner, name)
+        if not 1 <= value <= _MOST:
+            shown = str(value) if len(str(value)) <= 20 else f"a number of {len(str(value))} digits"
+            raise FieldFault(name, f"{shown}: must be from 1 to {_MOST:,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,11 @@ class PlannedHardware:
     node: dict[str, Any] | None = None
     offer: dict[str, Any] | None = None
 
+    def __post_init__(self) -> None:
+        _count(self, "devices")
+        if not 0 < self.share <= 1:
+            raise FieldFault("share", f"{self.share:g}: must be above 0 and at most 1, the whole device")
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedParallelism:
@@ -65,6 +79,9 @@ class PlannedParallelism:
     pipeline: int = 1
     data: int = 1
     expert: bool = False
+
+    def __post_init__(self) -> None:
+        _count(self, "tensor", "pipeline", "data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +110,12 @@ class PlannedDeployment:
     role: str = "serve"
     image: PlannedImage | None = None
     parallelism: PlannedParallelism = field(default_factory=PlannedParallelism)
+
+    def __post_init__(self) -> None:
+        _count(self, "replicas")
+        fault = name_fault(self.name) or ("total: is what claims about the whole plan are called" if self.name == "total" else None)
+        if fault:
+            raise FieldFault("name", fault)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +154,7 @@ class MadeWith:
     catalog: str
     workload_sha256: str
     policy: str | None = None
+    deployments_sha256: str | None = None  # tells an edit of the upper half from an edit of a claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,3 +173,11 @@ class Plan:
     instead: tuple[Instead, ...] = ()
     changes_if: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.deployments:
+            raise FieldFault("deployments", "the list is empty: a plan has at least one deployment")
+        names = [deployment.name for deployment in self.deployments]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise FieldFault("deployments", f"two are named {twice}: claims and evidence are found by name")

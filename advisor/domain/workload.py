@@ -1,9 +1,10 @@
 """What is asked of a deployment: `workload.yaml`, schema `advisor.workload/1`. Absent means no requirement."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from advisor.domain.strict import STRICT, FieldFault
+from advisor.domain.strict import STRICT, FieldFault, name_fault
 
 SCHEMA: Final = "advisor.workload/1"
 Task = Literal["chat", "summarisation", "rag", "extraction", "coding", "agents", "translation", "classification", "voice", "batch"]
@@ -11,18 +12,42 @@ Place = Literal["this_device", "premises", "own_cloud_account", "region", "anywh
 LossBand = Literal["none", "slight", "some", "any"]
 
 
-def _positive(owner: object, *names: str) -> None:
+_MOST: Final = 10**9  # of tokens, users, seconds: beyond any service, and where a slip of units shows
+_MOST_OF_A_BATCH: Final = 10**12
+_SHORTEST_BATCH_H: Final = 1 / 3600
+_MOST_USD: Final = 10**12
+_SHORTEST_AMORTISATION_YEARS: Final = 1 / 365
+_MOST_PCT: Final = 10**6
+_MOST_DEVICES: Final = 10**6
+
+
+def _shown(value: float) -> str:
+    """A number as its owner wrote it; of a very long one its length."""
+    text = str(value) if isinstance(value, int) else f"{value:g}"
+    return text if len(text) <= 20 else f"a number of {len(text)} digits"
+
+
+def _positive(owner: object, *names: str, most: float = _MOST) -> None:
     for name in names:
         value = getattr(owner, name)
         if value is not None and value <= 0:
-            raise FieldFault(name, f"{value:g} must be above 0")
+            raise FieldFault(name, f"{_shown(value)} must be above 0")
+    _not_above(owner, names, most)
 
 
-def _not_negative(owner: object, *names: str) -> None:
+def _not_negative(owner: object, *names: str, most: float = _MOST) -> None:
     for name in names:
         value = getattr(owner, name)
         if value is not None and value < 0:
-            raise FieldFault(name, f"{value:g} must not be negative")
+            raise FieldFault(name, f"{_shown(value)} must not be negative")
+    _not_above(owner, names, most)
+
+
+def _not_above(owner: object, names: Sequence[str], most: float) -> None:
+    for name in names:
+        value = getattr(owner, name)
+        if value is not None and value > most:
+            raise FieldFault(name, f"{_shown(value)} is above {most:,}, the most that is reckoned with: a slip of units?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +72,10 @@ class Batch:
     finish_within_h: float
 
     def __post_init__(self) -> None:
-        _positive(self, "requests", "finish_within_h")
+        _positive(self, "requests", most=_MOST_OF_A_BATCH)
+        _positive(self, "finish_within_h", most=10**6)
+        if self.finish_within_h < _SHORTEST_BATCH_H:
+            raise FieldFault("finish_within_h", f"{self.finish_within_h:g} h is under a second: give requests_per_s instead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +105,7 @@ class Volume:
     days_per_month: float = 30
 
     def __post_init__(self) -> None:
-        _positive(self, "requests_per_day", "days_per_month")
+        _positive(self, "requests_per_day", "days_per_month", most=_MOST_OF_A_BATCH)
         if self.days_per_month > 31:
             raise FieldFault("days_per_month", f"{self.days_per_month:g} days: a month has at most 31")
 
@@ -152,7 +180,10 @@ class OwnedHardware:
     per_node: int | None = None
 
     def __post_init__(self) -> None:
-        _positive(self, "count", "per_node")
+        _positive(self, "count", "per_node", most=_MOST_DEVICES)
+        if self.per_node is not None and self.count % self.per_node:
+            servers = f"{self.count} devices are not whole servers of {self.per_node}"
+            raise FieldFault("per_node", f"{servers}: write one entry for each kind of server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +197,9 @@ class RentedHardware:
     spot: bool = False
     max_devices: int | None = None
 
+    def __post_init__(self) -> None:
+        _positive(self, "max_devices", most=_MOST_DEVICES)
+
 
 @dataclass(frozen=True, slots=True)
 class BoughtHardware:
@@ -174,6 +208,9 @@ class BoughtHardware:
     __pydantic_config__ = STRICT
     devices: tuple[str, ...] = ()
     max_devices: int | None = None
+
+    def __post_init__(self) -> None:
+        _positive(self, "max_devices", most=_MOST_DEVICES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +223,14 @@ class HardwareChoice:
     buy: BoughtHardware | None = None
     this_machine: bool = False
     file: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.file is not None:
+            raise FieldFault(
+                "file", "a separate hardware file is not read by this version: name the devices here, under owned, rent or buy"
+            )
+        if not (self.owned or self.rent or self.buy or self.this_machine):
+            raise ValueError("names no machine: give owned, rent, buy or this_machine: true")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +245,12 @@ class CostTerms:
     price_usd_per_hour: float | None = None
 
     def __post_init__(self) -> None:
-        _positive(self, "budget_usd_per_month", "amortisation_years")
-        _not_negative(self, "electricity_usd_per_kwh", "host_overhead_pct", "price_usd_per_hour")
+        _positive(self, "budget_usd_per_month", most=_MOST_USD)
+        _positive(self, "amortisation_years", most=1000)
+        if self.amortisation_years is not None and self.amortisation_years < _SHORTEST_AMORTISATION_YEARS:
+            raise FieldFault("amortisation_years", f"{self.amortisation_years:g} is less than a day")
+        _not_negative(self, "electricity_usd_per_kwh", "price_usd_per_hour", most=_MOST_USD)
+        _not_negative(self, "host_overhead_pct", most=_MOST_PCT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +282,11 @@ class Workload:
     assumed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if fault := name_fault(self.name):
+            raise FieldFault("name", fault)
         if self.models is None and self.hardware is None:
             raise ValueError("give models, or hardware, or both: with neither there is nothing to decide between")
         if self.models == ():
             raise FieldFault("models", "the list is empty: name a model, or write `models: any`")
+        if not -100 < self.growth_pct_per_year <= _MOST_PCT:
+            raise FieldFault("growth_pct_per_year", f"{self.growth_pct_per_year:g} % a year: above -100, at most {_MOST_PCT:,}")

@@ -1,14 +1,13 @@
 """A runtime's own flags: names in any spelling to facts, text to values. What the engine does not know is refused by name."""
 
-import difflib
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from advisor.domain.engine_record import EngineRecord, FlagFact, Runtime
-from advisor.errors import UserInputError
+from advisor.errors import UserInputError, did_you_mean
 
 Value = int | float | bool | str | tuple[float, ...]
 
@@ -25,6 +24,16 @@ class GivenFlag:
     fact: FlagFact
     name: str
     value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """A flag as it stands among arguments, from word `first` to word `last`; `name` is None for a word that belongs to no flag."""
+
+    name: str | None
+    value: str | bool
+    first: int
+    last: int
 
 
 def normal_name(name: str) -> str:
@@ -77,21 +86,36 @@ def split_arguments(
 
     `switches` are more names that take no value than those of the runtime.
     """
-    table = _names(runtime)
-    switches |= _normal(runtime.harmless_switches) | {name for name, (fact, off) in table.items() if off or is_switch(fact)}
     flags: dict[str, object] = {}
     rest: list[str] = []
-    waiting = list(arguments)
-    while waiting:
-        argument = waiting.pop(0)
-        if not _FLAG.match(argument):
-            rest.append(argument)
-            continue
-        name, equals, value = argument.partition("=")
-        takes_next = not equals and normal_name(name) not in switches and waiting and not _FLAG.match(waiting[0])
-        flags.pop(name.lstrip("-"), None)  # the last one given decides, also in the order
-        flags[name.lstrip("-")] = value if equals else waiting.pop(0) if takes_next else True
+    for each in scan_arguments(runtime, arguments, switches=switches):
+        if each.name is None:
+            rest.append(str(each.value))
+        else:
+            flags.pop(each.name, None)  # the last one given decides, also in the order
+            flags[each.name] = each.value
     return flags, rest
+
+
+def scan_arguments(runtime: Runtime, arguments: Sequence[str], *, switches: frozenset[str] = frozenset()) -> list[Scanned]:
+    """Every flag in the order given, and the words that belong to none, each with where its first and last word stand."""
+    table = _names(runtime)
+    switches |= _normal(runtime.harmless_switches) | {name for name, (fact, off) in table.items() if off or is_switch(fact)}
+    found: list[Scanned] = []
+    index = 0
+    while index < len(arguments):
+        argument, following = arguments[index], arguments[index + 1 : index + 2]
+        name, equals, value = argument.partition("=")
+        if not _FLAG.match(argument):
+            found.append(Scanned(None, argument, index, index))
+        elif equals:
+            found.append(Scanned(name.lstrip("-"), value, index, index))
+        elif following and normal_name(name) not in switches and not _FLAG.match(following[0]):
+            found.append(Scanned(name.lstrip("-"), following[0], index, index + 1))
+        else:
+            found.append(Scanned(name.lstrip("-"), True, index, index))
+        index = found[-1].last + 1
+    return found
 
 
 def is_switch(fact: FlagFact) -> bool:
@@ -115,12 +139,29 @@ def parse_value(fact: FlagFact, name: str, given: object) -> Value:
     return text if fact.kind == "text" else _number(name, text, fact)
 
 
+def plain_value(text: str) -> Value:
+    """A default as the engine's record writes it, of a setting that no flag fills."""
+    if text in ("on", "off"):
+        return text == "on"
+    if text == "":
+        return ()
+    return int(text) if text.isdigit() else text
+
+
+def positive(values: Mapping[str, Value], name: str) -> int:
+    """A whole number among a setting's values. Raises UserInputError unless it is above 0."""
+    number = cast("int", values[name])
+    if number <= 0:
+        raise UserInputError(f"{name.replace('_', '-')}: {number} must be above 0")
+    return number
+
+
 def _choice(name: str, text: str, allowed: tuple[str, ...], fact: FlagFact) -> str:
     if text in fact.values.values():  # the setting's own spelling is understood everywhere
         return text
     if text not in allowed:
         known = tuple(dict.fromkeys((*allowed, *fact.values.values())))
-        raise UserInputError(f"{name}: {text!r} is not one of {', '.join(known)}{_near(text, known)}")
+        raise UserInputError(f"{name}: {text!r} is not one of {', '.join(known)}{did_you_mean(text, known)}")
     return fact.values.get(text, text)
 
 
@@ -204,13 +245,8 @@ def _refuse(runtime_name: str, runtime: Runtime, name: str, given: object) -> No
     if effect is not None:
         raise UserInputError(f"{name}: {effect}, which is not estimated. Leave it out")
     known = [*_names(runtime), *runtime.harmless, *runtime.harmless_switches]
-    raise UserInputError(f"{name}: not a flag of {runtime_name}{_near(key, known)}")
+    raise UserInputError(f"{name}: not a flag of {runtime_name}{did_you_mean(key, known)}")
 
 
 def _same(one: str, other: str) -> bool:
     return one == other.lower() or (one in _TRUE and other in _TRUE) or (one in _FALSE and other in _FALSE)
-
-
-def _near(text: str, known: tuple[str, ...] | list[str]) -> str:
-    near = difflib.get_close_matches(text, known, n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else ""

@@ -8,7 +8,7 @@ from typing import Final
 from advisor.engines.guard import CANNOT_START
 from advisor.engines.memory_limit import MemoryLimit, memory_limit
 from advisor.errors import AdvisorError, EngineFailed, NotProven, TimedOut
-from advisor.units import gib
+from advisor.units import gib_text
 
 _WORDS_SHOWN: Final = 4
 _WORD_CHARACTERS: Final = 300
@@ -61,8 +61,8 @@ def last_words(words: tuple[str, ...]) -> str:
 
 
 def _killed(ending: Ending, now: MemoryLimit) -> str:
-    at = f" at {gib(ending.peak_rss_bytes):.1f} GiB of memory" if ending.peak_rss_bytes else ""
-    limit = f"; this container allows {gib(now.limit_bytes):.1f} GiB" if now.limit_bytes is not None else ""
+    at = f" at {gib_text(ending.peak_rss_bytes)} of memory" if ending.peak_rss_bytes else ""
+    limit = f"; this container allows {gib_text(now.limit_bytes)}" if now.limit_bytes is not None else ""
     by = "by the kernel for lack of memory" if now.kills > ending.kills_before else "from outside, most often for lack of memory"
     return (
         f"was killed (signal 9) {by} after {ending.elapsed_s:.1f} s{at}{limit}. "

@@ -7,7 +7,7 @@ from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.engine import EngineSettings, LlamaCppSettings, Parallelism, VllmSettings
 from advisor.domain.engine_record import EngineRecord, FlagFact, Runtime
 from advisor.domain.hardware import Device
-from advisor.engines.flags import find_runtime, given_flags
+from advisor.engines.flags import find_runtime, given_flags, plain_value
 from advisor.engines.settings_llama_cpp import llama_cpp_settings, python_load_flags
 from advisor.engines.settings_vllm import RunsOn, device_defaults, vllm_settings
 from advisor.errors import UserInputError
@@ -97,16 +97,8 @@ def _default(record: EngineRecord, runtime: Runtime, fact: FlagFact, on: RunsOn 
         return getattr(NO_PARALLELISM, fact.parallelism)
     name = str(fact.setting)
     if name in runtime.defaults:
-        return _plain(runtime.defaults[name])
+        return plain_value(runtime.defaults[name])
     return None if on is None else device_defaults(record, on).get(name)
-
-
-def _plain(text: str) -> object:
-    if text in ("on", "off"):
-        return text == "on"
-    if text == "":
-        return ()
-    return int(text) if text.isdigit() else text
 
 
 def written(fact: FlagFact, value: object) -> FlagValue:

@@ -12,12 +12,12 @@ from advisor.domain.architecture import IndexerCache, LatentCache, ModelArchitec
 from advisor.domain.engine import LlamaCppSettings
 from advisor.domain.engine_record import FlagFact, Runtime
 from advisor.domain.hardware import Device
-from advisor.engines.flags import GivenFlag, Value, parse_value
+from advisor.engines.flags import GivenFlag, Value, parse_value, plain_value, positive
 from advisor.errors import UserInputError
+from advisor.estimate.kv_cache_llama_cpp import padded
 
 AUTO_SLOTS: Final = 4  # llama-server: "n_parallel is set to auto, using n_parallel = 4 and kv_unified = true"
 MOST_SEQUENCES: Final = 256  # LLAMA_MAX_SEQ
-CONTEXT_STEP: Final = 256  # contexts are rounded up to it
 _QUANTISED_ROW: Final = 32  # elements of a block of every quantised cache type
 _PLAIN_TYPES: Final = frozenset({"f32", "f16", "bf16"})
 LoadMode = Literal["mmap", "none", "mlock"]
@@ -32,8 +32,7 @@ def llama_cpp_settings(runtime: Runtime, given: list[GivenFlag], *, architecture
         values["load_mode"] = _python_load_mode(runtime, given)
     parallel, unified = _slots(values)
     context = _context(values, architecture)
-    padded = -(-context // CONTEXT_STEP) * CONTEXT_STEP
-    batch = min(_positive(values, "batch_size"), padded)
+    batch = min(positive(values, "batch_size"), padded(context))
     settings = LlamaCppSettings(
         ctx_size=context,
         parallel=parallel,
@@ -43,7 +42,7 @@ def llama_cpp_settings(runtime: Runtime, given: list[GivenFlag], *, architecture
         cache_type_k=str(values["cache_type_k"]),
         cache_type_v=str(values["cache_type_v"]),
         batch_size=batch,
-        ubatch_size=min(_positive(values, "ubatch_size"), batch),
+        ubatch_size=min(positive(values, "ubatch_size"), batch),
         n_gpu_layers=_gpu_layers(values, architecture, device),
         n_cpu_moe=_cpu_moe_layers(values, architecture, device),
         split_mode=_split_mode(values),
@@ -52,7 +51,7 @@ def llama_cpp_settings(runtime: Runtime, given: list[GivenFlag], *, architecture
         repack=bool(values["repack"]),
         cache_ram_mib=_cache_ram(values),
         outputs=parallel if values["outputs"] == "slots" else batch,
-        threads=_positive(values, "threads") if "threads" in values else None,
+        threads=positive(values, "threads") if "threads" in values else None,
     )
     _check_cache_types(settings, architecture)
     return settings
@@ -66,11 +65,7 @@ def _defaults(runtime: Runtime) -> dict[str, Value]:
 def _default(fact: FlagFact | None, name: str, text: str) -> Value:
     if fact is not None and fact.pin != "never":
         return parse_value(fact, name, text)
-    if text in ("on", "off"):
-        return text == "on"
-    if text == "":
-        return ()
-    return int(text) if text.isdigit() else text
+    return plain_value(text)
 
 
 def _python_load_mode(runtime: Runtime, given: list[GivenFlag]) -> LoadMode:
@@ -90,7 +85,7 @@ def _slots(values: Mapping[str, Value]) -> tuple[int, bool]:
     asked = values["parallel"]
     if asked in ("auto", -1):
         return AUTO_SLOTS, True
-    slots = _positive(values, "parallel")
+    slots = positive(values, "parallel")
     if slots > MOST_SEQUENCES:
         raise UserInputError(f"parallel: {slots} slots; llama.cpp serves at most {MOST_SEQUENCES} sequences at once. Add replicas")
     return slots, bool(values["kv_unified"])
@@ -176,10 +171,3 @@ def _row_widths(architecture: ModelArchitecture) -> set[int]:
 
 def _has(architecture: ModelArchitecture, kind: type) -> bool:
     return any(isinstance(cache, kind) for group in architecture.layer_groups for cache in group.caches)
-
-
-def _positive(values: Mapping[str, Value], name: str) -> int:
-    number = cast("int", values[name])
-    if number <= 0:
-        raise UserInputError(f"{name.replace('_', '-')}: {number} must be above 0")
-    return number

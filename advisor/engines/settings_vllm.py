@@ -11,7 +11,7 @@ from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.engine import Parallelism, VllmSettings
 from advisor.domain.engine_record import DeviceDefaults, EngineRecord, Runtime
 from advisor.domain.hardware import Device
-from advisor.engines.flags import GivenFlag, Value, parse_value
+from advisor.engines.flags import GivenFlag, Value, parse_value, positive
 from advisor.errors import UserInputError
 from advisor.units import GIB
 
@@ -44,10 +44,10 @@ def vllm_settings(record: EngineRecord, runtime: Runtime, given: list[GivenFlag]
         max_num_batched_tokens=tokens,
         gpu_memory_utilization=_utilization(values),
         kv_cache_dtype=str(values["kv_cache_dtype"]),
-        block_size=_positive(values, "block_size"),
+        block_size=positive(values, "block_size"),
         enable_prefix_caching=bool(values["enable_prefix_caching"]),
         enforce_eager=bool(values["enforce_eager"]),
-        kv_cache_memory_bytes=None if reserved is None else _positive(values, "kv_cache_memory_bytes"),
+        kv_cache_memory_bytes=None if reserved is None else positive(values, "kv_cache_memory_bytes"),
     )
 
 
@@ -87,12 +87,12 @@ def _model_length(values: dict[str, Value], architecture: ModelArchitecture) -> 
             "max-model-len: auto takes what fits after loading, so it cannot be planned; "
             f"give a length up to {architecture.max_context_tokens:,}"
         )
-    return _positive(values, "max_model_len")
+    return positive(values, "max_model_len")
 
 
 def _scheduler_limits(values: dict[str, Value], length: int, *, sequences_given: bool, tokens_given: bool) -> tuple[int, int]:
     """Unset limits are capped by each other; set ones that contradict each other are refused, as the engine does."""
-    sequences, tokens = _positive(values, "max_num_seqs"), _positive(values, "max_num_batched_tokens")
+    sequences, tokens = positive(values, "max_num_seqs"), positive(values, "max_num_batched_tokens")
     if not tokens_given:
         tokens = min(sequences * length, tokens)
     if not sequences_given:
@@ -110,10 +110,3 @@ def _utilization(values: dict[str, Value]) -> float:
     if not 0 < share <= 1:
         raise UserInputError(f"gpu-memory-utilization: {share:g} is not a share of the memory; use a number above 0 and up to 1")
     return share
-
-
-def _positive(values: dict[str, Value], name: str) -> int:
-    number = cast("int", values[name])
-    if number <= 0:
-        raise UserInputError(f"{name.replace('_', '-')}: {number} must be above 0")
-    return number

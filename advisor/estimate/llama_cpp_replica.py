@@ -1,17 +1,15 @@
 """From a llama.cpp candidate and the calibration to the effective rates of its step-time model."""
 
-import re
 from dataclasses import dataclass
 
 from advisor.domain.calibration import LlamaCppBackend, LlamaCppCalibration, LlamaCppCell, LlamaCppFormat
 from advisor.domain.deployment import Candidate
-from advisor.domain.engine import LlamaCppSettings
+from advisor.domain.engine import LlamaCppSettings, build_number
 from advisor.domain.ggml_types import ggml_type
 from advisor.domain.quantization import Quantization
 from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
 from advisor.estimate.device_rates import reached_bandwidth, read_bytes, sixteen_bit_rate
-from advisor.estimate.memory_parts import runs_on_cpu
 from advisor.estimate.placement_llama_cpp import StepReads, place, step_reads
 from advisor.estimate.start_up import start_time
 from advisor.estimate.step_time_base import speed_range
@@ -37,7 +35,7 @@ def llama_cpp_steps(
     if not isinstance(settings, LlamaCppSettings):
         raise UserInputError(f"{candidate.runtime.runtime} needs llama.cpp settings")
     build = _build(candidate.runtime.version)
-    on_cpu = runs_on_cpu(candidate)
+    on_cpu = candidate.on_cpu
     cell = None if on_cpu else _cell(candidate, calibration)
     known = cell is not None and cell.known
     kinds = calibration.measured_kinds.get("cpu" if on_cpu else candidate.runtime.backend, ())
@@ -58,10 +56,10 @@ def llama_cpp_steps(
 
 
 def _build(version: str) -> int:
-    match = re.fullmatch(r"b?(\d+)", version)
-    if match is None:
+    build = build_number(version)
+    if build is None:
         raise UserInputError(f"llama.cpp version {version!r} is not a build such as b11549")
-    return int(match[1])
+    return build
 
 
 def _cell(candidate: Candidate, calibration: LlamaCppCalibration) -> LlamaCppCell | None:

@@ -14,7 +14,7 @@ from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
 from advisor.estimate import kv_cache_llama_cpp as caches
 from advisor.estimate.compute_buffer_llama_cpp import ComputeBuffer, compute_buffer, is_plain
-from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, exact_bytes, fits, memory_pairs, product, rounded, runs_on_cpu
+from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, exact_bytes, fits, memory_pairs, product, rounded
 from advisor.estimate.placement_llama_cpp import Placement, device_weights, host_weights, place, repacked_weights
 from advisor.units import MIB
 
@@ -38,7 +38,7 @@ class _Sizing:
 
     @property
     def on_cpu(self) -> bool:
-        return runs_on_cpu(self.candidate)
+        return self.candidate.on_cpu
 
     def groups_at(self, place_: int | None) -> list[tuple[LayerGroup, int]]:
         """Layer groups with the number of their layers at this place."""

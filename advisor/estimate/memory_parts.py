@@ -2,17 +2,11 @@
 
 from collections.abc import Iterable
 
-from advisor.domain.deployment import Candidate
 from advisor.domain.estimate import DeviceMemory, HostMemory
 from advisor.domain.quantity import Basis, Quantity, exact
 
 NOTHING = exact(0, "not used here")
 NO_HOST_MEMORY = HostMemory(*([NOTHING] * 10))
-
-
-def runs_on_cpu(candidate: Candidate) -> bool:
-    """True when the model lives in host memory: a CPU, a board, or an engine built without a device backend."""
-    return candidate.node.device.is_cpu or candidate.runtime.backend == "cpu"
 
 
 def bound(value: float, low: float, high: float, source: str) -> Quantity:

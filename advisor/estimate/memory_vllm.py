@@ -14,7 +14,7 @@ from advisor.domain.quantity import Basis, Quantity, exact, total
 from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
 from advisor.estimate.kv_cache_vllm import Pool, PoolLayout, pool_layout, pool_of, tokens_in_flight
-from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, exact_bytes, fits, memory_pairs, rounded, runs_on_cpu
+from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, exact_bytes, fits, memory_pairs, rounded
 
 _PLANNING: Final = "vLLM block arithmetic, 0.33"
 _PROFILE: Final = "vLLM's start-up profile, modelled"
@@ -70,7 +70,7 @@ def estimate_vllm_memory(
     engines = candidate.parallelism.data
     devices = (_device(sizing, pools),) * candidate.parallelism.devices
     host = _host(candidate, constants)
-    pairs = memory_pairs(devices, host, unified=candidate.node.device.unified_memory and not runs_on_cpu(candidate))
+    pairs = memory_pairs(devices, host, unified=candidate.node.device.unified_memory and not candidate.on_cpu)
     return MemoryEstimate(
         devices=devices,
         host=host,
@@ -90,7 +90,7 @@ def estimate_vllm_memory(
 
 
 def _sizing(candidate: Candidate, weights: WeightBytes, constants: VllmMemoryConstants) -> _Sizing:
-    settings, on_cpu = candidate.settings, runs_on_cpu(candidate)
+    settings, on_cpu = candidate.settings, candidate.on_cpu
     if not isinstance(settings, VllmSettings):
         raise UserInputError("vLLM memory needs vLLM settings")
     layout = pool_layout(candidate.model.architecture, settings, candidate.parallelism, on_cpu=on_cpu)
@@ -109,7 +109,7 @@ def _sizing(candidate: Candidate, weights: WeightBytes, constants: VllmMemoryCon
 
 def _usable(candidate: Candidate, settings: VllmSettings) -> Quantity:
     """ceil(total * utilisation), vllm/v1/worker/utils request_memory; the whole memory when the pool is given in bytes."""
-    whole = candidate.node.host.memory_bytes if runs_on_cpu(candidate) else candidate.node.device.memory_bytes
+    whole = candidate.node.host.memory_bytes if candidate.on_cpu else candidate.node.device.memory_bytes
     if settings.kv_cache_memory_bytes is not None:
         return exact(whole, "memory as the driver reports it")
     return exact(math.ceil(whole * settings.gpu_memory_utilization), "memory as the driver reports it, times --gpu-memory-utilization")
@@ -143,7 +143,7 @@ def _ffn_width(ffn: Ffn | None, hidden: int, tensor: int) -> int:
 
 
 def _overhead(candidate: Candidate, settings: VllmSettings, constants: VllmMemoryConstants) -> Quantity:
-    if runs_on_cpu(candidate):
+    if candidate.on_cpu:
         return constants.cpu_process_bytes.quantity()
     several = candidate.parallelism.devices > 1
     other = (constants.other_parallel_bytes if several else constants.other_bytes).quantity()
@@ -189,7 +189,7 @@ def _host(candidate: Candidate, constants: VllmMemoryConstants) -> HostMemory:
     """One worker process a device; the checkpoint passes through the page cache, which the system may evict."""
     usable = exact(candidate.node.host.memory_bytes, "host memory")
     zero = {name: getattr(NO_HOST_MEMORY, name) for name in HostMemory.__slots__}
-    if runs_on_cpu(candidate):
+    if candidate.on_cpu:
         return HostMemory(**{**zero, "usable_bytes": usable})
     process = rounded(constants.host_process_bytes.quantity(candidate.parallelism.devices))
     return HostMemory(**{**zero, "runtime_overhead_bytes": process, "required_bytes": process, "usable_bytes": usable})

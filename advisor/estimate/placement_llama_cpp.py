@@ -13,7 +13,6 @@ from advisor.domain.deployment import Candidate
 from advisor.domain.engine import LlamaCppSettings
 from advisor.domain.weights import WeightBytes
 from advisor.estimate.device_rates import ReadBytes, head_bytes
-from advisor.estimate.memory_parts import runs_on_cpu
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def place(candidate: Candidate, settings: LlamaCppSettings) -> Placement:
     src/llama-model.cpp:1589 (b11549): device of layer i = upper_bound(cumulative split, (i - first) / N). CPU candidates: all on the host.
     """
     layers = candidate.model.architecture.layers
-    devices = 0 if runs_on_cpu(candidate) else candidate.parallelism.devices
+    devices = 0 if candidate.on_cpu else candidate.parallelism.devices
     asked = settings.n_gpu_layers if settings.n_gpu_layers >= 0 else layers + 1  # -1: everything
     offloaded = min(asked, layers + 1) if devices else 0
     if not offloaded:

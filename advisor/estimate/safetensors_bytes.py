@@ -12,6 +12,7 @@ from advisor.domain.quantity import Basis
 from advisor.domain.quantization import WeightScheme
 from advisor.domain.weights import LayerWeights, WeightBytes
 from advisor.errors import UserInputError
+from advisor.units import round_up
 
 _VOCABULARY_MULTIPLE = 64  # rows of the tables are padded to this (DEFAULT_VOCAB_PADDING_SIZE)
 
@@ -115,8 +116,8 @@ def _matrix_bytes(matrix: Matrix, scheme: WeightScheme, parallelism: Parallelism
 def _padded_expert(matrix: Matrix, inputs: int, outputs: int, multiple: int) -> tuple[int, int]:
     """The inner width of an expert rounded up to what its kernel needs: outputs of gate and up, inputs of down."""
     if matrix.split == "inputs":
-        return math.ceil(inputs / multiple) * multiple, outputs
-    return inputs, math.ceil(outputs / multiple) * multiple
+        return round_up(inputs, multiple), outputs
+    return inputs, round_up(outputs, multiple)
 
 
 def _quantised(matrix: Matrix, scheme: WeightScheme) -> bool:
@@ -145,7 +146,7 @@ def _shard(matrix: Matrix, parallelism: Parallelism) -> tuple[int, int, int]:
     if matrix.experts and parallelism.expert:
         return inputs, outputs, math.ceil(copies / (tensor * parallelism.data))
     if matrix.role in ("token_embedding", "lm_head"):
-        padded = math.ceil(outputs / _VOCABULARY_MULTIPLE) * _VOCABULARY_MULTIPLE
+        padded = round_up(outputs, _VOCABULARY_MULTIPLE)
         return inputs, math.ceil(padded / tensor), copies
     match matrix.split:
         case "outputs":

@@ -27,5 +27,5 @@ def start_time(candidate: Candidate, weights: WeightBytes, fit: StartUpFit, *, s
 
 def _repacks(candidate: Candidate) -> bool:
     settings = candidate.settings
-    on_cpu = candidate.node.device.is_cpu or candidate.runtime.backend == "cpu"
+    on_cpu = candidate.on_cpu
     return isinstance(settings, LlamaCppSettings) and settings.repack and on_cpu and candidate.node.host.repacks_weights

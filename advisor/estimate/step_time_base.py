@@ -5,6 +5,7 @@ A step generates one token for each of `batch` sequences, computes a chunk of a 
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 from advisor.domain.calibration import Calibration, ErrorBand, error_band
 from advisor.domain.estimate import StepTime
@@ -75,9 +76,9 @@ class StepTimeModel(ABC):
     def prompt_token_flops(self) -> float:
         """Linear arithmetic of one prompt token, of all devices together."""
 
-    @abstractmethod
-    def rescaled(self, decode_scale: float, prefill_scale: float) -> "StepTimeModel":
-        """The same replica, slower (above 1) or faster than expected."""
+    def rescaled(self, decode_scale: float, prefill_scale: float) -> Self:
+        """The same replica, slower (above 1) or faster than expected; the memoised parts are unscaled, so all share them."""
+        return replace(self, decode_scale=decode_scale, prefill_scale=prefill_scale)
 
     def decode_s(self, batch: int, context_tokens: float) -> float:
         """Seconds of a step that generates one token for each of `batch` sequences of `context_tokens` on average."""

@@ -144,15 +144,3 @@ class LlamaCppSteps(StepTimeModel):
     def prompt_token_flops(self) -> float:
         """Two per parameter that a prompt token is multiplied with."""
         return self.replica.work.prefill_flops
-
-    def rescaled(self, decode_scale: float, prefill_scale: float) -> "LlamaCppSteps":
-        """The same replica at another speed."""
-        return LlamaCppSteps(
-            source=self.source,
-            speed=self.speed,
-            request_floor_s=self.request_floor_s,
-            start_s=self.start_s,
-            decode_scale=decode_scale,
-            prefill_scale=prefill_scale,
-            replica=self.replica,
-        )

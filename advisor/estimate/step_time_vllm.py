@@ -114,18 +114,6 @@ class VllmSteps(StepTimeModel):
         """Two per parameter that a prompt token is multiplied with."""
         return self.rank.work.prefill_flops
 
-    def rescaled(self, decode_scale: float, prefill_scale: float) -> "VllmSteps":
-        """The same replica at another speed."""
-        return VllmSteps(
-            source=self.source,
-            speed=self.speed,
-            request_floor_s=self.request_floor_s,
-            start_s=self.start_s,
-            decode_scale=decode_scale,
-            prefill_scale=prefill_scale,
-            rank=self.rank,
-        )
-
 
 def vllm_steps(candidate: Candidate, weights: WeightBytes, calibration: VllmCalibration, *, quantization: Quantization) -> VllmSteps:
     """The step-time model of one vLLM replica. Raises UserInputError for settings or a version of another engine."""
@@ -133,7 +121,7 @@ def vllm_steps(candidate: Candidate, weights: WeightBytes, calibration: VllmCali
     if not isinstance(settings, VllmSettings):
         raise UserInputError(f"{candidate.runtime.runtime} needs vLLM settings")
     generation = _generation(candidate.runtime.version, calibration)
-    on_cpu = candidate.node.device.is_cpu or candidate.runtime.backend == "cpu"
+    on_cpu = candidate.on_cpu
     measured = candidate.runtime.backend in calibration.measured_backends and not on_cpu and not settings.enforce_eager
     kinds = set(candidate.model.architecture.kinds) <= set(calibration.measured_kinds)
     rank = (_cpu_rank if on_cpu else _gpu_rank)(candidate, weights, calibration, generation, quantization)

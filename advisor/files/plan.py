@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +34,15 @@ def fingerprint(deployment: PlannedDeployment) -> str:
         "settings": {flag: setting.value for flag, setting in deployment.settings.items()},
     }
     canonical = json.dumps(decisive, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def deployments_sha256(deployments: Iterable[PlannedDeployment]) -> str:
+    """A digest of everything in the editable half that a claim may depend on; reasons do not count."""
+    facts = [dataclasses.asdict(deployment) for deployment in deployments]
+    for fact in facts:
+        fact["settings"] = {flag: setting["value"] for flag, setting in fact["settings"].items()}
+    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), default=list)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

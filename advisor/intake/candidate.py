@@ -7,7 +7,7 @@ from typing import Final
 
 from advisor.catalog import Catalog
 from advisor.domain.deployment import Candidate
-from advisor.domain.engine import EngineSettings, LlamaCppSettings, Parallelism, RuntimeRef
+from advisor.domain.engine import EngineSettings, LlamaCppSettings, Parallelism, RuntimeRef, build_number
 from advisor.domain.engine_record import EngineRecord
 from advisor.domain.hardware import Node
 from advisor.domain.model import Checkpoint, Model
@@ -18,7 +18,6 @@ from advisor.engines.support import refusal
 from advisor.errors import UserInputError
 from advisor.intake.quantization import find_quantization
 
-_BUILD: Final = re.compile(r"b?(\d{1,9})")
 _RELEASE: Final = re.compile(r"v?(\d+(?:\.\d+){1,3})(?:[.+-]?[a-z].*)?")
 
 
@@ -128,11 +127,12 @@ def _version(record: EngineRecord, asked: str | None, backend: str) -> str:
 
 
 def _order(record: EngineRecord, version: str) -> tuple[int, ...]:
-    pattern = _BUILD if record.versions.scheme == "build" else _RELEASE
-    match = pattern.fullmatch(version)
-    if match is None:
-        raise UserInputError(f"engine version {version!r}: not a version of {record.title}, such as {record.versions.default}")
-    return tuple(int(part) for part in match[1].split("."))
+    build, release = build_number(version), _RELEASE.fullmatch(version)
+    if record.versions.scheme == "build" and build is not None:
+        return (build,)
+    if record.versions.scheme != "build" and release is not None:
+        return tuple(int(part) for part in release[1].split("."))
+    raise UserInputError(f"engine version {version!r}: not a version of {record.title}, such as {record.versions.default}")
 
 
 def _spread(record: EngineRecord, parallelism: Parallelism, devices: int) -> Parallelism:

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 from advisor.domain.ggml_types import GGML_TYPES, GGML_TYPES_BY_ID
 from advisor.errors import UserInputError
 from advisor.intake.gguf_cursor import Buffer, Cursor
+from advisor.units import round_up
 
 _MIN_PAIR_BYTES: Final = 13  # key length, type, one byte
 _MIN_TENSOR_BYTES: Final = 24  # name length, dimension count, type, offset
@@ -105,7 +106,7 @@ def parse_gguf_header(data: Buffer, *, file_bytes: int, where: str) -> GgufHeade
     alignment = _alignment(cursor, metadata)
     by_name = _by_name(cursor, tensor_count, what="tensor name", read=_tensor)
     tensors = tuple(GgufTensor(name, *fields) for name, fields in by_name.items())
-    _check_placement(cursor, tensors, data_start=math.ceil(cursor.position / alignment) * alignment)
+    _check_placement(cursor, tensors, data_start=round_up(cursor.position, alignment))
     return GgufHeader(version, alignment, metadata, tensors, sum(tensor.bytes for tensor in tensors), file_bytes)
 
 

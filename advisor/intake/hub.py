@@ -4,7 +4,6 @@ Goes through huggingface_hub: HF_ENDPOINT, the stored or HF_TOKEN token, proxies
 connection is resumed where it broke; a finished file is not fetched again.
 """
 
-import difflib
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -12,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from advisor.errors import UserInputError
+from advisor.errors import UserInputError, near_names
 from advisor.intake.hub_errors import hub_errors
-from advisor.units import gib
+from advisor.units import gib_text
 
 Progress = Callable[[int, int], None]  # bytes so far, bytes in total
 
@@ -103,7 +102,7 @@ def _select(repository: HubRepository, names: Sequence[str]) -> tuple[HubFile, .
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise UserInputError(f"{repository.repo_id}: {name!r} is not a path inside a repository")
         if name not in by_name:
-            near = difflib.get_close_matches(name, by_name, n=3)
+            near = near_names(name, by_name)
             hint = f"near names: {', '.join(near)}" if near else f"it holds {len(by_name)} files"
             raise UserInputError(f"{repository.repo_id}: no file {name!r} at commit {repository.commit[:12]}; {hint}")
     return tuple(by_name[name] for name in dict.fromkeys(names))
@@ -119,7 +118,7 @@ def _check_disk(destination: Path, needed_bytes: int, repo_id: str) -> None:
     free_bytes = shutil.disk_usage(existing).free
     if needed_bytes + _RESERVE_BYTES > free_bytes:
         raise UserInputError(
-            f"{repo_id}: {gib(needed_bytes):,.1f} GiB to fetch, {gib(free_bytes):,.1f} GiB free at {destination}: free some, or move"
+            f"{repo_id}: {gib_text(needed_bytes)} to fetch, {gib_text(free_bytes)} free at {destination}: free some, or move"
         )
 
 

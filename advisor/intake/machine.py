@@ -39,6 +39,7 @@ class MachineFacts:
     memory_bandwidth_bytes_per_s: float
     repacks_weights: bool
     gpus: tuple[Gpu, ...]
+    memory_limit_bytes: int | None = None
 
     @property
     def id(self) -> str:
@@ -62,6 +63,7 @@ def inspect_machine() -> MachineFacts:
         memory_bandwidth_bytes_per_s=_measured_bandwidth(),
         repacks_weights=_repacks(),
         gpus=_nvidia_gpus(),
+        memory_limit_bytes=limit,
     )
 
 
@@ -111,11 +113,16 @@ def _gpu_device(facts: MachineFacts, catalog: Catalog) -> Device:
     names = sorted({gpu.name for gpu in facts.gpus})
     if len(names) > 1:
         raise UserInputError(f"this machine has different GPUs ({', '.join(names)}): one kind at a time; name it with hardware.owned")
+    return device_of(facts.gpus[0], catalog)
+
+
+def device_of(gpu: Gpu, catalog: Catalog) -> Device:
+    """The catalog's record of a GPU, by the driver's name for it. Raises UserInputError when it has none."""
     try:
-        return catalog.device(names[0])
+        return catalog.device(gpu.name)
     except UserInputError:
-        hint = "add it to a catalog file, or name a near device with hardware.owned"
-        raise UserInputError(f'GPU "{names[0]}" of this machine is not in the catalog: {hint}') from None
+        hint = "add a file to catalog/devices, or name a near device with hardware.owned"
+        raise UserInputError(f'GPU "{gpu.name}" of this machine is not in the catalog: {hint}') from None
 
 
 # ---- looking
@@ -163,15 +170,22 @@ def _measured_bandwidth() -> float:
 
 
 def _nvidia_gpus() -> tuple[Gpu, ...]:
-    """The driver's own names and sizes; nothing where there is no driver."""
+    """The driver's own names and sizes; nothing where there is no driver, or one that does not answer."""
     try:
         import pynvml
 
         pynvml.nvmlInit()
-    except Exception:
+    except (ImportError, OSError, pynvml.NVMLError):
         return ()
     try:
         handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        return tuple(Gpu(str(pynvml.nvmlDeviceGetName(h)), int(pynvml.nvmlDeviceGetMemoryInfo(h).total)) for h in handles)
+        return tuple(Gpu(_text(pynvml.nvmlDeviceGetName(h)), int(pynvml.nvmlDeviceGetMemoryInfo(h).total)) for h in handles)
+    except pynvml.NVMLError:
+        return ()
     finally:
         pynvml.nvmlShutdown()
+
+
+def _text(name: str | bytes) -> str:
+    """Old drivers answer in bytes."""
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else name

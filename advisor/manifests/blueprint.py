@@ -88,7 +88,7 @@ def blueprint(planned: PlannedDeployment, assessment: Assessment, record: Engine
     image = replace(image, digest=checked_digest(planned.image.digest) or image.digest)
     candidate, memory = assessment.deployment.candidate, assessment.estimate.memory
     path = model_path(planned.model, gguf=candidate.checkpoint.format == "gguf")
-    device, cpu = candidate.node.device, candidate.node.device.is_cpu or candidate.runtime.backend == "cpu"
+    device, cpu = candidate.node.device, candidate.on_cpu
     return Blueprint(
         name=planned.name,
         title=f"{record.title} {planned.engine.version}, {planned.model.id} {planned.model.quantization}, "

@@ -29,6 +29,7 @@ from advisor.domain.verdict import Requirement
 from advisor.domain.workload import Workload
 from advisor.engines.settings import flags_of
 from advisor.engines.settings_vllm import RunsOn
+from advisor.files.plan import deployments_sha256
 from advisor.planning.decision import Decision, Loser
 from advisor.planning.describe import option_text
 from advisor.resources import advisor_version
@@ -48,7 +49,9 @@ def compose_plan(decision: Decision, *, workload_path: str, workload_sha256: str
         decision=decision_sentence(decision),
         deployments=(planned,),
         claims=claims_of([(planned, chosen)]),
-        made_with=MadeWith(advisor_version(), decision.case.catalog.as_of, workload_sha256),
+        made_with=MadeWith(
+            advisor_version(), decision.case.catalog.as_of, workload_sha256, deployments_sha256=deployments_sha256((planned,))
+        ),
         evidence_required=(*_PROVEN_ALWAYS, *_latency_names(workload)),
         instead=tuple(_instead(loser) for loser in decision.losers),
         changes_if=tuple(f"{change.when}: {change.then}" for change in (*decision.changes, *decision.relaxations)),

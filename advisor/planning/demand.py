@@ -51,15 +51,21 @@ def _load(load: Load, preset: Preset) -> tuple[Load, list[Assumption]]:
     return replace(load, users=users), [_from_preset("load.users.pause_s", text, preset)]
 
 
-def _lengths(path: str, given: TokenLengths, usual: Lengths) -> tuple[Lengths, list[Assumption]]:
+def usual_lengths(given: TokenLengths, usual: Lengths) -> Lengths:
+    """The given lengths; what is not given keeps the preset's proportion."""
     p95 = given.p95 or max(given.p50, round(given.p50 * usual.p95 / usual.p50))
     longest = given.max or max(p95, round(p95 * usual.max / usual.p95))
-    filled = [(name, value) for name, value, stated in (("p95", p95, given.p95), ("max", longest, given.max)) if stated is None]
+    return Lengths(given.p50, p95, longest)
+
+
+def _lengths(path: str, given: TokenLengths, usual: Lengths) -> tuple[Lengths, list[Assumption]]:
+    lengths = usual_lengths(given, usual)
+    filled = [(name, value) for name, value, stated in (("p95", lengths.p95, given.p95), ("max", lengths.max, given.max)) if stated is None]
     texts = [
         Assumption(f"{path}.{name}", f"{path.split('.')[1]} {name} {value:,}, in the preset's proportion", InputBasis.PRESET)
         for name, value in filled
     ]
-    return Lengths(given.p50, p95, longest), texts
+    return lengths, texts
 
 
 def _from_preset(path: str, text: str, preset: Preset) -> Assumption:

@@ -7,7 +7,7 @@ from advisor.domain.quantity import Basis, Quantity
 from advisor.engines.settings import flags_of
 from advisor.engines.settings_vllm import RunsOn
 from advisor.intake.estimation import EstimateAnswer
-from advisor.units import GIB, MIB, significant
+from advisor.units import GIB, MIB, significant, size_unit, time_unit
 
 FITS = {True: "fits", False: "does not fit", None: "may not fit: the range straddles the limit"}
 _PARTS = (
@@ -100,7 +100,8 @@ def _shown(part: Quantity) -> bool:
 
 def _amount(part: Quantity) -> str:
     """Bytes and their range in one unit: MiB below one GiB."""
-    scale, unit, digits = (GIB, "GiB", 2) if part.value >= GIB else (MIB, "MiB", 0 if part.value >= 10 * MIB else 2)
+    scale, unit = size_unit(part.value)
+    digits = 0 if 10 * MIB <= part.value < GIB else 2
     shown = f"{part.value / scale:,.{digits}f} {unit}"
     if part.low == part.high:
         return f"{shown:>12}  {part.basis}"
@@ -149,7 +150,8 @@ def _seconds(percentiles: Percentiles) -> str:
 
 
 def _time(seconds: Quantity) -> str:
-    return seconds.show(" s") if seconds.value >= 1 else seconds.times(1000).show(" ms")
+    scale, unit = time_unit(seconds.value)
+    return seconds.times(1 / scale).show(f" {unit}")
 
 
 def _money(cost: CostEstimate) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from advisor.domain.evidence import ClaimResult, EvidenceFile
-from advisor.units import GIB, MIB, significant
+from advisor.units import significant, size_unit, time_unit
 from advisor.validation.expectations import is_speed
 from advisor.validation.verdict import tally
 from advisor.validation.verify import Coverage
@@ -96,11 +96,10 @@ def _number(name: str, value: float) -> str:
 
 def _scale(name: str, value: float) -> tuple[float, str]:
     """What to divide by, and the unit that gives."""
-    if name.endswith("_bytes"):
-        return (GIB, " GiB") if value >= GIB else (MIB, " MiB")
-    if _is_seconds(name):
-        return (1.0, " s") if value >= 1 else (0.001, " ms")
-    return 1.0, ""
+    if not (name.endswith("_bytes") or _is_seconds(name)):
+        return 1.0, ""
+    scale, unit = time_unit(value) if _is_seconds(name) else size_unit(value)
+    return scale, f" {unit}"
 
 
 def _digits(name: str, value: float) -> str:

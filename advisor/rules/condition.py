@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from advisor.rules.fact_paths import fact_paths, groups, near, unknown_fact
+from advisor.errors import did_you_mean
+from advisor.rules.fact_paths import fact_paths, groups, unknown_fact
 from advisor.rules.facts import Facts
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _rule(text: str) -> "rule_engine.Rule":
         raise ConditionFault(f"syntax error{f' at {token!r}' if token else ' at its end'}", str(token)) from None
     except rule_engine.SymbolResolutionError as error:
         name = str(error.symbol_name)
-        raise ConditionFault(f"unknown name {name!r}{near(name, groups()) or '; facts are group.name'}", name) from None
+        raise ConditionFault(f"unknown name {name!r}{did_you_mean(name, groups()) or '; facts are group.name'}", name) from None
     except rule_engine.AttributeResolutionError as error:
         raise ConditionFault(f"unknown attribute {error.attribute_name!r}", str(error.attribute_name)) from None
     except rule_engine.EngineError as error:
@@ -135,4 +136,4 @@ def _check_words(path: str | None, values: list[Any]) -> None:
         word = getattr(value, "value", None)
         if choices and isinstance(word, str) and word not in choices:
             known = ", ".join(choice for choice in choices if choice)
-            raise ConditionFault(f"{path} is never {word!r}{near(word, choices) or f'; it is one of {known}'}", word)
+            raise ConditionFault(f"{path} is never {word!r}{did_you_mean(word, choices) or f'; it is one of {known}'}", word)

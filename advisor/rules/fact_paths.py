@@ -1,12 +1,12 @@
-"""The names of all facts, `group.field`, with the type and the closed vocabulary of each; near names for a wrong one."""
+"""The names of all facts, `group.field`, with the type and the closed vocabulary of each."""
 
 import dataclasses
-import difflib
 import typing
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from advisor.errors import did_you_mean
 from advisor.rules.facts import Facts
 
 
@@ -43,16 +43,10 @@ def groups() -> tuple[str, ...]:
     return tuple(dict.fromkeys(path.group for path in fact_paths().values()))
 
 
-def near(wrong: str, known: typing.Iterable[str]) -> str:
-    """`; did you mean X?`, or nothing when nothing is near."""
-    found = difflib.get_close_matches(wrong, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {found[0]}?" if found else ""
-
-
 def unknown_fact(path: str) -> str:
     """The sentence for a fact that does not exist."""
     group, _, name = path.partition(".")
     if group not in groups():
-        return f"unknown group of facts {group!r}{near(group, groups()) or '; known: ' + ', '.join(groups())}"
+        return f"unknown group of facts {group!r}{did_you_mean(group, groups()) or '; known: ' + ', '.join(groups())}"
     names = [p.path.partition(".")[2] for p in fact_paths().values() if p.group == group]
-    return f"unknown fact {path!r}{near(name, names) or f'; known in {group}: ' + ', '.join(names)}"
+    return f"unknown fact {path!r}{did_you_mean(name, names) or f'; known in {group}: ' + ', '.join(names)}"

@@ -8,10 +8,11 @@ from typing import Final
 from jinja2 import Environment, StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from advisor.errors import did_you_mean
 from advisor.rules.condition import ConditionFault
-from advisor.rules.fact_paths import fact_paths, groups, near, unknown_fact
+from advisor.rules.fact_paths import fact_paths, groups, unknown_fact
 from advisor.rules.facts import Facts
-from advisor.units import significant
+from advisor.units import significant, time_unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def _read(node: nodes.Getattr) -> str:
 def _check_names(tree: nodes.Template) -> None:
     for name in tree.find_all(nodes.Name):
         if name.name not in groups():
-            raise ConditionFault(f"message: unknown name {name.name!r}{near(name.name, groups())}", name.name)
+            raise ConditionFault(f"message: unknown name {name.name!r}{did_you_mean(name.name, groups())}", name.name)
     for used in tree.find_all(nodes.Filter):
         if used.name not in _FILTERS:
             raise ConditionFault(f"message: unknown filter {used.name!r}; filters are {', '.join(_FILTERS)}", used.name)
@@ -91,7 +92,8 @@ def _seconds(value: float | None) -> str:
     """Seconds, or milliseconds below one, with two significant digits."""
     if value is None:
         return "unknown"
-    return f"{significant(value * 1000)} ms" if value < 1 else f"{significant(value)} s"
+    scale, unit = time_unit(value)
+    return f"{significant(value / scale)} {unit}"
 
 
 def _listed(values: tuple[str, ...]) -> str:

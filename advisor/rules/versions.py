@@ -9,8 +9,9 @@ from typing import Final
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from advisor.domain.engine import build_number
+
 _BUILD_RANGE: Final = re.compile(r"(>=|<=|==|!=|>|<)\s*b?(\d+)")
-_BUILD: Final = re.compile(r"b?(\d+)")
 _COMPARE: Final[dict[str, Callable[[int, int], bool]]] = {
     ">=": operator.ge,
     "<=": operator.le,
@@ -31,8 +32,8 @@ def in_range(engine: str, version: str, range_text: str) -> bool:
     False
     """
     if engine == "llama.cpp":
-        build = _BUILD.fullmatch(version)
-        return build is None or all(_COMPARE[sign](int(build[1]), number) for sign, number in _builds(range_text))
+        build = build_number(version)
+        return build is None or all(_COMPARE[sign](build, number) for sign, number in _builds(range_text))
     try:
         return SpecifierSet(range_text).contains(Version(version), prereleases=True)
     except InvalidVersion:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from advisor.domain.ggml_types import GGML_TYPES, tensor_bytes
+from advisor.units import round_up
 
 ALIGNMENT_BYTES: Final = 32
 _VERSION: Final = 3
@@ -31,7 +32,7 @@ class StoredTensor:
 
 def padded(size_bytes: int) -> int:
     """The size up to the next aligned byte."""
-    return -(-size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+    return round_up(size_bytes, ALIGNMENT_BYTES)
 
 
 def encode_header(metadata: Mapping[str, Value], tensors: Sequence[StoredTensor]) -> bytes:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from advisor.errors import UserInputError
 from advisor.synthesis.gguf_encoding import StoredTensor, Value, encode_header, padded
-from advisor.units import gib
+from advisor.units import gib_text
 
 Progress = Callable[[int, int], None]  # bytes written, bytes in total
 
@@ -44,9 +44,7 @@ def _complete_or_absent(path: Path, *, needed_bytes: int) -> Iterator[BinaryIO]:
     try:
         free_bytes = shutil.disk_usage(path.parent).free
         if needed_bytes > free_bytes:
-            raise UserInputError(
-                f"{path}: needs {gib(needed_bytes):,.1f} GiB, {gib(free_bytes):,.1f} GiB are free: free some, or write elsewhere"
-            )
+            raise UserInputError(f"{path}: needs {gib_text(needed_bytes)}, {gib_text(free_bytes)} are free: free some, or write elsewhere")
         try:
             with partial.open("wb") as file:
                 yield file

@@ -1,13 +1,12 @@
 """From a plan file to what is validated: one deployment with its prediction, made anew from the plan's editable half."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from advisor.assess import Case, assess, size
 from advisor.domain.deployment import Deployment
 from advisor.domain.plan import Plan, PlannedDeployment
-from advisor.errors import UserInputError
+from advisor.errors import UserInputError, did_you_mean
 from advisor.files.plan import fingerprint
 from advisor.planning.resolve import resolve
 from advisor.validation.subject import Subject
@@ -32,9 +31,7 @@ def choose(plan: Plan, name: str | None) -> PlannedDeployment:
     listed = ", ".join(names)
     if name is None:
         raise UserInputError(f"the plan has {len(names)} deployments ({listed}): say which with --deployment NAME")
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"the plan has {listed}"
-    raise UserInputError(f"--deployment {name}: not in the plan; {hint}")
+    raise UserInputError(f"--deployment {name}: not in the plan{did_you_mean(name, names) or f'; the plan has {listed}'}")
 
 
 def prepare(plan: Plan, planned: PlannedDeployment, case: Case, machine: Machine) -> Subject:

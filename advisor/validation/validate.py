@@ -13,7 +13,7 @@ from advisor.engines.process import Limits
 from advisor.engines.validator import ask_validator
 from advisor.errors import NotProven
 from advisor.resources import advisor_version
-from advisor.units import gib
+from advisor.units import gib_text
 from advisor.validation.compare import compare
 from advisor.validation.expectations import expectations
 from advisor.validation.load import SmokeLoad, shortened, smoke_load
@@ -58,7 +58,7 @@ def _require_memory(subject: Subject) -> None:
     available_bytes = psutil.virtual_memory().available
     if needed_bytes > available_bytes:
         raise NotProven(
-            f"{subject.planned.name} needs {gib(needed_bytes):.1f} GiB and this machine has {gib(available_bytes):.1f} GiB available: "
+            f"{subject.planned.name} needs {gib_text(needed_bytes)} and this machine has {gib_text(available_bytes)} available: "
             f"nothing was loaded. Run the validation on {subject.planned.hardware.device}, or plan a smaller context"
         )
 

@@ -1,0 +1,30 @@
+"""A question with everything that answering it needs: from the files that a person has to the case that deployments are assessed under."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from advisor.assess import Case
+from advisor.catalog import load_catalog
+from advisor.domain.plan import Plan
+from advisor.domain.workload import Workload
+from advisor.errors import UserInputError
+from advisor.files.workload import workload_sha256
+from advisor.intake.workload_names import read_known_workload
+from advisor.planning.demand import complete
+from advisor.rules.load import load_rules
+
+
+def case_of(workload: Workload, rules: Sequence[Path]) -> Case:
+    """The case of a workload: its demand completed from the preset, the catalog and the rules."""
+    catalog = load_catalog()
+    demand, _ = complete(workload, catalog.preset(workload.task))
+    return Case(workload, demand, catalog, load_rules(rules))
+
+
+def workload_of(plan: Plan, plan_path: Path) -> tuple[Workload, str]:
+    """The workload that a plan names, and the digest of what it says now."""
+    path = plan_path.parent / plan.workload
+    if not path.is_file():
+        raise UserInputError(f"{plan_path}: workload: {path} is not there; the plan cannot be judged without it")
+    workload, document = read_known_workload(path, load_catalog())
+    return workload, workload_sha256(document)

@@ -1,0 +1,51 @@
+"""`advisor doctor` for people: one line a thing, what is missing with what to do about it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from advisor.report.doctor import DoctorJson, GpuJson, MachineJson
+from advisor.units import gib
+
+
+def doctor_lines(found: DoctorJson) -> Iterator[str]:
+    """The whole answer."""
+    yield f"advisor    {found['advisor']} on {found['python']}, {found['system']}"
+    yield from _machine(found["machine"])
+    yield from _engines(found["engines"])
+    for place in found["places"]:
+        yield f"disk       {gib(place['free_bytes']):,.0f} GiB free for {place['holds']} ({place['path']})"
+    yield f"network    {found['network']}{_variables(found['offline_variables'])}"
+    known = found["catalog"]
+    counts = f"{known['devices']} devices, {known['models']} models, {known['offers']} offers"
+    yield f"catalog    of {known['as_of']} ({known['fingerprint']}): {counts}, {known['rules']} rules"
+
+
+def _machine(machine: MachineJson) -> Iterator[str]:
+    yield f"processor  {machine['cpu']}, {machine['cores']} cores{', repacks 4-bit weights' if machine['repacks_weights'] else ''}"
+    limit = machine["memory_limit_bytes"]
+    limited = f", the limit of this container is {gib(limit):.1f} GiB" if limit is not None else ", no container limit"
+    speed = f"{machine['memory_bandwidth_bytes_per_s'] / 1e9:.0f} GB/s by copying"
+    yield f"memory     {gib(machine['memory_bytes']):.1f} GiB usable{limited}; {speed}"
+    if not machine["gpus"]:
+        yield "gpu        none that an NVIDIA driver shows"
+    yield from (f"gpu        {_gpu(gpu)}" for gpu in machine["gpus"])
+    yield f"plans      call it {machine['plan_device']}" if machine["plan_device"] else f"plans      {machine['refused']}"
+
+
+def _gpu(gpu: GpuJson) -> str:
+    known = f"in the catalog as {gpu['device']}" if gpu["device"] else f"refused: {gpu['refused']}"
+    return f"{gpu['name']}, {gib(gpu['memory_bytes']):.1f} GiB, {known}"
+
+
+def _engines(engines: list[dict[str, Any]]) -> Iterator[str]:
+    usable = [engine for engine in engines if engine["found"]]
+    for engine in usable:
+        server = "with llama-server" if engine["llama_server"] else "without llama-server"
+        yield f"engine     {engine['engine']}: {engine['origin']}, {engine['python']}: llama-cpp-python {engine['version']}, {server}"
+    if not usable:
+        yield f"engine     no llama.cpp ({len(engines)} looked at); plans need none, proofs do: advisor engines install llama.cpp"
+        yield from (f"           {engine['reason']}" for engine in engines if "origin" not in engine)
+
+
+def _variables(variables: dict[str, str]) -> str:
+    return "".join(f"; {name}={value}" for name, value in variables.items())

@@ -1,0 +1,32 @@
+"""The outcome of a check for people: one line a finding, wrapped below itself, then what was and was not checked."""
+
+import textwrap
+
+from advisor.check.report import CheckReport
+
+_SHOWN = 200
+_WIDTH = 110
+
+
+def findings_text(report: CheckReport, *, quiet: bool = False) -> str:
+    """Findings by place, then the counts."""
+    findings = report.sorted_findings()
+    lines = [line for finding in findings[:_SHOWN] for line in _wrapped(str(finding))]
+    if len(findings) > _SHOWN:
+        lines.append(f"and {len(findings) - _SHOWN} more")
+    if quiet:
+        return "\n".join(lines)
+    lines += [f"not checked: {each.at}: {each.reason}" for each in report.not_checked]
+    return "\n".join([*lines, _summary(report)])
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False) or [text]
+
+
+def _summary(report: CheckReport) -> str:
+    counts = [f"{report.count(severity)} {severity}" for severity in ("block", "warn", "note")]
+    deployments = len(report.checked)
+    against = sorted({checked.against for checked in report.checked})
+    held = f", held against {', '.join(against)}" if against else ""
+    return f"{', '.join(counts)} in {deployments} deployment{'s' if deployments != 1 else ''}{held}"

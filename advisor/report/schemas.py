@@ -1,0 +1,25 @@
+"""The JSON Schemas of the files and documents that others may read or write, made from their types."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from advisor.documents import json_schema
+from advisor.domain.evidence import EvidenceFile
+from advisor.domain.plan import Plan
+from advisor.domain.workload import Workload
+from advisor.report.doctor import doctor_schema
+from advisor.report.estimate_json import estimate_schema
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+SCHEMAS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
+    "doctor": doctor_schema,
+    "estimate": estimate_schema,
+    "evidence": lambda: json_schema(EvidenceFile),
+    "plan": lambda: json_schema(Plan),
+    "workload": lambda: json_schema(Workload),
+}
+
+
+def schema_document(name: str) -> dict[str, Any]:
+    """The JSON Schema of `advisor.<name>/1`."""
+    return {"$schema": _DIALECT, "title": f"advisor.{name}/1"} | {k: v for k, v in SCHEMAS[name]().items() if k != "title"}

@@ -1,0 +1,89 @@
+"""The command: exit codes, both outputs, standard input, and the time it may take."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from advisor.cli.app import app
+
+from .test_plan_file import edit
+
+
+def run(*arguments, text=None):
+    return CliRunner().invoke(app, [*map(str, arguments)], input=text)
+
+
+def test_exit_codes_follow_fail_on(case):
+    folder = case("notes")
+    assert run("check", folder / "plan.yaml").exit_code == 0
+    assert run("check", folder / "plan.yaml", "--fail-on", "note").exit_code == 1
+    edit(folder / "plan.yaml", r"( weights_gib: {expect: )[0-9.]+", r"\g<1>1.5")
+    assert run("check", folder / "plan.yaml").exit_code == 1
+    (folder / "bad.yaml").write_text("a: [\n")
+    result = run("check", folder / "plan.yaml", folder / "bad.yaml")
+    assert result.exit_code == 2
+    assert "bad.yaml:2:1" in result.output and "PLN001" in result.output
+
+
+def test_json(case):
+    folder = case("notes")
+    edit(folder / "plan.yaml", r"( weights_gib: {expect: )[0-9.]+", r"\g<1>1.5")
+    document = json.loads(run("check", folder / "plan.yaml", "--format", "json").stdout)
+    assert document["schema"] == "advisor.findings/1"
+    (finding,) = [each for each in document["findings"] if each["severity"] == "block"]
+    assert set(finding) == {"file", "line", "column", "severity", "rule", "basis", "message"}
+    assert document["counts"]["block"] == 1
+
+
+def test_rendered_manifests_on_standard_input(case):
+    folder = case("letters")
+    text = run("render", folder / "plan.yaml", "--target", "kubernetes", "--quiet").stdout
+    result = run("check", "-", "--plan", folder / "plan.yaml", "--fail-on", "warn", text=text)
+    assert result.exit_code == 0, result.output
+    assert "1 deployment" in result.output
+
+
+def test_a_folder_is_walked_without_noise(case):
+    folder = case("letters")
+    run("render", folder / "plan.yaml", "--target", "kubernetes", "--output", folder / "deploy")
+    (folder / "ci.yaml").write_text("on: push\n")
+    result = run("check", folder, "--fail-on", "warn")
+    assert result.exit_code == 0, result.output
+    assert "ci.yaml" not in result.output and "2 deployments" in result.output
+
+
+@pytest.mark.parametrize("arguments", [("--target", "helm"), ("--target", "compose", "--registry", "https://x")])
+def test_render_refuses(case, arguments):
+    result = run("render", case("letters") / "plan.yaml", *arguments)
+    assert result.exit_code != 0
+
+
+def test_render_refuses_a_hostile_name(case):
+    folder = case("letters")
+    edit(folder / "plan.yaml", r"- name: letters", '- name: "a: b\\nkind: Secret"')
+    result = run("render", folder / "plan.yaml", "--target", "kubernetes")
+    assert result.exit_code != 0 and "is not a usable name" in str(result.exception)
+
+
+def test_render_is_the_same_twice_and_keeps_edits(case):
+    folder = case("letters")
+    command = ("render", folder / "plan.yaml", "--target", "compose", "--output", folder / "deploy")
+    assert run(*command).exit_code == 0
+    first = (folder / "deploy" / "compose.yaml").read_bytes()
+    assert run(*command).exit_code == 0
+    assert (folder / "deploy" / "compose.yaml").read_bytes() == first
+    (folder / "deploy" / "compose.yaml").write_text("# mine\n")
+    assert run(*command).exit_code != 0
+    assert (folder / "deploy" / "compose.yaml").read_text() == "# mine\n"
+    assert run(*command, "--force").exit_code == 0
+
+
+def test_a_check_is_quick(case):
+    path = case("letters") / "plan.yaml"
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "advisor.cli", "check", str(path), "--quiet"], check=True, capture_output=True)
+    assert time.perf_counter() - start < 10, "two seconds on a machine of its own"
