@@ -40,7 +40,15 @@ def unplanned_verdicts(
     runtime = catalog.engine(found.engine).runtimes[found.runtime]
     demand, _ = complete(_NOBODY, catalog.preset(_NOBODY.task))
     quantization = catalog.quantization(candidate.checkpoint.quantization) if candidate else None
-    facts = build_facts(_NOBODY, demand, candidate=candidate, quantization=quantization, concurrency=runtime.concurrency, manifest=manifest)
+    facts = build_facts(
+        _NOBODY,
+        demand,
+        candidate=candidate,
+        quantization=quantization,
+        licence=catalog.licences.get(candidate.model.licence) if candidate else None,
+        concurrency=runtime.concurrency,
+        manifest=manifest,
+    )
     if candidate is None:
         engine = dataclasses.replace(facts.engine, name=found.engine, runtime=found.runtime, concurrency=runtime.concurrency)
         facts = dataclasses.replace(facts, engine=engine)
