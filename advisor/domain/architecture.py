@@ -95,7 +95,6 @@ class GroupedAttention:
     qk_norm: Literal["none", "head", "projection"] = "none"
     output_gate: bool = False
     sinks: bool = False
-    fused_qkv: bool = False
     shared_kv: bool = False  # key projection also serves as value projection (Gemma 4 full layers)
 
 
