@@ -51,7 +51,7 @@ class Library:
                     continue
                 planned = _match(found, plan, alone=path.parent in (file.parent, file.resolve().parent))
                 if planned is not None:
-                    return Against(str(path), case, planned, document)
+                    return Against(_short(path), case, planned, document)
             return Against("neither plan nor workload")
         if self.workload not in self._cases:
             self._cases[self.workload] = case_of(read_workload(self.workload)[0], self.rules)
@@ -62,6 +62,12 @@ class Library:
             plan, document = read_plan(path)
             self._plans[path] = (plan, document, case_of(workload_of(plan, path)[0], self.rules))
         return self._plans[path]
+
+
+def _short(path: Path) -> str:
+    """The path from here, where it lies below."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _plans_near(file: Path) -> Iterator[Path]:
