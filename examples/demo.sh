@@ -13,7 +13,7 @@ feasible_or_nearest "$advisor" plan examples/hospital-letters/workload.yaml --ou
 
 say "2/4  Render that decision for Kubernetes, and check that it reads back as planned"
 "$advisor" render "$out/letters/plan.yaml" --target kubernetes --output "$out/letters/kubernetes" --force
-"$advisor" check "$out/letters/plan.yaml" "$out/letters/kubernetes"
+"$advisor" check "$out/letters/kubernetes" --plan "$out/letters/plan.yaml"
 
 say "3/4  The engine for this computer: llama.cpp, built once and kept outside this folder"
 "$advisor" engines install llama.cpp --yes

@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import Final, get_args
 
 from advisor.catalog import lookup
-from advisor.catalog.api_prices import ApiPriceRecord
 from advisor.catalog.catalog import Catalog, read_catalog
 from advisor.catalog.devices import DeviceRecord
 from advisor.catalog.models import ModelRecord
 from advisor.catalog.nodes import HostRecord, InstanceRecord
-from advisor.catalog.offers import OfferRecord
 from advisor.catalog.presets import PresetRecord
-from advisor.catalog.quality import QualityRecord
 from advisor.catalog.records import csv_faults, shown, yaml_faults
 from advisor.domain.engine_record import EngineRecord
+from advisor.domain.hardware import Offer
 from advisor.domain.licence import Licence
+from advisor.domain.money import ApiPrice
+from advisor.domain.quality import QualityMeasurement
 from advisor.domain.quantization import Quantization
 from advisor.domain.workload import Task
 from advisor.errors import DataError, Fault, UserInputError
@@ -29,7 +29,7 @@ _YAML: Final = {
     "engines": EngineRecord,
     "licences": Licence,
 }
-_TABLES: Final = {"nodes": InstanceRecord, "offers": OfferRecord, "api_prices": ApiPriceRecord, "quality": QualityRecord}
+_TABLES: Final = {"nodes": InstanceRecord, "offers": Offer, "api_prices": ApiPrice, "quality": QualityMeasurement}
 _READ_ELSEWHERE: Final = frozenset({"calibration", "measurements"})
 _SUFFIXES: Final = frozenset({".yaml", ".csv", ".md"})
 

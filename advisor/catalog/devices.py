@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from advisor.catalog.records import Bytes, BytesPerSecond, FlopsPerSecond, IsoDate, OpsPerSecond, Usd, Watts, yaml_records
+from advisor.catalog.records import Bytes, BytesPerSecond, FlopsPerSecond, OpsPerSecond, Watts, yaml_records
 from advisor.domain.hardware import Backend, Device, DeviceClass
 from advisor.domain.money import Purchase
-from advisor.domain.strict import STRICT, FieldFault
+from advisor.domain.strict import STRICT, FieldFault, IsoDate, Usd
 from advisor.units import GIB
 
 # One lane, one direction, after line coding: PCI-SIG base specifications (8, 16 and 32 GT/s at 128b/130b).

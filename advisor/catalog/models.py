@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from advisor.architectures import from_config
-from advisor.catalog.records import IsoDate, yaml_records
+from advisor.catalog.records import yaml_records
 from advisor.documents import Document
 from advisor.domain.model import Checkpoint, LossBand, Model
 from advisor.domain.quantization import Quantization
-from advisor.domain.strict import STRICT
+from advisor.domain.strict import STRICT, IsoDate
 from advisor.errors import DataError, UserInputError
 
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")

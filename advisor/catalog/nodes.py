@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from advisor.catalog.records import Bytes, BytesPerSecond, IsoDate, csv_records, yaml_records
+from advisor.catalog.records import Bytes, BytesPerSecond, csv_records, yaml_records
 from advisor.domain.hardware import Device, Host, Node, Offer
-from advisor.domain.strict import STRICT
+from advisor.domain.strict import STRICT, IsoDate
 from advisor.errors import UserInputError
 from advisor.units import GIB
 

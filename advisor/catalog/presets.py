@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast, get_args
 
-from advisor.catalog.records import IsoDate, yaml_records
+from advisor.catalog.records import yaml_records
 from advisor.domain.demand import Lengths
 from advisor.domain.preset import Preset
-from advisor.domain.strict import STRICT, FieldFault
+from advisor.domain.strict import STRICT, FieldFault, IsoDate
 from advisor.domain.workload import LossBand, ServiceLevel, Task, TokenLengths
 from advisor.errors import DataError
 

@@ -4,11 +4,10 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from advisor import documents
 from advisor.domain.position import Position
@@ -17,13 +16,6 @@ from advisor.units import parse_quantity
 
 T = TypeVar("T")
 _ROW = re.compile(r"^\[\d+\]\.?")
-
-
-def _iso(text: str) -> str:
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        raise ValueError(f"{text!r} is not a date such as 2026-11-20") from None
 
 
 def _in(unit: str) -> BeforeValidator:
@@ -36,8 +28,6 @@ BytesPerSecond = Annotated[float, _in("B/s"), Field(gt=0)]
 FlopsPerSecond = Annotated[float, _in("FLOP/s"), Field(gt=0)]
 OpsPerSecond = Annotated[float, _in("OP/s"), Field(gt=0)]
 Watts = Annotated[float, _in("W"), Field(gt=0)]
-IsoDate = Annotated[str, AfterValidator(_iso)]
-Usd = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 def shown(root: Path, path: Path) -> str:

@@ -44,7 +44,7 @@ def ask(
     kept = keep_answers(ended.interview, output, answers)
     if not quiet:
         typer.echo(f"\nsaved your answers in {kept}; go on with: advisor ask --answers {kept} -o {output}" if kept else "\nnothing to save")
-    raise typer.Exit(130 if ended.how == "interrupted" else 0)
+    raise typer.Exit(ended.exit_code)
 
 
 def _report(written: "Written", output: Path, *, format: Format, quiet: bool) -> None:

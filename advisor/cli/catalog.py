@@ -6,14 +6,13 @@ from typing import Annotated, Any, Literal
 import typer
 
 from advisor.cli import pending
-from advisor.cli.output import Format
+from advisor.cli.output import FormatOption
 
 Kind = Literal["devices", "models", "quantizations", "engines", "offers", "presets"]
 
 app = typer.Typer(
     no_args_is_help=True, help="Look into the data that plans rest on: devices, models, prices …, and check it after an edit."
 )
-FormatOption = Annotated[Format, typer.Option("--format", help="text or json.")]
 
 
 @app.command("list", epilog="Example: [bold]advisor catalog list offers --search h100-sxm[/bold]")

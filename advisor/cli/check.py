@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from advisor.cli.output import Format
+from advisor.cli.output import FormatOption, RulesOption
 
 Severity = Literal["block", "warn", "note"]
 
@@ -15,9 +15,9 @@ def check(
     plan: Annotated[Path | None, typer.Option("--plan", help="Hold every manifest against this plan.")] = None,
     workload: Annotated[Path | None, typer.Option("--workload", help="Judge manifests without a plan under this workload.")] = None,
     device: Annotated[str | None, typer.Option("--device", help="The device that the manifests run on.")] = None,
-    rules: Annotated[list[Path] | None, typer.Option("--rules", help="A folder of your team's rules; the same id overrides ours.")] = None,
+    rules: RulesOption = None,
     fail_on: Annotated[Severity, typer.Option("--fail-on", help="block, warn or note: the least that ends in exit code 1.")] = "block",
-    output_format: Annotated[Format, typer.Option("--format", help="text or json.")] = "text",
+    output_format: FormatOption = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the findings only.")] = False,
 ) -> None:
     """Check plans (every derived line is recomputed) and manifests (against their plan, and judged as they stand).

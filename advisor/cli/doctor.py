@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli.output import Format
+from advisor.cli.output import FormatOption
 
 
 def doctor(
-    format: Annotated[Format, typer.Option("--format", help="text or json.")] = "text",
+    format: FormatOption = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only what a plan calls this machine.")] = False,
 ) -> None:
     """Look at this machine: processor, memory and its bandwidth, NVIDIA GPUs, engines, disk, catalog. Contacts nobody, changes nothing.

@@ -1,9 +1,10 @@
 """`advisor engines list | install | remove`: which engines are on this machine, and a llama.cpp of one's own."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from advisor.cli.output import FormatOption, confirm
 from advisor.errors import NotBuiltYet, UserInputError
 
 if TYPE_CHECKING:
@@ -13,13 +14,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Show, install and remove inference engines on this machine.")
 _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-_Format = Annotated[Literal["text", "json"], typer.Option("--format", help="text or json.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")]
 _SECONDS_BETWEEN = 5.0
 
 
 @app.command("list", epilog="Example: [bold]advisor engines list --format json[/bold]")
-def list_engines(output: _Format = "text") -> None:
+def list_engines(output: FormatOption = "text") -> None:
     """Every llama.cpp that can be found, in the order in which it would be taken; exit 3 when there is none."""
     from advisor.cli.output import emit_json
     from advisor.engines.find import survey
@@ -57,7 +57,7 @@ def install(
         typer.echo(f"{plan.name}: installed already; `advisor engines remove {plan.name}` removes it")
         return
     typer.echo(_announcement(plan), err=True)
-    _confirm("Install it?", yes)
+    confirm("Install it?", yes=yes)
     made = install_llama_cpp(plan, extra_options=options, progress=None if quiet else _reporter(plan.expected_s))
     typer.echo(f"installed {made.name} ({made.disk_bytes / 1024**2:.0f} MiB); advisor finds it by itself")
 
@@ -70,7 +70,7 @@ def remove(
     """Remove what `advisor engines install` made. The built wheel stays in the cache, so that installing again takes seconds."""
     from advisor.engines.install import remove as remove_environments
 
-    _confirm(f"Remove {engine}?", yes)
+    confirm(f"Remove {engine}?", yes=yes)
     for made in remove_environments(engine):
         typer.echo(f"removed {made.name} ({made.disk_bytes / 1024**2:.0f} MiB)")
 
@@ -93,17 +93,6 @@ def _announcement(plan: "InstallPlan") -> str:
 
 def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} minutes"
-
-
-def _confirm(question: str, yes: bool) -> None:
-    import sys
-
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UserInputError(f"{question} Nobody can answer here: add --yes")
-    if not typer.confirm(question, err=True):
-        raise typer.Exit(1)
 
 
 def _reporter(expected_s: float) -> "Callable[[str], None]":

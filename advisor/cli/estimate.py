@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from advisor.cli.output import FormatOption
 from advisor.errors import NotBuiltYet
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ _Concurrency = Annotated[int | None, typer.Option("--concurrency", help="Request
 _Rate = Annotated[float | None, typer.Option("--request-rate", help="Requests per second that arrive.")]
 _Price = Annotated[float | None, typer.Option("--price-per-hour", help="USD per hour of the whole deployment.")]
 _Ask = Annotated[bool, typer.Option("--ask-engine", help="Let the engine itself size the memory.")]
-_Format = Annotated[Literal["text", "json"], typer.Option("--format", help="text or json.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", help="Only the answer on one line: fits, does not fit, may not fit.")]
 
 
@@ -66,7 +66,7 @@ def estimate(
     request_rate: _Rate = None,
     price_per_hour: _Price = None,
     ask_engine: _Ask = False,
-    output: _Format = "text",
+    output: FormatOption = "text",
     quiet: _Quiet = False,
 ) -> None:
     """Memory, latency and cost of one model on one engine and device, each number with its range and where it comes from."""

@@ -5,14 +5,13 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli.output import Format
+from advisor.cli.output import FormatOption
 
 app = typer.Typer(no_args_is_help=True, help="Show what validation runs proved, and whether they cover a plan as it stands.")
-_Format = Annotated[Format, typer.Option("--format", help="text or json.")]
 
 
 @app.command(epilog="Example: [bold]advisor evidence show evidence/letters-0a1b2c3d4e5f.json[/bold]")
-def show(file: Annotated[Path, typer.Argument(help="An evidence file.")], format: _Format = "text") -> None:
+def show(file: Annotated[Path, typer.Argument(help="An evidence file.")], format: FormatOption = "text") -> None:
     """One validation run, claim by claim."""
     from advisor.cli.output import emit_json, printable
     from advisor.files.evidence import evidence_dict, read_evidence
@@ -28,7 +27,7 @@ def show(file: Annotated[Path, typer.Argument(help="An evidence file.")], format
 
 
 @app.command(epilog="Example: [bold]advisor evidence verify plan.yaml[/bold]")
-def verify(plan: Annotated[Path, typer.Argument(help="plan.yaml")], format: _Format = "text") -> None:
+def verify(plan: Annotated[Path, typer.Argument(help="plan.yaml")], format: FormatOption = "text") -> None:
     """Whether the evidence beside a plan covers it: 0 all required claims proven, 1 one refuted, 3 something not proven.
 
     It shows consistency, not authenticity: who needs proof runs the validation again.

@@ -5,15 +5,15 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli.output import Format
+from advisor.cli.output import Format, FormatOption, RulesOption
 from advisor.errors import NotBuiltYet, UserInputError, did_you_mean
 
 
 def explain(
     subject: Annotated[str, typer.Argument(metavar="RULE", help="A rule id, such as PRV001.")],
     claim: Annotated[str | None, typer.Argument(metavar="[CLAIM]", help="With a plan file: the claim to explain.")] = None,
-    rules: Annotated[list[Path] | None, typer.Option("--rules", help="A folder of your own rules; may be repeated.")] = None,
-    output_format: Annotated[Format, typer.Option("--format", help="text or json.")] = "text",
+    rules: RulesOption = None,
+    output_format: FormatOption = "text",
 ) -> None:
     """Print a rule: when it fires, what it says, where that is known from."""
     if claim is not None or subject.endswith((".yaml", ".yml")):

@@ -2,14 +2,21 @@
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from advisor.errors import UserInputError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 Format = Literal["text", "json"]
+FormatOption = Annotated[Format, typer.Option("--format", help="text or json.")]
+RulesOption = Annotated[
+    list[Path] | None, typer.Option("--rules", help="A folder of your team's rules; the same id overrides ours. May be repeated.")
+]
 
 
 def emit_json(document: dict[str, Any]) -> None:
@@ -31,3 +38,13 @@ def console() -> "Console":
 
 def _on_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Go on only when the person says yes. Raises UserInputError where nobody can answer, Exit(1) for a no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UserInputError(f"{question} Nobody can answer here: add --yes")
+    if not typer.confirm(question, err=True):
+        raise typer.Exit(1)

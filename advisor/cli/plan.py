@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from advisor.cli.output import Format
+from advisor.cli.output import Format, FormatOption, RulesOption
 
 
 def plan(
@@ -15,8 +15,8 @@ def plan(
     insist: Annotated[
         str | None, typer.Option("--insist", help="Your own choice: engine=llama.cpp,model=ID,quantization=Q,device=ID.")
     ] = None,
-    rules: Annotated[list[Path] | None, typer.Option("--rules", help="A folder of your team's rules; the same id overrides ours.")] = None,
-    format: Annotated[Format, typer.Option("--format", help="text or json.")] = "text",
+    rules: RulesOption = None,
+    format: FormatOption = "text",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output file instead of writing FILE.new beside it.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the decision only.")] = False,
 ) -> None:

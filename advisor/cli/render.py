@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from advisor.cli.output import Format
+from advisor.cli.output import FormatOption
 
 
 def render(
@@ -14,7 +14,7 @@ def render(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write into this folder; without it, print.")] = None,
     registry: Annotated[str | None, typer.Option("--registry", metavar="HOST/PATH", help="Take the image from this mirror.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that differ from what would be written.")] = False,
-    output_format: Annotated[Format, typer.Option("--format", help="text or json.")] = "text",
+    output_format: FormatOption = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Write the files, say nothing.")] = False,
 ) -> None:
     """Render a plan as a shell command, a Compose file or Kubernetes manifests: every setting pinned, locked down, no secret inside.

@@ -6,15 +6,14 @@ from typing import Annotated
 import typer
 
 from advisor.cli import pending
-from advisor.cli.output import Format
+from advisor.cli.output import FormatOption, RulesOption
 
 app = typer.Typer(no_args_is_help=True, help="List the rules, and check your own.")
-FormatOption = Annotated[Format, typer.Option("--format", help="text or json.")]
 
 
 @app.command("list", epilog="Example: [bold]advisor rules list --rules policies/hospital[/bold]")
 def list_(
-    rules: Annotated[list[Path] | None, typer.Option("--rules", help="A folder of your own rules; may be repeated.")] = None,
+    rules: RulesOption = None,
     output_format: FormatOption = "text",
 ) -> None:
     """List every rule: id, severity, engine, what it says."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from advisor.cli.output import Format
+from advisor.cli.output import Format, FormatOption
 
 if TYPE_CHECKING:
     from advisor.domain.evidence import EvidenceFile
@@ -24,7 +24,7 @@ def validate(
     ] = None,
     engine_python: Annotated[str | None, typer.Option("--engine-python", help="An interpreter that has llama_cpp.")] = None,
     time_limit_s: Annotated[float, typer.Option("--time-limit", min=1.0, help="Seconds for the engine, loading included.")] = 600.0,
-    format: Annotated[Format, typer.Option("--format", help="text or json.")] = "text",
+    format: FormatOption = "text",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a large file is written.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the summary only.")] = False,
 ) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import typer
 
 from advisor.assess import Case
+from advisor.cli.output import confirm
 from advisor.domain.evidence import EvidenceFile
 from advisor.engines.find import find_llama_cpp
 from advisor.errors import UserInputError
@@ -76,8 +76,7 @@ def _weights(asked: Asked, subject: Subject, case: Case) -> Weights:
         )
     if not path.exists():
         typer.echo(f"writing {path.name}: {gib_text(size_bytes, 2)} of made-up numbers in {path.parent}, kept for the next run", err=True)
-        if size_bytes > _ASK_ABOVE_BYTES and not asked.yes:
-            _confirm()
+        confirm("Write it?", yes=asked.yes or size_bytes <= _ASK_ABOVE_BYTES)
     made = make_synthetic(architecture, quantization, expected_bytes=size_bytes, progress=None if asked.quiet else _say_written())
     return Weights(str(made), synthetic=True)
 
@@ -95,13 +94,6 @@ def _real(path: Path, subject: Subject) -> Weights:
     if subject.planned.model.sha256 and weights.sha256 not in subject.planned.model.sha256:
         raise UserInputError(f"{path}: sha256 {weights.sha256} is not the plan's {', '.join(subject.planned.model.sha256)}")
     return weights
-
-
-def _confirm() -> None:
-    if not sys.stdin.isatty():
-        raise UserInputError("a large file would be written and nobody can answer here: add --yes")
-    if not typer.confirm("Write it?", err=True):
-        raise typer.Exit(1)
 
 
 def _today() -> str:

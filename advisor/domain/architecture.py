@@ -4,7 +4,7 @@ Every number is a dimension (elements), never bytes: bytes depend on the engine,
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 
 # ---- what a layer keeps between tokens; one estimate function per kind and engine
@@ -64,7 +64,21 @@ class StateCache:
     state_float32: bool = False
 
 
-Cache = FullCache | SlidingCache | ChunkedCache | LatentCache | IndexerCache | StateCache
+KeyValueCache = FullCache | SlidingCache | ChunkedCache
+Cache = KeyValueCache | LatentCache | IndexerCache | StateCache
+
+
+def window_of(cache: Cache) -> int | None:
+    """Tokens after which the cache grows no more; None for one without a window."""
+    match cache:
+        case SlidingCache():
+            return cache.window_tokens
+        case ChunkedCache():
+            return cache.chunk_tokens
+        case FullCache() | LatentCache() | IndexerCache() | StateCache():
+            return None
+        case _:
+            assert_never(cache)
 
 
 # ---- what a layer mixes tokens with
@@ -81,7 +95,6 @@ class GroupedAttention:
     qk_norm: Literal["none", "head", "projection"] = "none"
     output_gate: bool = False
     sinks: bool = False
-    fused_qkv: bool = False
     shared_kv: bool = False  # key projection also serves as value projection (Gemma 4 full layers)
 
 
@@ -206,7 +219,7 @@ class ModelArchitecture:
         caches = [cache for group in self.layer_groups for cache in group.caches]
         found = {
             "moe": self.experts > 0,
-            "sliding": any(isinstance(c, SlidingCache | ChunkedCache) for c in caches),
+            "sliding": any(window_of(c) is not None for c in caches),
             "latent": any(isinstance(c, LatentCache) for c in caches),
             "hybrid": any(isinstance(c, StateCache) for c in caches),
         }

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from advisor.domain.strict import STRICT, FieldFault, IsoDate, Usd
+
 Backend = Literal["cuda", "rocm", "vulkan", "sycl", "metal", "cpu"]
 DeviceClass = Literal["gpu-datacenter", "gpu-workstation", "gpu-consumer", "gpu-laptop", "apu", "apple", "cpu", "board"]
 
@@ -67,15 +69,22 @@ class Node:
 class Offer:
     """A price for a whole instance: whole instances are sold, so whole instances are charged."""
 
+    __pydantic_config__ = STRICT
     provider: str
     instance: str
     device: str
     devices: int
-    usd_per_hour: float
-    spot_usd_per_hour: float | None
-    region: str
-    as_of: str
+    usd_per_hour: Usd
+    as_of: IsoDate
     source: str
+    spot_usd_per_hour: Usd | None = None
+    region: str = ""  # the source does not say
+
+    def __post_init__(self) -> None:
+        if self.devices < 1:
+            raise FieldFault("devices", f"{self.devices}: an instance has at least one")
+        if self.spot_usd_per_hour is not None and self.spot_usd_per_hour > self.usd_per_hour:
+            raise FieldFault("spot_usd_per_hour", f"{self.spot_usd_per_hour:g} is above the on-demand price {self.usd_per_hour:g}")
 
 
 Acquisition = Literal["owned", "rent", "buy", "this_machine"]

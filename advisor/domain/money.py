@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from advisor.domain.strict import STRICT, IsoDate, Usd
+
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
@@ -17,12 +19,13 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class ApiPrice:
-    """What a hosted API charges for a model, in USD per million tokens: the price of not self-hosting."""
+    """What a hosted API charges for a model (a catalog id), in USD per million tokens: the price of not self-hosting."""
 
+    __pydantic_config__ = STRICT
     provider: str
     model: str
-    input_usd_per_mtok: float
-    output_usd_per_mtok: float
-    cached_input_usd_per_mtok: float | None
-    as_of: str
+    input_usd_per_mtok: Usd
+    output_usd_per_mtok: Usd
+    as_of: IsoDate
     source: str
+    cached_input_usd_per_mtok: Usd | None = None

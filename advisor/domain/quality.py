@@ -2,17 +2,20 @@
 
 from dataclasses import dataclass
 
+from advisor.domain.strict import STRICT, IsoDate
+
 
 @dataclass(frozen=True, slots=True)
 class QualityMeasurement:
     """A metric of a quantised model beside its 16-bit baseline; `delta` is value minus baseline, in the metric's own unit."""
 
+    __pydantic_config__ = STRICT
     model: str  # as the source names it
     quantization: str
     metric: str
     value: float
     baseline: float
     delta: float
-    note: str
-    as_of: str
+    as_of: IsoDate
     source: str
+    note: str = ""

@@ -1,10 +1,24 @@
 """How the dataclasses of files behave: unknown keys refused, no infinities. One constant, so that every schema is equally strict."""
 
 import math
-from typing import Any, Final
+from datetime import date
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, Field
 
 STRICT: Final[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 _LONGEST_NAME: Final = 63
+
+
+def _iso(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ValueError(f"{text!r} is not a date such as 2026-11-20") from None
+
+
+IsoDate = Annotated[str, AfterValidator(_iso)]
+Usd = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class FieldFault(ValueError):

@@ -94,9 +94,12 @@ def _build(python: Path, extra_options: str, plan: InstallPlan, progress: Progre
     """The wheel, built once and kept in the cache folder."""
     _require_compiler()
     install.require_space(Path(tempfile.gettempdir()), _BUILD_BYTES)
+    downloads = wheels_folder() / f"pip-{_key(extra_options)}"
     environment = {
         "CMAKE_ARGS": " ".join([*_OPTIONS, extra_options]).strip(),
         "CMAKE_BUILD_PARALLEL_LEVEL": str(_jobs(plan.cores)),
+        # pip's own cache would hand out a wheel that was built with other options; a download survives in this one
+        "PIP_CACHE_DIR": str(downloads),
     }
     store = wheels_folder() / _key(extra_options)
     shutil.rmtree(store, ignore_errors=True)
@@ -105,6 +108,7 @@ def _build(python: Path, extra_options: str, plan: InstallPlan, progress: Progre
         install.pip(python, *arguments, environment=environment, progress=progress)
         if not list(partial.glob("*.whl")):
             raise EngineFailed("pip ended well but built no wheel")
+    shutil.rmtree(downloads, ignore_errors=True)
     built = _wheel(_key(extra_options))
     if built is None:
         raise EngineFailed(f"the wheel in {store} is gone")

@@ -12,11 +12,13 @@ from advisor.domain.architecture import (
     ChunkedCache,
     FullCache,
     IndexerCache,
+    KeyValueCache,
     LatentCache,
     LayerGroup,
     ModelArchitecture,
     SlidingCache,
     StateCache,
+    window_of,
 )
 from advisor.domain.engine import LlamaCppSettings
 from advisor.domain.ggml_types import row_bytes
@@ -88,7 +90,7 @@ def layer_state_bytes(group: LayerGroup, context: Context) -> int:
 
 def layer_token_bytes(group: LayerGroup, settings: LlamaCppSettings) -> int:
     """Bytes that one more cell adds to one layer once the windows are full."""
-    growing = [cache for cache in group.caches if settings.swa_full or not _window(cache)]
+    growing = [cache for cache in group.caches if settings.swa_full or window_of(cache) is None]
     return sum(_row_bytes(cache, settings) for cache in growing)
 
 
@@ -97,30 +99,20 @@ def layer_elements(group: LayerGroup, settings: LlamaCppSettings, context: Conte
     rows = [
         _cells(cache, settings, context) * cache.kv_heads * (cache.key_dim + cache.value_dim)
         for cache in group.caches
-        if isinstance(cache, FullCache | SlidingCache | ChunkedCache)
+        if isinstance(cache, KeyValueCache)
     ]
     return context.streams * sum(rows)
 
 
 def widest_window_cells(architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context) -> int:
     """Cells of the second attention mask that models with windows need; 0 for others."""
-    windows = [_window(cache) for group in architecture.layer_groups for cache in group.caches]
-    return max((context.window_cells(window, settings) for window in windows if window), default=0)
-
-
-def _window(cache: Cache) -> int:
-    match cache:
-        case SlidingCache(window_tokens=window):
-            return window
-        case ChunkedCache(chunk_tokens=chunk):
-            return chunk
-        case _:
-            return 0
+    windows = [window_of(cache) for group in architecture.layer_groups for cache in group.caches]
+    return max((context.window_cells(window, settings) for window in windows if window is not None), default=0)
 
 
 def _cells(cache: Cache, settings: LlamaCppSettings, context: Context) -> int:
-    window = _window(cache)
-    return context.window_cells(window, settings) if window else context.cells
+    window = window_of(cache)
+    return context.cells if window is None else context.window_cells(window, settings)
 
 
 def _row_bytes(cache: Cache, settings: LlamaCppSettings, *, value_width: int = 0) -> int:
@@ -147,7 +139,7 @@ def _widest_value(architecture: ModelArchitecture) -> int:
             cache.kv_heads * cache.value_dim
             for group in architecture.layer_groups
             for cache in group.caches
-            if isinstance(cache, FullCache | SlidingCache | ChunkedCache)
+            if isinstance(cache, KeyValueCache)
         ),
         default=0,
     )

@@ -14,6 +14,7 @@ from advisor.domain.architecture import (
     ChunkedCache,
     FullCache,
     IndexerCache,
+    KeyValueCache,
     LatentCache,
     LayerGroup,
     Mamba2,
@@ -211,7 +212,7 @@ def _element_bytes(settings: VllmSettings) -> float:
     return _CACHE_ELEMENT_BYTES[settings.kv_cache_dtype]
 
 
-def _page(cache: FullCache | SlidingCache | ChunkedCache, settings: VllmSettings, tensor: int, block: int) -> int:
+def _page(cache: KeyValueCache, settings: VllmSettings, tensor: int, block: int) -> int:
     """K_rank * bs * (dk + dv) * b; KV heads are replicated when there are fewer than ranks."""
     heads = max(1, cache.kv_heads // tensor)
     return int(heads * block * (cache.key_dim + cache.value_dim) * _element_bytes(settings))

@@ -19,6 +19,7 @@ from advisor.domain.architecture import (
     MoeFfn,
     SlidingCache,
     StateCache,
+    window_of,
 )
 
 STATE_BYTES: Final = 4  # both engines keep the recurrent state in float32 by default
@@ -132,17 +133,10 @@ def _state_elements(cache: Cache) -> int:
 
 
 def _window(cache: Cache, *, sparse: bool) -> int:
-    match cache:
-        case SlidingCache():
-            return cache.window_tokens
-        case ChunkedCache():
-            return cache.chunk_tokens
-        case LatentCache():
-            return SPARSE_TOKENS if sparse else _WHOLE
-        case FullCache() | IndexerCache() | StateCache():
-            return _WHOLE
-        case _:
-            assert_never(cache)
+    """Tokens of context that are read at most; an indexed layer reads only the latents that its indexer chose."""
+    if sparse and isinstance(cache, LatentCache):
+        return SPARSE_TOKENS
+    return window_of(cache) or _WHOLE
 
 
 def _cache_terms(group: LayerGroup, key_bytes: float, value_bytes: float, ranks: int) -> list[tuple[float, int]]:

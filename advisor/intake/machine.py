@@ -173,9 +173,11 @@ def _nvidia_gpus() -> tuple[Gpu, ...]:
     """The driver's own names and sizes; nothing where there is no driver, or one that does not answer."""
     try:
         import pynvml
-
+    except ImportError:
+        return ()
+    try:
         pynvml.nvmlInit()
-    except (ImportError, OSError, pynvml.NVMLError):
+    except (OSError, pynvml.NVMLError):
         return ()
     try:
         handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]

@@ -1,124 +1,149 @@
-"""What would change the answer: more load, growth, an assumption that is wrong; and when nothing holds, what to relax."""
+"""What would change the answer: more load, growth, and the assumption that moves it most."""
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from advisor.assess import Case, assess
+from advisor.assess import Case, assess, monthly_usd, size
 from advisor.domain.assessment import Assessment
-from advisor.domain.demand import Demand
-from advisor.domain.workload import Batch, Load, Quality, ServiceLevel, Users, Workload
+from advisor.domain.demand import Demand, Lengths
+from advisor.domain.quantity import Quantity
+from advisor.domain.workload import Batch, Load, Users
+from advisor.estimate.largest_load import largest_load
 from advisor.planning.decision import Change, Decision
-from advisor.planning.describe import label_of, option_text
-from advisor.planning.losers import worst_failure
+from advisor.planning.describe import bare_text, label_of
+from advisor.planning.strain import missed_by, strain, worst_failure
 from advisor.units import significant
 
-Decide = Callable[..., Decision]
-_STEPS = (1.25, 1.5, 2.0, 3.0, 4.0)
+_BEYOND = 1.15  # a load that is clearly above the largest one that holds
+_LONGER = 1.5
 _MONTHS_PER_YEAR = 12
 
 
-def scaled_load(load: Load, factor: float) -> Load:
-    """The same kind of load, `factor` times as much of it."""
-    if load.users is not None:
-        return Load(users=Users(math.ceil(load.users.active * factor), load.users.pause_s))
-    if load.requests_per_s is not None:
-        return Load(requests_per_s=load.requests_per_s * factor)
-    if load.in_flight is not None:
-        return Load(in_flight=math.ceil(load.in_flight * factor))
-    assert load.batch is not None  # noqa: S101 - exactly one is set
-    return Load(batch=Batch(math.ceil(load.batch.requests * factor), load.batch.finish_within_h))
-
-
-def load_text(load: Load) -> str:
-    """`240 users`, `3 requests/s`, `8 in flight`, `10,000 requests in 8 h`."""
-    if load.users is not None:
-        return f"{load.users.active:,} users"
-    if load.requests_per_s is not None:
-        return f"{load.requests_per_s:g} requests/s"
-    if load.in_flight is not None:
-        return f"{load.in_flight:,} in flight"
-    return f"{load.batch.requests:,} requests in {load.batch.finish_within_h:g} h" if load.batch else "no load"
-
-
 def changes(decision: Decision) -> tuple[Change, ...]:
-    """The load at which the chosen deployment stops holding, when growth reaches it, and the assumed pause halved."""
+    """The largest load that the chosen deployment holds, when growth reaches it, and the assumption that matters most."""
     if decision.chosen is None:
         return ()
-    return tuple([*_load_changes(decision.case, decision.chosen), *_pause(decision)])
+    largest = holds_up_to(decision.case, decision.chosen)
+    return (*_beyond(decision.case, decision.chosen, largest), *_growth(decision.case, largest), *_assumption(decision))
 
 
-def _load_changes(case: Case, chosen: Assessment) -> Iterator[Change]:
-    for factor in _STEPS:
-        demand = dataclasses.replace(case.demand, load=scaled_load(case.demand.load, factor))
-        grown = _again(case, chosen, demand)
-        if not grown.recommended:
-            failing = worst_failure(grown.requirements)
-            label = label_of(failing.name)[0] if failing else "a rule"
-            yield Change(f"{load_text(demand.load)} ({factor:g} times the load)", f"{label} is no longer likely to hold: add a replica")
-            yield from _growth(case.workload, factor)
-            return
-    yield Change(f"more than {load_text(scaled_load(case.demand.load, _STEPS[-1]))}", "was not looked at; up to there this plan holds")
+# ---- load
 
 
-def _growth(workload: Workload, factor: float) -> Iterator[Change]:
-    if workload.growth_pct_per_year > 0:
-        months = _MONTHS_PER_YEAR * math.log(factor) / math.log(1 + workload.growth_pct_per_year / 100)
-        yield Change(f"growth of {workload.growth_pct_per_year:g} % a year", f"reaches that in about {significant(months)} months")
+def load_size(load: Load) -> float:
+    """The number that the load is given in: users, requests per second, requests in flight, or requests of the pile."""
+    if load.users is not None:
+        return load.users.active
+    if load.batch is not None:
+        return load.batch.requests
+    return load.in_flight or load.requests_per_s or 0.0
 
 
-def _pause(decision: Decision) -> Iterator[Change]:
-    users = decision.case.demand.load.users
-    if users is None or not users.pause_s or not any(a.path == "load.users.pause_s" for a in decision.assumptions):
+def sized_load(load: Load, amount: float) -> Load:
+    """The same kind of load with another number, whole where it counts things."""
+    if load.users is not None:
+        return Load(users=Users(max(1, math.ceil(amount)), load.users.pause_s))
+    if load.batch is not None:
+        return Load(batch=Batch(max(1, math.ceil(amount)), load.batch.finish_within_h))
+    return Load(in_flight=max(1, math.ceil(amount))) if load.in_flight is not None else Load(requests_per_s=amount)
+
+
+def unit_of(load: Load) -> str:
+    """What a number of this load counts: ` users`, ` requests/s` …"""
+    if load.users is not None:
+        return " users"
+    if load.batch is not None:
+        return f" requests in {load.batch.finish_within_h:g} h"
+    return " in flight" if load.in_flight is not None else " requests/s"
+
+
+def load_text(amount: Quantity, load: Load) -> str:
+    """`290 users (140-530, modelled)`; counts below 100 as they are."""
+    counted = load.requests_per_s is None
+    value, low, high = (f"{n:.0f}" if counted and n < 100 else significant(n) for n in (amount.value, amount.low, amount.high))
+    return f"{value}{unit_of(load)} ({low}-{high}, {amount.basis})"
+
+
+def holds_up_to(case: Case, assessment: Assessment) -> Quantity:
+    """The largest load within the service level, with the workload's replicas down."""
+    deployment = assessment.deployment
+    sized = size(deployment.candidate, case)
+    up = max(1, deployment.replicas - case.demand.replicas_down)
+    limits = case.workload.service_level
+    return largest_load(deployment, case.demand, memory=sized.memory, steps=sized.steps, replicas_up=up, limits=limits)
+
+
+def _beyond(case: Case, chosen: Assessment, largest: Quantity) -> Iterator[Change]:
+    """What breaks first beyond the largest load, and whether another replica helps."""
+    load, now = case.demand.load, load_size(case.demand.load)
+    most = max(largest.value, now)  # the bisection is coarser than the look that recommended it
+    known = dataclasses.replace(largest, value=most, high=max(largest.high, most))
+    grown = at_load(case, chosen, sized_load(load, most * _BEYOND))
+    failing = worst_failure(grown.requirements)
+    then = f"then {label_of(failing.name)[0]} is the first to break" if failing else "then it falls behind"
+    yield Change(f"more than about {load_text(known, load)}", f"{then}; {_one_more(case, chosen)}")
+
+
+def _one_more(case: Case, chosen: Assessment) -> str:
+    """What one more replica takes."""
+    deployment, available = chosen.deployment, chosen.available
+    per_node = max(1, available.node.devices // deployment.candidate.parallelism.devices)
+    if available.nodes is not None and deployment.replicas >= available.nodes * per_node:
+        return "there is no device left for another replica"
+    more = assess(dataclasses.replace(deployment, replicas=deployment.replicas + 1), available, case, look="quick")
+    extra = monthly_usd(more) - monthly_usd(chosen)
+    price = f"{significant(extra, 3)} USD a month more" if math.isfinite(extra) and extra > 0 else "at no extra cost"
+    return f"one replica more carries more, {price}"
+
+
+def _growth(case: Case, largest: Quantity) -> Iterator[Change]:
+    growth, factor = case.workload.growth_pct_per_year, largest.value / max(load_size(case.demand.load), 1e-9)
+    if growth > 0 and factor > 1:
+        months = _MONTHS_PER_YEAR * math.log(factor) / math.log(1 + growth / 100)
+        yield Change(f"growth of {growth:g} % a year", f"reaches that in about {months:.0f} months")
+
+
+# ---- assumptions
+
+
+def _assumption(decision: Decision) -> Iterator[Change]:
+    """Of what nobody has confirmed: the one that moves the answer most when it is wrong in the bad direction."""
+    assert decision.chosen is not None  # noqa: S101 - callers have a chosen deployment
+    paths = {assumption.path for assumption in decision.assumptions}
+    looks = [(text, _again(decision.case, decision.chosen, demand)) for path, text, demand in _worse(decision.case.demand) if path in paths]
+    if not looks:
         return
-    load = Load(users=Users(users.active, users.pause_s / 2))
-    again = _again(decision.case, decision.chosen, dataclasses.replace(decision.case.demand, load=load))
-    failing = worst_failure(again.requirements)
-    then = "the plan still holds" if failing is None else f"{label_of(failing.name)[0]} is no longer likely to hold"
-    yield Change(f"a pause of {users.pause_s / 2:g} s instead of {users.pause_s:g} s", then)
+    text, worst = max(looks, key=lambda look: (missed_by(look[1]), strain(look[1].requirements)))
+    failing = worst_failure(worst.requirements)
+    then = "the plan still holds" if failing is None else f"no longer likely to hold: {bare_text(failing)}"
+    yield Change(f"{text}; of all that is not confirmed, this matters most", then)
 
 
-def _again(case: Case, chosen: Assessment | None, demand: Demand) -> Assessment:
-    assert chosen is not None  # noqa: S101 - callers have a chosen deployment
+def _worse(demand: Demand) -> Iterator[tuple[str, str, Demand]]:
+    """Each input that may have been assumed, wrong by a plausible amount."""
+    users = demand.load.users
+    if users is not None and users.pause_s:
+        load = Load(users=Users(users.active, users.pause_s / 2))
+        text = f"a pause of {users.pause_s / 2:g} s instead of {users.pause_s:g} s"
+        yield "load.users.pause_s", text, dataclasses.replace(demand, load=load)
+    for path, text, longer in _longer("input_tokens", demand.input_tokens):
+        yield path, text, dataclasses.replace(demand, input_tokens=longer)
+    for path, text, longer in _longer("output_tokens", demand.output_tokens):
+        yield path, text, dataclasses.replace(demand, output_tokens=longer)
+
+
+def _longer(name: str, lengths: Lengths) -> Iterator[tuple[str, str, Lengths]]:
+    p95, longest = round(lengths.p95 * _LONGER), round(lengths.max * _LONGER)
+    text = f"{name} p95 of {p95:,} instead of {lengths.p95:,}"
+    yield f"request.{name}.p95", text, dataclasses.replace(lengths, p95=p95, max=max(lengths.max, p95))
+    yield f"request.{name}.max", f"{name} max of {longest:,} instead of {lengths.max:,}", dataclasses.replace(lengths, max=longest)
+
+
+def at_load(case: Case, assessment: Assessment, load: Load) -> Assessment:
+    """A quick look at the same deployment under another load."""
+    return _again(case, assessment, dataclasses.replace(case.demand, load=load))
+
+
+def _again(case: Case, chosen: Assessment, demand: Demand) -> Assessment:
     return assess(chosen.deployment, chosen.available, dataclasses.replace(case, demand=demand), look="quick")
-
-
-# ---- nothing is feasible: what to give up
-
-
-def relaxations(decision: Decision, machine: object, decide: Decide) -> tuple[Change, ...]:
-    """Each constraint given up alone: what the answer would be. Only those that make it feasible are kept."""
-    case = decision.case
-    found = []
-    for text, workload in _relaxed(case.workload):
-        other = decide(workload, case.catalog, case.rules, machine=machine, explore=False)
-        if other.feasible and other.chosen is not None:
-            found.append(Change(text, option_text(other.chosen)))
-    return (*_nearest(decision), *found)
-
-
-def _nearest(decision: Decision) -> Iterator[Change]:
-    """The limits at which the nearest deployment would do."""
-    if decision.chosen is None:
-        return
-    for requirement in decision.chosen.requirements:
-        given, limit = requirement.given, requirement.at_most
-        if given is not None and limit and given.value > limit and not requirement.name.endswith("gib"):
-            label, unit = label_of(requirement.name)
-            yield Change(f"{label}: {significant(given.value)}{unit} instead of {limit:g}{unit}", option_text(decision.chosen))
-
-
-def _relaxed(workload: Workload) -> Iterator[tuple[str, Workload]]:
-    replace = dataclasses.replace
-    if workload.quality.quantization_loss != "any":
-        yield "quality.quantization_loss: any", replace(workload, quality=Quality("any"))
-    if workload.cost.budget_usd_per_month is not None:
-        yield "no budget limit", replace(workload, cost=replace(workload.cost, budget_usd_per_month=None))
-    if workload.service_level != ServiceLevel():
-        yield "no latency limits", replace(workload, service_level=ServiceLevel())
-    if workload.service_level.with_replicas_down:
-        level = replace(workload.service_level, with_replicas_down=0)
-        yield "with_replicas_down: 0", replace(workload, service_level=level)
-    if workload.privacy.stays_on not in ("anywhere", "own_cloud_account") and workload.hardware is not None:
-        privacy = replace(workload.privacy, stays_on="own_cloud_account")
-        yield "privacy.stays_on: own_cloud_account, with rented machines", replace(workload, privacy=privacy, hardware=None)

@@ -1,6 +1,6 @@
 """The answer to a workload, before anybody prints it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from advisor.assess import Case
 from advisor.domain.assessment import Assessment
@@ -44,7 +44,8 @@ class Decision:
     space: Space
     not_simulated: int = 0
     hosted: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    cheaper_if_proven: tuple[Loser, ...] = ()
 
     @property
     def feasible(self) -> bool:

@@ -19,7 +19,7 @@ class Assumption:
 
 def complete(workload: Workload, preset: Preset) -> tuple[Demand, tuple[Assumption, ...]]:
     """The demand of a workload, and what had to be assumed for it."""
-    assumptions = [Assumption(path, "not confirmed by its owner", InputBasis.ASSUMED) for path in workload.assumed]
+    assumptions = [Assumption(path, _stated_at(workload, path), InputBasis.ASSUMED) for path in workload.assumed]
     load, from_preset = _load(workload.load, preset)
     inputs, more = _lengths("request.input_tokens", workload.request.input_tokens, preset.input_tokens)
     outputs, most = _lengths("request.output_tokens", workload.request.output_tokens, preset.output_tokens)
@@ -32,6 +32,15 @@ def complete(workload: Workload, preset: Preset) -> tuple[Demand, tuple[Assumpti
         replicas_down=workload.service_level.with_replicas_down,
     )
     return demand, (*assumptions, *from_preset, *more, *most)
+
+
+def _stated_at(workload: Workload, path: str) -> str:
+    """What the file says at a dotted path: `pause_s 120`."""
+    value: object = workload
+    for name in path.split("."):
+        value = getattr(value, name, None)
+    name = path.rpartition(".")[2]
+    return f"{name} {value:g}" if isinstance(value, int | float) else name
 
 
 def _load(load: Load, preset: Preset) -> tuple[Load, list[Assumption]]:

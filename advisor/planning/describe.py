@@ -3,13 +3,14 @@
 from advisor.domain.assessment import Assessment
 from advisor.domain.deployment import Candidate
 from advisor.domain.hardware import Available
+from advisor.domain.quantity import Quantity
 from advisor.domain.verdict import Requirement
 from advisor.units import significant
 
 LABELS = {
-    "ttft_p95_s": ("first token, p95", " s"),
-    "tpot_p95_s": ("per token, p95", " s"),
-    "e2e_p95_s": ("whole answer, p95", " s"),
+    "ttft_p95_s": ("first token p95", " s"),
+    "tpot_p95_s": ("per token p95", " s"),
+    "e2e_p95_s": ("whole answer p95", " s"),
     "utilization": ("utilisation", ""),
     "finish_h": ("finished after", " h"),
     "usd_per_month": ("cost a month", " USD"),
@@ -21,12 +22,13 @@ LABELS = {
 
 
 def label_of(name: str) -> tuple[str, str]:
-    """What a claim is called, and its unit: `ttft_p95_s_one_down` -> ('first token, p95, one down', ' s')."""
+    """What a claim is called, and its unit: `ttft_p95_s_one_down` -> ('first token p95, 1 down', ' s')."""
     for known, (label, unit) in LABELS.items():
         if name == known:
             return label, unit
         if name.startswith(known + "_") and name.endswith("_down"):
-            return f"{label}, {name.removeprefix(known + '_').replace('_', ' ')}", unit
+            down = name.removeprefix(known + "_").removesuffix("_down").replace("one", "1")
+            return f"{label}, {down} down", unit
     return name, ""
 
 
@@ -51,9 +53,16 @@ def option_text(assessment: Assessment) -> str:
 
 
 def requirement_text(requirement: Requirement) -> str:
-    """`first token, p95, one down 7.7 s (5.1-9.8, modelled); limit 2 s`."""
+    """`first token p95, 1 down 7.7 s (5.1-9.8, modelled); limit 2 s`."""
     label, unit = label_of(requirement.name)
-    given = requirement.given.show(unit) if requirement.given else "not estimated"
+    given = shown(requirement.given, unit) if requirement.given else "not estimated"
+    return f"{label} {given}; {limit_text(requirement)}"
+
+
+def bare_text(requirement: Requirement) -> str:
+    """The same without the range: for quick looks, which have none."""
+    label, unit = label_of(requirement.name)
+    given = shown(requirement.given, unit, bare=True) if requirement.given else "not estimated"
     return f"{label} {given}; {limit_text(requirement)}"
 
 
@@ -61,9 +70,39 @@ def limit_text(requirement: Requirement) -> str:
     """`limit 2 s` or `needs 16,200 tokens`."""
     _, unit = label_of(requirement.name)
     if requirement.at_most is not None:
-        return f"limit {_plain(requirement.at_most)}{unit}"
-    return f"needs {_plain(requirement.at_least or 0.0)}{unit}"
+        return f"limit {plain(requirement.at_most, unit)}"
+    return f"needs {plain(requirement.at_least or 0.0, unit)}"
 
 
-def _plain(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else significant(value, 3).rstrip("0").rstrip(".") or "0"
+def plain(value: float, unit: str = "") -> str:
+    """A limit as its owner wrote it, milliseconds below a second: `2 s`, `50 ms`, `16,200 tokens`."""
+    if unit == " s" and value < 1:
+        value, unit = value * 1e3, " ms"
+    text = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{text}{unit}"
+
+
+def shown(quantity: Quantity, unit: str, *, bare: bool = False) -> str:
+    """A quantity with its range and basis, milliseconds below a second; `bare` leaves the range out."""
+    if unit == " s" and quantity.value < 1:
+        quantity, unit = quantity.times(1e3), " ms"
+    if unit == " USD" and quantity.low == quantity.high:
+        return f"{money(quantity.value)}{unit}" if bare else f"{money(quantity.value)}{unit} ({quantity.basis})"
+    return f"{significant(quantity.value)}{unit}" if bare else quantity.show(unit)
+
+
+def money(usd: float) -> str:
+    """Whole dollars from a hundred on, cents below, two significant digits of less than a cent."""
+    return f"{usd:,.0f}" if usd >= 100 else f"{usd:.2f}" if usd >= 0.1 else significant(usd)
+
+
+def seconds(value: float) -> str:
+    """`1.2 s`, `27 ms`: milliseconds below a second."""
+    return f"{significant(value)} s" if value >= 1 else f"{significant(value * 1e3)} ms"
+
+
+def over(value: float, limit: float) -> str:
+    """`2.6 s; limit 2 s`, with as many digits as it takes to tell the two apart."""
+    scale, unit = (1.0, " s") if value >= 1 else (1e3, " ms")
+    digits = next((n for n in (2, 3, 4) if float(significant(value * scale, n).replace(",", "")) != limit * scale), 4)
+    return f"{significant(value * scale, digits)}{unit}; limit {plain(limit, ' s')}"

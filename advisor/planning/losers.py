@@ -1,109 +1,143 @@
-"""Why not the others: for each losing family its best deployment, and the requirement, the rule or the bound that it lost on."""
+"""Why not the others: one line for each really different family, with the requirement, the rule or the bound that it lost on.
 
-from collections.abc import Iterable, Sequence
+First the other engine, then other precisions of the winner, its other hardware, other models. Within a family the best that was simulated
+speaks; else what was dropped for a figure, the nearest miss first; else the bound on its price. Quality bands come last.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from advisor.assess import Case, assess, monthly_usd
 from advisor.domain.assessment import Assessment
-from advisor.domain.verdict import AT_LEAST_LIKELY, Requirement
+from advisor.planning.behind import behind
 from advisor.planning.decision import Loser
-from advisor.planning.describe import option_text, recipe, requirement_text
-from advisor.planning.option import Family, Option, Prospect, Space, precision_of
+from advisor.planning.describe import option_text, requirement_text
+from advisor.planning.option import Dropped, Family, Space, precision_of
+from advisor.planning.search import Left
+from advisor.planning.strain import missed_by, worst_failure
 from advisor.units import significant
 
 SHOWN = 6
-_LOOKED_AT = 4  # with ranges, which takes time
-Group = tuple[str, str, str]  # engine, model, precision: hardware of the same recipe is one family to a reader
+_SIMULATED, _FIGURE, _BOUND, _RULE, _QUALITY = range(5)
+Group = tuple[int, str]
 
 
-def losers(
-    case: Case, chosen: Assessment | None, order: Sequence[Assessment], *, space: Space, left: Sequence[Prospect | Option]
-) -> tuple[Loser, ...]:
-    """At most six, the strongest reason to doubt the choice first: other engines, then other precisions, then other models."""
-    won = _group(case, chosen) if chosen else None
-    found: dict[Group, Loser] = {}
-    for assessment in order[1:]:
-        key = _distinct(_group(case, assessment), won, assessment)
-        if key not in found and len(found) < _LOOKED_AT:
-            found[key] = _from_assessment(_closer(case, assessment), chosen)
-    for entry in left:
-        key = _family_group(entry.prospect.family if isinstance(entry, Option) else entry.family)
-        if key != won:
-            found.setdefault(key, _from_bound(entry, chosen))
-    for dropped in space.dropped:
-        key = _family_group(dropped.family)
-        if key != won and dropped.verdict.rule:
-            found.setdefault(key, Loser(dropped.text, dropped.verdict.message, dropped.verdict.rule, rule=dropped.verdict.rule))
-    return tuple(sorted(found.values(), key=lambda loser: _interest(loser, chosen))[:SHOWN])
+@dataclass(frozen=True, slots=True)
+class _Contender:
+    """One that lost: how good its reason is (lower is better), by how much it missed, and how to put it into words when it is shown."""
+
+    family: Family
+    reason: int
+    missed_by: float
+    loser: Callable[[], Loser]
 
 
-def _distinct(group: Group, won: Group | None, assessment: Assessment) -> Group:
-    """Other hardware for the winning recipe is a family of its own."""
-    return group if group != won else (*group[:2], assessment.available.node.device.id)
+def losers(case: Case, chosen: Assessment | None, order: Sequence[Assessment], *, space: Space, left: Sequence[Left]) -> tuple[Loser, ...]:
+    """At most six, the strongest reason to doubt the choice first."""
+    won = _family(case, chosen) if chosen else None
+    named = case.workload.models not in (None, "any")
+    best: dict[Group, _Contender] = {}
+    for contender in _contenders(case, chosen, order, space=space, left=left):
+        group = _group(contender.family, won, named=named)
+        if group is not None and (group not in best or _rank(contender, won) < _rank(best[group], won)):
+            best[group] = contender
+    shown = sorted(best, key=lambda group: (best[group].reason == _QUALITY, group))[:SHOWN]
+    return tuple(best[group].loser() for group in shown)
 
 
-def _closer(case: Case, assessment: Assessment) -> Assessment:
-    """The same deployment with the ranges of its numbers."""
-    return assess(assessment.deployment, assessment.available, case, look="ranges")
+def _rank(contender: _Contender, won: Family | None) -> tuple[bool, int, float]:
+    return (won is not None and contender.family.model != won.model, contender.reason, contender.missed_by)
 
 
-def _group(case: Case, assessment: Assessment) -> Group:
+def _group(family: Family, won: Family | None, *, named: bool) -> Group | None:
+    """What a reader calls another option: engine, precision, hardware, or a model that was named. None for the winner's own."""
+    if won is None:
+        return 0, f"{family.model} {family.runtime}"
+    if family.runtime != won.runtime:
+        return 1, family.runtime
+    if family.model != won.model:
+        return (4, family.model) if named else None
+    if _class(family) != _class(won):
+        return 2, _class(family)
+    return (3, "") if family.device != won.device else None
+
+
+def _class(family: Family) -> str:
+    """A reader tells precisions apart within 16, 8 and fewer bits."""
+    return family.precision if family.precision in ("16-bit", "8-bit") else "fewer bits"
+
+
+def _family(case: Case, assessment: Assessment) -> Family:
     candidate = assessment.deployment.candidate
     precision = precision_of(case.catalog.quantization(candidate.checkpoint.quantization))
-    return _family_group(Family(candidate.runtime.runtime, candidate.model.id, precision, ""))
+    return Family(candidate.runtime.runtime, candidate.model.id, precision, candidate.node.device.id)
 
 
-def _family_group(family: Family) -> Group:
-    """A reader tells precisions apart within 16, 8 and fewer bits."""
-    return (family.runtime, family.model, family.precision if family.precision in ("16-bit", "8-bit") else "fewer bits")
+def _contenders(
+    case: Case, chosen: Assessment | None, order: Sequence[Assessment], *, space: Space, left: Sequence[Left]
+) -> Iterator[_Contender]:
+    for place, assessment in enumerate(order[1:]):
+        missed = place if assessment.recommended else len(order) + missed_by(assessment)
+        yield _Contender(_family(case, assessment), _SIMULATED, missed, lambda a=assessment: _simulated(case, a, chosen))  # type: ignore[misc]
+    for dropped in space.dropped:
+        reason = _FIGURE if dropped.missed_by is not None else _QUALITY if _about_quality(case, dropped) else _RULE
+        yield _Contender(dropped.family, reason, dropped.missed_by or 0.0, lambda d=dropped: _dropped(d))  # type: ignore[misc]
+    for entry in left:
+        if entry.reason != "alike":
+            usd = entry.entry.usd_per_month_at_least
+            yield _Contender(entry.prospect.family, _BOUND, usd, lambda e=entry: _bounded(case, e, chosen))  # type: ignore[misc]
 
 
-def _from_assessment(assessment: Assessment, chosen: Assessment | None) -> Loser:
-    text = option_text(assessment)
-    for verdict in assessment.verdicts:
-        if verdict.severity == "block":
-            return Loser(text, verdict.message, verdict.rule, rule=verdict.rule)
-    failing = worst_failure(assessment.requirements)
+def _about_quality(case: Case, dropped: Dropped) -> bool:
+    """True when the rule that removed it reads the quality band."""
+    rule = case.rules.get(dropped.verdict.rule)
+    return rule is not None and any(path.startswith("quantization.loss") for path in rule.reads)
+
+
+# ---- in words
+
+
+def _simulated(case: Case, assessment: Assessment, chosen: Assessment | None) -> Loser:
+    """With the range of the figure that it lost on."""
+    closer = assess(assessment.deployment, assessment.available, case, look="ranges")
+    text = option_text(closer)
+    failing = worst_failure(closer.requirements)
     if failing is not None:
         given = failing.given
         expect, basis = (given.value, str(given.basis)) if given else (None, None)
         return Loser(text, requirement_text(failing), failing.name, expect, failing.at_most, failing.at_least, basis)
-    return _dominated(text, assessment, chosen)
+    for verdict in closer.verdicts:
+        if verdict.severity == "block":
+            return Loser(text, _first_sentence(verdict.message), verdict.rule, rule=verdict.rule)
+    if chosen is None:
+        return Loser(text, "also keeps the service level", "rank")
+    lost_on, reason = behind(closer, chosen, case.catalog.quantizations)
+    mine, theirs = monthly_usd(closer), monthly_usd(chosen)
+    if lost_on == "usd_per_month":
+        return Loser(text, reason, lost_on, expect=mine, at_most=theirs, basis="stated")
+    return Loser(text, reason, lost_on)
 
 
-def _dominated(text: str, assessment: Assessment, chosen: Assessment | None) -> Loser:
-    mine, theirs = monthly_usd(assessment), monthly_usd(chosen) if chosen else float("inf")
-    if theirs < mine < float("inf"):
-        reason = f"also keeps the service level, for {significant(mine, 3)} USD a month instead of {significant(theirs, 3)}"
-        return Loser(text, reason, "usd_per_month", expect=mine, at_most=theirs, basis="stated")
-    return Loser(text, "also keeps the service level; lost on your order of models, on simplicity or on quality lost", "rank")
+def _dropped(dropped: Dropped) -> Loser:
+    return Loser(dropped.text, _first_sentence(dropped.verdict.message), dropped.verdict.rule, rule=dropped.verdict.rule)
 
 
-def _from_bound(entry: Prospect | Option, chosen: Assessment | None) -> Loser:
-    prospect = entry.prospect if isinstance(entry, Option) else entry
+def _first_sentence(message: str) -> str:
+    """What is wrong, by how much; what to do about it is not the point here."""
+    return message.partition(". ")[0]
+
+
+def _bounded(case: Case, left: Left, chosen: Assessment | None) -> Loser:
+    prospect, least = left.prospect, left.entry.usd_per_month_at_least
     offer = prospect.available.offer
     text = f"{prospect.text} ({offer.provider if offer else prospect.available.acquisition})"
-    price, least = monthly_usd(chosen) if chosen else float("inf"), entry.usd_per_month_at_least
+    if left.reason == "later model":
+        return Loser(text, "later in your order of models than one that keeps every requirement", "models")
+    price = monthly_usd(chosen) if chosen else float("inf")
+    bound = f"costs at least {significant(least, 3)} USD a month"
+    budget = case.workload.cost.budget_usd_per_month
+    if left.reason == "over budget":
+        return Loser(text, f"{bound}; budget {significant(budget or 0, 3)}", "usd_per_month", expect=least, at_most=budget, basis="stated")
     if price < least:
-        reason = f"costs at least {significant(least, 3)} USD a month; chosen: {significant(price, 3)}"
-        return Loser(text, reason, "usd_per_month", expect=least, at_most=price, basis="stated")
-    return Loser(text, "not simulated: other options of its kind promised more", "not simulated")
-
-
-def worst_failure(requirements: Iterable[Requirement]) -> Requirement | None:
-    """The hard requirement that is missed by the largest factor."""
-    failing = [r for r in requirements if r.hard and r.standing not in AT_LEAST_LIKELY]
-    return max(failing, key=_excess, default=None)
-
-
-def _excess(requirement: Requirement) -> float:
-    if requirement.given is None:
-        return float("inf")
-    if requirement.at_most:
-        return requirement.given.value / requirement.at_most
-    return (requirement.at_least or 0.0) / max(requirement.given.value, 1e-9)
-
-
-def _interest(loser: Loser, chosen: Assessment | None) -> tuple[bool, bool, bool, str]:
-    engine = recipe(chosen.deployment.candidate).split(",")[0] if chosen else ""
-    model = chosen.deployment.candidate.model.id.split("/")[-1] if chosen else ""
-    return (loser.lost_on == "not simulated", model not in loser.option, loser.option.startswith(engine), loser.option)
+        return Loser(text, f"{bound}; chosen: {significant(price, 3)}", "usd_per_month", expect=least, at_most=price, basis="stated")
+    return Loser(text, f"{bound}; not looked at closer, many that promised more came first", "not simulated")

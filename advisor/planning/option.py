@@ -11,6 +11,8 @@ from advisor.domain.model import Checkpoint, Model
 from advisor.domain.quantization import Quantization
 from advisor.domain.verdict import Verdict
 
+DOES_NOT_FIT = "memory"
+TOO_SLOW = "physics"
 Precision = Literal["16-bit", "8-bit", "5-6-bit", "4-bit", "below 4-bit"]
 
 
@@ -66,15 +68,25 @@ class Option:
         """The hardware."""
         return self.prospect.available
 
+    @property
+    def replicas_per_node(self) -> int:
+        """How many replicas one machine holds."""
+        return max(1, self.available.node.devices // self.candidate.parallelism.devices)
+
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A recipe that was not simulated, with the verdict of the rule, of physics or of the engine itself that removed it."""
+    """A recipe that was not simulated, with the verdict of the rule, of physics or of the engine itself that removed it.
+
+    `missed_by` is the factor by which it misses the limit in question, where there is one. `prospect` is there for what is only too slow.
+    """
 
     family: Family
     text: str
     available: Available
     verdict: Verdict
+    missed_by: float | None = None
+    prospect: Prospect | None = None
 
 
 @dataclass(slots=True)

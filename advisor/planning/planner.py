@@ -1,6 +1,6 @@
 """The straight line from a workload to a decision: enumerate, configure, assess, rank."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from advisor.assess import Case, assess
@@ -11,16 +11,19 @@ from advisor.domain.model import Model
 from advisor.domain.quantity import InputBasis
 from advisor.domain.workload import Workload
 from advisor.errors import UserInputError
-from advisor.planning.changes import changes, relaxations
+from advisor.planning.changes import changes
 from advisor.planning.decision import Decision
 from advisor.planning.demand import Assumption, complete
 from advisor.planning.hosted import hosted_prices
 from advisor.planning.inventory import inventory_of
 from advisor.planning.losers import losers
+from advisor.planning.nearest import nearest
 from advisor.planning.option import Space
 from advisor.planning.prospects import prospects
 from advisor.planning.rank import ranked
-from advisor.planning.search import search
+from advisor.planning.relax import relaxations
+from advisor.planning.remarks import cheaper_if_proven, notes
+from advisor.planning.search import Searched, search
 from advisor.rules.rule import RuleSet
 
 INSISTABLE = ("engine", "model", "quantization", "device")
@@ -37,8 +40,8 @@ def decide(
 ) -> Decision:
     """Choose a deployment, or find the nearest one when nothing is feasible.
 
-    `insist` evaluates the user's own choice of engine, model, quantization or device. `explore` also works out what would change the
-    answer; the questions asked on the way leave it out.
+    `insist` evaluates the user's own choice of engine, model, quantization or device. Without `explore` the chosen deployment is known from
+    a quick look, and nothing is said about the others or about what would change the answer: for questions asked on the way.
     """
     wanted = _insisted(insist or {}, catalog)
     demand, assumptions = complete(workload, catalog.preset(workload.task))
@@ -46,27 +49,35 @@ def decide(
     models, more = acceptable_models(workload, catalog, wanted)
     space = Space()
     found = search(case, prospects(case, inventory_of(workload, catalog, machine), models, wanted, space), space)
-    order = ranked([(a, option.prospect.model_rank) for a, option in found.assessments], catalog.quantizations)
-    chosen = assess(order[0].deployment, order[0].available, case) if order else None
+    looked_at = found.assessments
+    if explore and not any(assessment.recommended for assessment, _ in looked_at):
+        looked_at = [*looked_at, *nearest(case, space)]
+    order = ranked([(a, option.prospect.model_rank) for a, option in looked_at], catalog.quantizations)
     decision = Decision(
         case=case,
-        chosen=chosen,
+        chosen=order[0] if order else None,
         ranked=tuple(order),
-        losers=losers(case, chosen, order, space=space, left=found.left),
+        losers=(),
         changes=(),
         relaxations=(),
-        assumptions=(*assumptions, *more, *_assumed_hosts(chosen)),
+        assumptions=(*assumptions, *more, *_assumed_hosts(order)),
         space=space,
         not_simulated=len(found.left),
-        hosted=hosted_prices(case, chosen, models),
+        hosted=hosted_prices(case, order[0] if order else None, models),
     )
-    return _explored(decision, machine) if explore else decision
+    return _explored(decision, found, machine, wanted) if explore else decision
 
 
-def _explored(decision: Decision, machine: Node | None) -> Decision:
-    if decision.feasible:
-        return replace(decision, changes=changes(decision))
-    return replace(decision, relaxations=relaxations(decision, machine, decide))
+def _explored(decision: Decision, found: Searched, machine: Node | None, insist: Mapping[str, str]) -> Decision:
+    """With a full look at the chosen deployment, why not the others, and what would change the answer or what to give up for one."""
+    case, order = decision.case, decision.ranked
+    chosen = assess(order[0].deployment, order[0].available, case) if order else None
+    lost = losers(case, chosen, order, space=decision.space, left=found.left)
+    closer = replace(decision, chosen=chosen, losers=lost)
+    if chosen is None or not closer.feasible:
+        return replace(closer, relaxations=relaxations(closer, machine, decide, insist))
+    cheaper = cheaper_if_proven(case, chosen, order)
+    return replace(closer, changes=changes(closer), notes=notes(case, chosen, order), cheaper_if_proven=cheaper)
 
 
 def _insisted(insist: Mapping[str, str], catalog: Catalog) -> dict[str, str]:
@@ -96,10 +107,11 @@ def acceptable_models(workload: Workload, catalog: Catalog, insist: Mapping[str,
     return [catalog.model(name) for name in workload.models], []
 
 
-def _assumed_hosts(chosen: Assessment | None) -> list[Assumption]:
-    if chosen is None or not chosen.available.node.assumed_host or chosen.available.acquisition == "this_machine":
+def _assumed_hosts(order: Sequence[Assessment]) -> list[Assumption]:
+    """The host of the chosen deployment, where the catalog had to assume one."""
+    if not order or not order[0].available.node.assumed_host or order[0].available.acquisition == "this_machine":
         return []
-    host = chosen.available.node.host
+    host = order[0].available.node.host
     text = (
         f"host around the devices: {host.cpu_cores} cores, {host.memory_bytes / 2**30:.0f} GiB, disk {host.disk_bytes_per_s / 1e9:.1f} GB/s"
     )

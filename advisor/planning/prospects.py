@@ -11,15 +11,16 @@ from advisor.assess import Case
 from advisor.domain.hardware import Available, Device, Inventory
 from advisor.domain.model import Checkpoint, Model
 from advisor.domain.quantity import Basis
+from advisor.domain.quantization import Quantization
 from advisor.domain.verdict import Verdict
 from advisor.planning.bounds import monthly_usd_at_least, requests_per_s_at_least
-from advisor.planning.option import Dropped, Family, Prospect, Space, narrowest_bits, precision_of
+from advisor.planning.describe import over
+from advisor.planning.option import DOES_NOT_FIT, TOO_SLOW, Dropped, Family, Prospect, Space, narrowest_bits, precision_of
 from advisor.rules.build_facts import build_facts
 from advisor.rules.judge import judge
 from advisor.units import GIB
 
-DOES_NOT_FIT = "memory"
-TOO_SLOW = "physics"
+_SPREADS = 3
 _FITS_SHARE = 0.97  # weights alone may not fill a device
 
 
@@ -55,13 +56,19 @@ def _hardware_allowed(case: Case, available: Available, space: Space) -> bool:
 
 
 def _distinct_checkpoints(case: Case, model: Model, insist: Mapping[str, str]) -> list[Checkpoint]:
-    """One checkpoint a quantization, published ones first; `insist` keeps one engine or one quantization."""
-    found: dict[str, Checkpoint] = {}
+    """One checkpoint for formats that store and compute alike, published ones first; `insist` keeps one engine or one quantization."""
+    found: dict[object, Checkpoint] = {}
     for checkpoint in sorted(model.checkpoints, key=lambda c: (not c.published, c.weights_bytes is None)):
         engine = "llama.cpp" if checkpoint.format == "gguf" else "vllm"
         if insist.get("engine", engine) == engine and insist.get("quantization", checkpoint.quantization) == checkpoint.quantization:
-            found.setdefault(checkpoint.quantization, checkpoint)
+            found.setdefault(_stored_as(case.catalog.quantization(checkpoint.quantization)), checkpoint)
     return list(found.values())
+
+
+def _stored_as(quantization: Quantization) -> object:
+    """Equal for formats that differ in how their scales were found, not in bits, arithmetic or quality lost."""
+    scheme = quantization.scheme
+    return quantization.id if scheme is None else (scheme.weight_bits, quantization.compute, quantization.loss)
 
 
 def _recipe(case: Case, model: Model, checkpoint: Checkpoint, rank: int) -> _Recipe:
@@ -88,20 +95,28 @@ def _recipe_allowed(case: Case, recipe: _Recipe, allowed: list[Available], space
 def _on(case: Case, recipe: _Recipe, available: Available, space: Space) -> Iterator[Prospect]:
     counts = _device_counts(recipe, available)
     if not counts:
-        node = available.node
-        text = f"{recipe.weights_bytes / GIB:.0f} GiB of weights at least; {node.devices} x {node.device.name} hold less"
-        space.dropped.append(_dropped(case, recipe, available, Verdict(DOES_NOT_FIT, "block", text, Basis.EXACT, ())))
+        space.dropped.append(_too_large(case, recipe, available))
     for devices in counts:
-        slow = _too_slow(case, recipe, available.node.device, devices)
-        if slow is not None:
-            space.dropped.append(_dropped(case, recipe, available, Verdict(TOO_SLOW, "block", slow, Basis.EXACT, ())))
-            continue
         usd = monthly_usd_at_least(case, available, nodes=_nodes_at_least(case, recipe, available, devices))
-        yield Prospect(recipe.model, recipe.checkpoint, available, devices, _family(case, recipe, available), recipe.rank, usd)
+        prospect = Prospect(recipe.model, recipe.checkpoint, available, devices, _family(case, recipe, available), recipe.rank, usd)
+        slow = _too_slow(case, recipe, available.node.device, devices)
+        if slow is None:
+            yield prospect
+        else:
+            missed_by, text = slow
+            verdict = Verdict(TOO_SLOW, "block", text, Basis.EXACT, ())
+            space.dropped.append(replace(_dropped(case, recipe, available, verdict), missed_by=missed_by, prospect=prospect))
+
+
+def _too_large(case: Case, recipe: _Recipe, available: Available) -> Dropped:
+    node = available.node
+    text = f"{recipe.weights_bytes / GIB:.0f} GiB of weights at least; {node.devices} x {node.device.name} hold less"
+    dropped = _dropped(case, recipe, available, Verdict(DOES_NOT_FIT, "block", text, Basis.EXACT, ()))
+    return replace(dropped, missed_by=recipe.weights_bytes / (node.devices * node.device.memory_bytes))
 
 
 def _device_counts(recipe: _Recipe, available: Available) -> list[int]:
-    """The smallest number of devices that holds the weights, and for tensor parallelism twice that: more only helps latency."""
+    """The smallest number of devices that holds the weights, and for tensor parallelism twice and four times that, for latency."""
     node = available.node
     device_bytes = node.device.memory_bytes * _FITS_SHARE
     powers = sorted({*(2**n for n in range(8) if 2**n <= node.devices), node.devices})
@@ -109,26 +124,28 @@ def _device_counts(recipe: _Recipe, available: Available) -> list[int]:
         powers = [node.devices]
     fitting = [count for count in powers if count * device_bytes >= recipe.weights_bytes]
     if recipe.checkpoint.format == "safetensors":
-        return fitting[:2]
+        return fitting[:_SPREADS]
     if fitting:
         return fitting[:1]
     in_host = node.devices * device_bytes + node.host.memory_bytes * _FITS_SHARE >= recipe.weights_bytes
     return [node.devices] if in_host and available.acquisition != "rent" and not node.device.unified_memory else []
 
 
-def _too_slow(case: Case, recipe: _Recipe, device: Device, devices: int) -> str | None:
-    """Why no software could keep the service level here; None when physics allows it."""
+def _too_slow(case: Case, recipe: _Recipe, device: Device, devices: int) -> tuple[float, str] | None:
+    """Why no software could keep the service level here, and by which factor it is missed at least; None when physics allows it."""
     level, demand = case.workload.service_level, case.demand
     share = devices if recipe.checkpoint.format == "safetensors" else 1
     token_s = recipe.read_bytes / (device.memory_bandwidth_bytes_per_s * share)
     if level.tpot_p95_s is not None and token_s > level.tpot_p95_s:
-        return f"reading the weights alone takes {token_s * 1e3:.0f} ms a token at full bandwidth; limit {level.tpot_p95_s * 1e3:.0f} ms"
+        text = f"reading the weights alone at full bandwidth, per token {over(token_s, level.tpot_p95_s)}"
+        return token_s / level.tpot_p95_s, text
     peak = _peak_flops(device)
     prompt_tokens = demand.input_tokens.p95 - demand.shared_prefix_tokens
     if level.ttft_p95_s is not None and peak is not None:
         prompt_s = prompt_tokens * recipe.flops_per_token / (peak * devices)
         if prompt_s > level.ttft_p95_s:
-            return f"{prompt_tokens:,} prompt tokens take {prompt_s:.1f} s at the peak of the device; limit {level.ttft_p95_s:g} s"
+            text = f"{prompt_tokens:,} prompt tokens at the peak of the device, first token {over(prompt_s, level.ttft_p95_s)}"
+            return prompt_s / level.ttft_p95_s, text
     return None
 
 

@@ -13,16 +13,16 @@ from advisor.domain.assessment import Assessment
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import LlamaCppSettings
 from advisor.domain.quantization import Quantization
-from advisor.domain.verdict import AT_LEAST_LIKELY, Requirement
+from advisor.planning.strain import missed_by, strain
 
 COST_BAND = 1.05
+_DEARER_THAN_NOTHING = 10_000
 _LOSS = {"none": 0, "slight": 0, "some": 1, "large": 2}
-_UNDER_LOAD = ("ttft_p95_s", "tpot_p95_s", "e2e_p95_s", "utilization", "finish_h")
-Key = tuple[bool, int, int, int, tuple[int, int, bool], int, float, bool, float, float, str]
+Key = tuple[bool, float, int, int, tuple[int, int, bool], int, float, bool, float, float, float, str]
 
 
 def ranked(assessments: Sequence[tuple[Assessment, int]], quantizations: Mapping[str, Quantization]) -> list[Assessment]:
-    """Best first; each assessment comes with the rank of its model in the owner's list."""
+    """Best first; each assessment comes with the rank of its model in the owner's list. What is not recommended: the nearest miss first."""
     cheapest = min((monthly_usd(a) for a, _ in assessments if a.recommended), default=0.0)
     return [a for a, _ in sorted(assessments, key=lambda pair: _key(*pair, cheapest=cheapest, quantizations=quantizations))]
 
@@ -30,51 +30,50 @@ def ranked(assessments: Sequence[tuple[Assessment, int]], quantizations: Mapping
 def _key(assessment: Assessment, model_rank: int, *, cheapest: float, quantizations: Mapping[str, Quantization]) -> Key:
     candidate = assessment.deployment.candidate
     usd, strained = monthly_usd(assessment), strain(assessment.requirements)
-    loss = candidate.checkpoint.loss or quantizations[candidate.checkpoint.quantization].loss
     return (
         not assessment.recommended,
-        0 if assessment.recommended else failures(assessment),
+        round(missed_by(assessment), 2),
         model_rank,
         cost_band(usd, cheapest),
-        _complexity(assessment),
-        _LOSS[loss],
+        complexity(assessment),
+        loss_step(assessment, quantizations),
         round(strained, 1),
         not candidate.checkpoint.published,
         round(strained, 3),
+        _answer_s(assessment),
         usd,
         f"{candidate.runtime.runtime} {candidate.checkpoint.repo_id} {candidate.checkpoint.quantization} {candidate.node.id}",
     )
 
 
+def _answer_s(assessment: Assessment) -> float:
+    """A slow answer in seconds: what is left to prefer where no latency is limited."""
+    performance = assessment.estimate.performance
+    return math.inf if performance is None else round(performance.e2e_s.p95.value, 3)
+
+
 def cost_band(usd: float, cheapest: float) -> int:
     """Which band of 5 % above the cheapest recommended option a price falls into."""
-    if math.isinf(usd):
-        return 10_000
-    if cheapest <= 0 or usd <= cheapest:
+    if usd <= cheapest:
         return 0
+    if math.isinf(usd) or cheapest <= 0:
+        return _DEARER_THAN_NOTHING
     return int(math.log(usd / cheapest) / math.log(COST_BAND))
 
 
-def failures(assessment: Assessment) -> int:
-    """How many hard requirements are not at least likely, blocking verdicts included."""
-    blocks = sum(verdict.severity == "block" for verdict in assessment.verdicts)
-    return blocks + sum(r.hard and r.standing not in AT_LEAST_LIKELY for r in assessment.requirements)
+def loss_step(assessment: Assessment, quantizations: Mapping[str, Quantization]) -> int:
+    """Quality lost in steps that somebody may notice; the checkpoint's own band first, which a release has for its native format."""
+    checkpoint = assessment.deployment.candidate.checkpoint
+    return _LOSS[checkpoint.loss or quantizations[checkpoint.quantization].loss]
 
 
-def strain(requirements: Sequence[Requirement]) -> float:
-    """The worst ratio of what is expected under load to its limit: above 1 it fails, well below there is headroom. 0 without a limit."""
-    limited = [r for r in requirements if r.at_most and r.name.startswith(_UNDER_LOAD)]
-    return max((math.inf if r.given is None else r.given.value / r.at_most for r in limited if r.at_most), default=0.0)
+def complexity(assessment: Assessment) -> tuple[int, int, bool]:
+    """How many devices and processes there are to keep alive, then host offload."""
+    candidate, replicas = assessment.deployment.candidate, assessment.deployment.replicas
+    return (replicas * candidate.parallelism.devices, replicas, offloaded(candidate))
 
 
-def _complexity(assessment: Assessment) -> tuple[int, int, bool]:
-    """How many processes and devices there are to keep alive, then host offload."""
-    candidate = assessment.deployment.candidate
-    replicas = assessment.deployment.replicas
-    return (replicas, replicas * candidate.parallelism.devices, _offloaded(candidate))
-
-
-def _offloaded(candidate: Candidate) -> bool:
+def offloaded(candidate: Candidate) -> bool:
     """True when a part of the weights is read from host memory in each step."""
     settings = candidate.settings
     if candidate.node.device.is_cpu or not isinstance(settings, LlamaCppSettings):

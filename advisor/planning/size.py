@@ -1,6 +1,7 @@
 """From a prospect to a sized option: settings, memory, rules on the recipe, and a sharper bound on replicas and cost."""
 
 import math
+from dataclasses import replace
 
 from advisor.assess import Case, Sized, judged
 from advisor.domain.deployment import Deployment
@@ -9,23 +10,34 @@ from advisor.domain.quantity import Basis
 from advisor.domain.verdict import Verdict
 from advisor.errors import UserInputError
 from advisor.planning.bounds import in_flight_wanted, monthly_usd_at_least, replicas_at_least
-from advisor.planning.option import Dropped, Option, Prospect
+from advisor.planning.describe import over
+from advisor.planning.option import DOES_NOT_FIT, Dropped, Option, Prospect
 from advisor.planning.size_llama_cpp import llama_cpp_size
 from advisor.planning.size_vllm import vllm_size
-from advisor.units import GIB, significant
+from advisor.units import GIB
 
 REPLICAS_AT_MOST = 64
 ENGINE_REFUSES = "engine"
+_LATENCY_LIMITS = ("workload.ttft_p95_s", "workload.tpot_p95_s", "workload.e2e_p95_s")
 
 
 def size_prospect(case: Case, prospect: Prospect) -> Option | Dropped:
     """The option, or why there is none."""
+    found = _option_or_drop(case, prospect, slow_too=False)
+    return found if isinstance(found, Dropped) else _too_slow_alone(case, found) or found
+
+
+def sized_anyway(case: Case, prospect: Prospect) -> Option | Dropped:
+    """The option even when it, or any software, is too slow, as long as it would run."""
+    return _option_or_drop(case, prospect, slow_too=True)
+
+
+def _option_or_drop(case: Case, prospect: Prospect, *, slow_too: bool) -> Option | Dropped:
     try:
         sized = _sized(case, prospect)
     except UserInputError as refusal:  # the engine itself refuses this recipe on this device
         return _drop(prospect, Verdict(ENGINE_REFUSES, "block", str(refusal), Basis.EXACT, ()))
-    verdict = _screened(case, prospect, sized) or _too_slow_alone(case, sized)
-    return _option(case, prospect, sized) if verdict is None else _drop(prospect, verdict)
+    return _screened(case, prospect, sized, slow_too=slow_too) or _does_not_fit(prospect, sized) or _option(case, prospect, sized)
 
 
 def _sized(case: Case, prospect: Prospect) -> Sized:
@@ -36,39 +48,52 @@ def _sized(case: Case, prospect: Prospect) -> Sized:
     return llama_cpp_size(case, model, checkpoint, node=node, devices=prospect.devices, in_flight=in_flight)
 
 
-def _screened(case: Case, prospect: Prospect, sized: Sized) -> Verdict | None:
-    """The first blocking verdict on the recipe or its memory; None when it may be simulated."""
+def _screened(case: Case, prospect: Prospect, sized: Sized, *, slow_too: bool) -> Dropped | None:
+    """Dropped by the first blocking verdict on the recipe or its memory; None when it may be simulated."""
     deployment = Deployment("screen", sized.candidate, 1 + case.demand.replicas_down)
     assessment = judged(deployment, prospect.available, Estimate(sized.memory, None, None, None), case)
-    blocking = [verdict for verdict in assessment.verdicts if verdict.severity == "block"]
-    if blocking:
-        return blocking[0]
-    return _does_not_fit(sized) if sized.memory.fits is False else None
+    blocking = [v for v in assessment.verdicts if v.severity == "block" and not (slow_too and _about_speed(case, v))]
+    return _drop(prospect, blocking[0], missed_by=_memory_missed_by(sized)) if blocking else None
 
 
-def _does_not_fit(sized: Sized) -> Verdict:
+def _about_speed(case: Case, verdict: Verdict) -> bool:
+    rule = case.rules.get(verdict.rule)
+    return rule is not None and any(path in _LATENCY_LIMITS for path in rule.reads)
+
+
+def _does_not_fit(prospect: Prospect, sized: Sized) -> Dropped | None:
+    if sized.memory.fits is not False:
+        return None
     worst = max(sized.memory.devices, key=lambda d: d.required_bytes.value - d.usable_bytes.value)
     text = f"needs {worst.required_bytes.times(1 / GIB).show(' GiB')}, {worst.usable_bytes.value / GIB:.1f} GiB usable"
-    return Verdict("memory", "block", text, Basis.MODELLED, ())
+    return _drop(prospect, Verdict(DOES_NOT_FIT, "block", text, Basis.MODELLED, ()), missed_by=_memory_missed_by(sized))
 
 
-def _too_slow_alone(case: Case, sized: Sized) -> Verdict | None:
+def _memory_missed_by(sized: Sized) -> float | None:
+    """By which factor the fullest device is too small; None when all are large enough."""
+    worst = max(device.required_bytes.value / max(device.usable_bytes.value, 1.0) for device in sized.memory.devices)
+    return worst if worst > 1 else None
+
+
+def _too_slow_alone(case: Case, option: Option) -> Dropped | None:
     """A request that is expected to be too slow on an idle replica is not expected to be quicker on a busy one."""
-    level, demand, steps = case.workload.service_level, case.demand, sized.steps
+    level, demand, steps = case.workload.service_level, case.demand, option.sized.steps
     prompt_tokens = max(1, demand.input_tokens.p95 - demand.shared_prefix_tokens)
-    alone = {
-        "ttft_p95_s": (level.ttft_p95_s, steps.prefill_s(prompt_tokens), "first token"),
-        "tpot_p95_s": (level.tpot_p95_s, steps.decode_s(1, demand.typical_tokens), "per token"),
-    }
-    for name, (limit, expected_s, label) in alone.items():
-        if limit is not None and expected_s > limit:
-            text = f"{label} about {significant(expected_s)} s on an idle replica (modelled); limit {limit:g} s"
-            return Verdict(name, "block", text, Basis.MODELLED, ())
-    return None
+    alone = (
+        ("ttft_p95_s", level.ttft_p95_s, steps.prefill_s(prompt_tokens), "first token"),
+        ("tpot_p95_s", level.tpot_p95_s, steps.decode_s(1, demand.typical_tokens), "per token"),
+    )
+    missed = [(alone_s / limit, name, alone_s, limit, label) for name, limit, alone_s, label in alone if limit and alone_s > limit]
+    if not missed:
+        return None
+    by, name, expected_s, limit, label = max(missed)
+    text = f"on an idle replica (modelled) {label} about {over(expected_s, limit)}"
+    found = _drop(option.prospect, Verdict(name, "block", text, Basis.MODELLED, ()), missed_by=by)
+    return replace(found, prospect=option.prospect)
 
 
-def _drop(prospect: Prospect, verdict: Verdict) -> Dropped:
-    return Dropped(prospect.family, prospect.text, prospect.available, verdict)
+def _drop(prospect: Prospect, verdict: Verdict, *, missed_by: float | None = None) -> Dropped:
+    return Dropped(prospect.family, prospect.text, prospect.available, verdict, missed_by)
 
 
 def _option(case: Case, prospect: Prospect, sized: Sized) -> Option:

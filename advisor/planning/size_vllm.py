@@ -46,11 +46,11 @@ def _sized(
 
 def _why(case: Case, candidate: Candidate, held: float | None) -> dict[str, str]:
     demand = case.demand
-    sent, generated = demand.input_tokens.max, demand.output_tokens.max
+    sent, generated, tensor = demand.input_tokens.max, demand.output_tokens.max, candidate.parallelism.tensor
     return {
         "max-model-len": f"longest request {demand.longest_tokens:,} tokens ({sent:,} in + {generated:,} out)",
         "max-num-seqs": "engine default" if held is None else f"{held:,.0f} typical requests fill the KV pool",
         "max-num-batched-tokens": "engine default here, pinned: it decides the activation peak and so the KV pool",
         "gpu-memory-utilization": "engine default, pinned; nothing else runs on the device",
-        "tensor-parallel-size": f"{candidate.parallelism.tensor} of {candidate.node.devices} devices hold the weights",
+        "tensor-parallel-size": f"each replica is spread over {tensor} devices" if tensor > 1 else "",
     }

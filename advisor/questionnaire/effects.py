@@ -12,9 +12,9 @@ from advisor.domain.workload import Workload
 from advisor.errors import UserInputError
 from advisor.planning.demand import complete
 from advisor.planning.inventory import inventory_of
-from advisor.planning.option import Space
+from advisor.planning.option import DOES_NOT_FIT, TOO_SLOW, Space
 from advisor.planning.planner import acceptable_models
-from advisor.planning.prospects import DOES_NOT_FIT, TOO_SLOW, prospects
+from advisor.planning.prospects import prospects
 from advisor.questionnaire.draft import draft
 from advisor.questionnaire.interview import Interview
 from advisor.rules.build_facts import build_facts

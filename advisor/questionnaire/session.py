@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from advisor.errors import UserInputError
+from advisor.errors import Interrupted, UserInputError
 from advisor.questionnaire.effects import Options, difference, options, removed_by_place, require_allowed
 from advisor.questionnaire.interview import Answer, Interview
 from advisor.questionnaire.question import Question
@@ -19,10 +19,11 @@ _WIDTH: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a conversation ended: all answered, stopped with `q` or the end of input, or interrupted with Ctrl-C."""
+    """How a conversation ended: all answered, stopped with `q` or the end of input, or interrupted by a signal; with its exit code."""
 
     interview: Interview
     how: Literal["complete", "stopped", "interrupted"]
+    exit_code: int = 0
 
 
 class Session:
@@ -45,8 +46,8 @@ class Session:
                 interview = after
         except EOFError:
             return Ended(interview, "stopped")
-        except KeyboardInterrupt:
-            return Ended(interview, "interrupted")
+        except (KeyboardInterrupt, Interrupted) as signal:
+            return Ended(interview, "interrupted", getattr(signal, "exit_code", Interrupted().exit_code))
         return Ended(interview, "complete")
 
     def _introduce(self, interview: Interview, question: Question) -> None:

@@ -4,18 +4,18 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from advisor.domain.assessment import Assessment
-from advisor.domain.quantity import Basis, Quantity
-from advisor.domain.verdict import Requirement, Standing
-from advisor.planning.compose import decision_sentence
-from advisor.planning.decision import Decision
-from advisor.planning.describe import label_of, limit_text
-from advisor.units import significant
+from advisor.domain.quantity import Quantity
+from advisor.domain.verdict import Requirement, Severity, Standing
+from advisor.planning.compose import decision_sentence, planned_settings
+from advisor.planning.decision import Change, Decision, Loser
+from advisor.planning.describe import label_of, plain, shown
 
 WIDTH = 80
+_LABEL, _NEED, _GIVEN = 26, 10, 33  # two spaces in front, the word behind
+_SMALL_USD, _THOUSAND = 0.001, 1000
 _COLOURS = {
     Standing.CERTAIN: "green",
     Standing.HOLDS: "green",
@@ -24,56 +24,54 @@ _COLOURS = {
     Standing.BREAKS: "red",
     Standing.NOT_TESTED: "dim",
 }
+_LEGEND = (
+    "certain: exact or measured, inside. holds: the whole range is inside. likely: the expected value is, the range is not. "
+    "Ranges are 80 %: of measurements like this, 8 in 10 are meant to fall inside."
+)
 
 
 def print_decision(decision: Decision, console: Console, *, proof: str) -> None:
     """Print the whole answer. `proof` is the command that proves it."""
     _paragraph(console, "Decision", decision_sentence(decision))
     if decision.chosen is not None:
-        console.print()
-        console.print(_needs_table(decision.chosen))
-        console.print(Text(_LEGEND, style="dim"))
-        _list(console, "Settings that decide it", _settings(decision.chosen))
-        _list(console, "Watch", [f"{v.message} [{v.rule}]" for v in decision.chosen.verdicts if v.severity == "warn"])
-    _list(console, "Why not", [f"{loser.option}: {loser.reason}" for loser in decision.losers])
+        _needs(console, decision.chosen)
+        _list(console, "Settings that decide it", _settings(decision))
+        _list(console, "Blocked", _verdicts(decision.chosen, "block"))
+        _list(console, "Watch", _verdicts(decision.chosen, "warn"))
+    _list(console, "Note", decision.notes)
+    _list(console, "Why not", _losers(decision.losers))
+    _list(console, "Cheaper if proven", _losers(decision.cheaper_if_proven))
     _list(console, "Removed", _removed(decision))
     _list(console, "For comparison", decision.hosted)
-    _list(console, "What would change the answer", [f"{change.when}: {change.then}" for change in decision.changes])
+    _list(console, "What would change the answer", _changes(decision.changes))
     _list(console, "What to relax", [f"{change.when} -> {change.then}" for change in decision.relaxations])
     _list(console, "You have not confirmed", [f"{a.text} ({a.path})" for a in decision.assumptions])
-    _list(console, "Proof", [proof])
+    if decision.chosen is not None:
+        _list(console, "Proof", [proof])
 
 
-_LEGEND = (
-    "  certain: exact or measured, inside. holds: the whole range is inside. likely: the\n"
-    "  expected value is, the range is not. Ranges are 80 %: of measurements like this,\n"
-    "  8 in 10 are meant to fall inside."
-)
+# ---- the table
 
 
-def _needs_table(chosen: Assessment) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1), width=WIDTH)
-    table.add_column("", no_wrap=True)
-    table.add_column("you need", no_wrap=True)
-    table.add_column("you get", overflow="fold")
-    table.add_column("")
+def _needs(console: Console, chosen: Assessment) -> None:
+    console.print()
+    console.print(f"{'':<{_LABEL}} {'you need':<{_NEED}} you get", highlight=False)
     for requirement in chosen.requirements:
-        table.add_row(f"  {label_of(requirement.name)[0]}", _limit(requirement), _given(requirement), _word(requirement))
-    for name, number, unit in _extras(chosen):
-        table.add_row(f"  {name}", "-", number.show(unit), "")
-    return table
+        label, unit = label_of(requirement.name)
+        given = shown(requirement.given, unit) if requirement.given else "not estimated"
+        row = Text(f"  {label:<{_LABEL - 2}} {_limit(requirement):<{_NEED}} {given:<{_GIVEN}} ")
+        console.print(row + Text(str(requirement.standing), style=_COLOURS[requirement.standing]), soft_wrap=True)
+    for label, number, unit in _extras(chosen):
+        console.print(Text(f"  {label:<{_LABEL - 2}} {'':<{_NEED}} {shown(number, unit)}"), soft_wrap=True)
+    for line in textwrap.wrap(_LEGEND, WIDTH - 4):
+        console.print(Text(f"  {line}", style="dim"))
 
 
 def _limit(requirement: Requirement) -> str:
-    return limit_text(requirement).replace("limit ", "<= ").replace("needs ", ">= ")
-
-
-def _given(requirement: Requirement) -> str:
-    return requirement.given.show(label_of(requirement.name)[1]) if requirement.given else "not estimated"
-
-
-def _word(requirement: Requirement) -> Text:
-    return Text(str(requirement.standing), style=_COLOURS[requirement.standing])
+    """`<= 2 s`, `>= 16,200`: the unit only where it may differ from that of the value."""
+    _, unit = label_of(requirement.name)
+    unit = unit if unit == " s" else ""
+    return f"<= {plain(requirement.at_most, unit)}" if requirement.at_most is not None else f">= {plain(requirement.at_least or 0, unit)}"
 
 
 def _extras(chosen: Assessment) -> Iterator[tuple[str, Quantity, str]]:
@@ -81,46 +79,66 @@ def _extras(chosen: Assessment) -> Iterator[tuple[str, Quantity, str]]:
     required = {requirement.name for requirement in chosen.requirements}
     performance, cost = chosen.estimate.performance, chosen.estimate.cost
     if performance is not None:
-        rows = (("first token, p95", "ttft_p95_s", performance.ttft_s.p95), ("per token, p95", "tpot_p95_s", performance.tpot_s.p95))
-        yield from ((label, number, " s") for label, name, number in rows if name not in required)
+        rows = (("ttft_p95_s", performance.ttft_s.p95), ("tpot_p95_s", performance.tpot_s.p95))
+        yield from ((label_of(name)[0], number, " s") for name, number in rows if name not in required)
         yield "requests served", performance.requests_per_s, " /s"
         yield "most it can serve", performance.capacity_requests_per_s, " /s"
     yield "tokens held", chosen.estimate.memory.kv_cache_capacity_tokens, ""
     if cost is not None and cost.usd_per_month is not None and "usd_per_month" not in required:
         yield "cost a month", cost.usd_per_month, " USD"
     if cost is not None and cost.usd_per_request is not None:
-        yield "cost a request", _cents(cost.usd_per_request), " USD"
+        many = _THOUSAND if cost.usd_per_request.value < _SMALL_USD else 1
+        label = f"cost of {many:,} requests" if many > 1 else "cost a request"
+        yield label, cost.usd_per_request.times(many), " USD"
 
 
-def _cents(number: Quantity) -> Quantity:
-    """Money per request to two significant digits, even when it is plain arithmetic: nobody pays 0.034090909 USD."""
-    if number.basis is not Basis.STATED:
-        return number
-    short = float(significant(number.value).replace(",", ""))
-    return Quantity(short, short, short, number.basis, number.source)
+# ---- the lists
 
 
-def _settings(chosen: Assessment) -> list[str]:
-    candidate = chosen.deployment.candidate
-    return [f"--{flag}: {reason}" for flag, reason in candidate.why.items() if reason and not reason.startswith("engine default")]
+def _settings(decision: Decision) -> list[str]:
+    """The flags that were chosen, as they are written on the command line, each with its reason."""
+    assert decision.chosen is not None  # noqa: S101 - the caller looks
+    candidate = decision.chosen.deployment.candidate
+    settings = planned_settings(candidate, decision.case.catalog.engine(candidate.runtime.engine))
+    return [
+        f"{_flag(name, setting.value)}: {setting.why}"
+        for name, setting in settings.items()
+        if setting.why and not setting.why.startswith("engine default")
+    ]
+
+
+def _flag(name: str, value: object) -> str:
+    if value is True:
+        return f"--{name}"
+    return f"--no-{name}" if value is False else f"--{name} {value}"
+
+
+def _verdicts(assessment: Assessment, severity: Severity) -> list[str]:
+    return [f"{verdict.message} [{verdict.rule}]" for verdict in assessment.verdicts if verdict.severity == severity]
+
+
+def _losers(losers: Iterable[Loser]) -> list[str]:
+    return [f"{loser.option}: {loser.reason}" for loser in losers]
+
+
+def _changes(changes: Iterable[Change]) -> list[str]:
+    return [f"{change.when}: {change.then}" for change in changes]
 
 
 def _removed(decision: Decision) -> list[str]:
     """Hardware that a rule removed, one line a rule."""
-    counts: dict[tuple[str, str], int] = {}
+    first: dict[str, str] = {}
+    counts: dict[str, int] = {}
     for _, verdict in decision.space.removed_hardware:
-        counts[(verdict.rule, verdict.message)] = counts.get((verdict.rule, verdict.message), 0) + 1
-    by_rule: dict[str, tuple[int, str]] = {}
-    for (rule, message), count in counts.items():
-        total, first = by_rule.get(rule, (0, message))
-        by_rule[rule] = (total + count, first)
-    return [f"{count} machine{'s' if count > 1 else ''} by {rule}, such as: {message}" for rule, (count, message) in by_rule.items()]
+        first.setdefault(verdict.rule, verdict.message)
+        counts[verdict.rule] = counts.get(verdict.rule, 0) + 1
+    return [f"{counts[rule]} machine{'s' if counts[rule] > 1 else ''} by {rule}, such as: {message}" for rule, message in first.items()]
 
 
 def _paragraph(console: Console, title: str, text: str) -> None:
-    wrapped = textwrap.wrap(text, WIDTH - 10)
-    console.print(Text(f"{title:<10}", style="bold") + Text(wrapped[0] if wrapped else ""))
-    for line in wrapped[1:]:
+    lines = textwrap.wrap(text, WIDTH - 10)
+    console.print(Text(f"{title:<10}", style="bold") + Text(lines[0] if lines else ""))
+    for line in lines[1:]:
         console.print(Text(" " * 10 + line))
 
 

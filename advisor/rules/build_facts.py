@@ -1,6 +1,6 @@
 """Domain objects to facts: one function a group. What is computed here is counting and comparing; every formula is in `estimate`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import get_args
 
 from advisor.domain.architecture import GroupedAttention, LatentAttention, ModelArchitecture
@@ -11,7 +11,6 @@ from advisor.domain.estimate import Estimate, MemoryEstimate
 from advisor.domain.hardware import Available, Node
 from advisor.domain.licence import Licence
 from advisor.domain.model import Model
-from advisor.domain.quantity import Basis
 from advisor.domain.quantization import Quantization
 from advisor.domain.verdict import Requirement
 from advisor.domain.workload import Load, LossBand, Workload
@@ -60,7 +59,6 @@ def build_facts(
     estimated, estimate_basis = estimate_facts(estimate, candidate, demand)
     required, requirement_basis = requirement_facts(requirements)
     settings = candidate.settings if candidate else None
-    basis: Mapping[str, Basis] = estimate_basis | requirement_basis
     return Facts(
         workload=_workload(workload, demand),
         hardware=_hardware(node, available, hosted_by),
@@ -71,12 +69,16 @@ def build_facts(
         settings=_settings(estimate.memory if estimate else None),
         llama_cpp=_llama_cpp(settings) if isinstance(settings, LlamaCppSettings) else LlamaCppFacts(),
         vllm=_vllm(settings) if isinstance(settings, VllmSettings) else VllmFacts(),
-        deployment=DeploymentFacts(deployment.replicas, deployment.device_share) if deployment else DeploymentFacts(),
+        deployment=_deployment(deployment),
         estimate=estimated,
         requirements=required,
         manifest=manifest or ManifestFacts(),
-        basis=basis,
+        basis=estimate_basis | requirement_basis,
     )
+
+
+def _deployment(deployment: Deployment | None) -> DeploymentFacts:
+    return DeploymentFacts(deployment.replicas, deployment.device_share) if deployment else DeploymentFacts()
 
 
 def _workload(workload: Workload, demand: Demand) -> WorkloadFacts:

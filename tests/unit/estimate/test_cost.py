@@ -15,7 +15,7 @@ from tests.unit.estimate.serving_for_tests import CATALOG, EIGHT_B, demand, depl
 
 OWNED = Available(CATALOG.node("h100-sxm", 4), 1, "owned", purchase_usd_per_device=30_000, all_in_kw_per_device=1.73)
 TERMS = CostTerms(electricity_usd_per_kwh=0.20, amortisation_years=4, host_overhead_pct=40)
-OFFER = Offer("a-cloud", "gpu-8", "h100-sxm", 8, 88.0, 50.0, "eu-1", "2026-08-03", "price list")
+OFFER = Offer("a-cloud", "gpu-8", "h100-sxm", 8, 88.0, "2026-08-03", "price list", 50.0, "eu-1")
 ASKED = demand(Load(requests_per_s=0.5), requests_per_month=132_000)
 
 

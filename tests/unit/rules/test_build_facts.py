@@ -71,7 +71,7 @@ def candidate(settings=VLLM, engine="vllm"):
 
 
 def test_what_is_known_before_there_is_a_candidate():
-    offer = Offer("cloud", "gpu-4x", "test-gpu", 4, 12.0, None, "eu-1", "2026-11-01", "test")
+    offer = Offer("cloud", "gpu-4x", "test-gpu", 4, 12.0, "2026-11-01", "test", region="eu-1")
     facts = build_facts(WORKLOAD, DEMAND, available=Available(NODE, None, "rent", offer))
     workload, hardware = facts.workload, facts.hardware
     assert (workload.data, workload.stays_on, workload.regions, workload.needs) == ("patient", "region", ("eu-1",), ("json_schema",))
