@@ -23,10 +23,14 @@ def explain(
 
 
 def _explain_rule(rule_id: str, directories: list[Path], output_format: Format) -> None:
+    from advisor.check.codes import EXPLAINED
     from advisor.cli.output import emit_json, printable
     from advisor.rules import load_rules
     from advisor.rules.explain import describe, explain
 
+    if rule_id in EXPLAINED:
+        _show_code(rule_id, EXPLAINED[rule_id], output_format)
+        return
     known = load_rules(directories)
     rule = known.get(rule_id)
     if rule is None:
@@ -36,6 +40,17 @@ def _explain_rule(rule_id: str, directories: list[Path], output_format: Format) 
         emit_json({"schema": "advisor.rule/1", **describe(rule)})
     else:
         typer.echo(printable(explain(rule)))
+
+
+def _show_code(code: str, text: str, output_format: Format) -> None:
+    """A finding that `check` makes by comparing files; no rule file stands behind it."""
+    from advisor.cli.output import emit_json
+
+    title, _, meaning = text.partition("\n")
+    if output_format == "json":
+        emit_json({"schema": "advisor.rule/1", "id": code, "title": title.rstrip("."), "meaning": meaning, "made_by": "advisor check"})
+    else:
+        typer.echo(f"{code}  {title}\n\n{meaning}".rstrip() + "\n\nMade by advisor check itself, not by a rule.")
 
 
 def _explain_claim(plan: str, claim: str | None) -> None:
