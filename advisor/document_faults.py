@@ -57,7 +57,8 @@ def shown(value: object) -> str:
     if isinstance(value, str):
         return repr(value if len(value) <= _SHOWN_CHARACTERS else value[:_SHOWN_CHARACTERS] + "…")
     if isinstance(value, int | float):
-        return repr(value)
+        digits = repr(value)
+        return digits if len(digits) <= _SHOWN_CHARACTERS else f"a number of {len(digits)} digits"
     return "a list" if isinstance(value, list | tuple) else "keys and values"
 
 

@@ -4,7 +4,6 @@ AdvisorError                 what every caller may catch
 ├── UserInputError      2    a wrong flag, a wrong value, a missing file
 │   └── DataError       2    a file with one or more faults, each at its position
 ├── NotBuiltYet         2    a command that is announced but not there
-├── NoFeasiblePlan      1    an answer, not a crash: nothing satisfies the workload
 ├── NotProven           3    an engine or a tool is absent: it could not be told
 ├── EngineFailed        4    the engine refused, crashed or was killed
 ├── TimedOut            5    a time limit passed, or the measurement is worthless
@@ -56,12 +55,6 @@ class DataError(UserInputError):
 
 class NotBuiltYet(AdvisorError):
     """The command exists in the command tree, its work does not yet."""
-
-
-class NoFeasiblePlan(AdvisorError):
-    """Nothing in the catalog satisfies the workload; `explanation` is the answer to print."""
-
-    exit_code = 1
 
 
 class NotProven(AdvisorError):

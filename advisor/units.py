@@ -3,7 +3,6 @@
 import re
 from typing import Final
 
-KIB: Final = 1024
 MIB: Final = 1024**2
 GIB: Final = 1024**3
 HOURS_PER_MONTH: Final = 730

@@ -1,4 +1,4 @@
-"""What a manifest is held against: the plan that is named, or lies beside it; else a workload and a device; else nothing."""
+"""What a manifest is held against: the plan that is named, checked in the same run or near it; else a workload; else nothing."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +34,7 @@ class Library:
     rules: Sequence[Path]
     plan: Path | None = None
     workload: Path | None = None
+    checked: Sequence[Path] = ()  # plans that are checked in the same run
     _plans: dict[Path, tuple[Plan, Document, Case]] = field(default_factory=dict)
     _cases: dict[Path, Case] = field(default_factory=dict)
 
@@ -43,14 +44,14 @@ class Library:
             plan, document, case = self._read_plan(self.plan)
             return Against(str(self.plan), case, _match(found, plan, alone=True), document)
         if self.workload is None:
-            for path in _plans_near(file):
+            for path in dict.fromkeys([*_plans_near(file), *self.checked]):
                 try:
                     plan, document, case = self._read_plan(path)
                 except AdvisorError:
                     continue
-                planned = _match(found, plan, alone=path.parent == file.parent)
+                planned = _match(found, plan, alone=path.parent in (file.parent, file.resolve().parent))
                 if planned is not None:
-                    return Against(str(path), case, planned, document)
+                    return Against(_short(path), case, planned, document)
             return Against("neither plan nor workload")
         if self.workload not in self._cases:
             self._cases[self.workload] = case_of(read_workload(self.workload)[0], self.rules)
@@ -63,12 +64,17 @@ class Library:
         return self._plans[path]
 
 
+def _short(path: Path) -> str:
+    """The path from here, where it lies below."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
 def _plans_near(file: Path) -> Iterator[Path]:
-    """plan.yaml beside the file, then capacity/<name>/plan.yaml of each folder above, up to the repository's root."""
+    """plan.yaml and capacity/<name>/plan.yaml beside the file and in each folder above, up to the repository's root."""
     folder = file.resolve().parent
-    if (folder / "plan.yaml").is_file():
-        yield folder / "plan.yaml"
     for above in [folder, *folder.parents][:_UPWARD]:
+        yield from [path for path in (above / "plan.yaml",) if path.is_file()]
         yield from sorted(above.glob("capacity/*/plan.yaml"))
         if (above / ".git").exists():
             return

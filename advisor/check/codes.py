@@ -18,20 +18,27 @@ MODEL_CHANGED: Final = "DRF005"
 VERSION_UNKNOWN: Final = "VER001"
 KEY_WRITTEN: Final = "SEC003"
 
-TITLES: Final = {
-    CLAIM_EDITED: "A derived line of a plan is not what its inputs give",
-    INPUTS_MOVED: "The catalog, the advisor or the workload moved since the plan was made",
-    VERDICT_CHANGED: "A requirement no longer stands as the plan says",
-    CLAIMS_STALE: "The deployments were edited after the claims were computed",
-    NOT_BUILT: "The engine would refuse the deployment",
-    FLAG_REFUSED: "The engine refuses this flag or its value",
-    FLAG_UNKNOWN: "A flag that is not known for this engine and version",
-    FLAG_NOT_ESTIMATED: "A flag whose effect on memory or speed is not estimated",
-    SETTING_CHANGED: "A setting differs from the plan",
-    REPLICAS_CHANGED: "The number of replicas differs from the plan",
-    DEVICES_CHANGED: "The number of devices differs from the plan",
-    ENGINE_CHANGED: "The engine differs from the plan",
-    MODEL_CHANGED: "The model differs from the plan",
-    VERSION_UNKNOWN: "An engine version outside of what is known",
-    KEY_WRITTEN: "A key is written out in a file",
+EXPLAINED: Final = {
+    CLAIM_EDITED: """A derived line of a plan is not what its inputs give.
+Everything below `claims:` is computed from the deployments, the workload and the catalog; none of these moved, so the line was edited.
+Numbers are compared within 2 % (exact, stated, measured) or 10 % (scaled, modelled). `advisor plan --update` writes the right ones.""",
+    INPUTS_MOVED: """The catalog, the advisor or the workload moved since the plan was made.
+A note: nothing is wrong. Differences are listed; a requirement that no longer holds is a finding of its own (PLN003).""",
+    VERDICT_CHANGED: """A requirement that stood as at least likely in the plan does not any more.
+It blocks only when the whole range breaks the limit and the number is exact, measured or stated.""",
+    CLAIMS_STALE: """The deployments were edited after the claims were computed.
+The claims below are those of other settings. `advisor plan --update` computes them again and leaves the edited half as it is.""",
+    NOT_BUILT: """The plan names something that the catalog does not know, or settings with which the engine would refuse to start.""",
+    FLAG_REFUSED: """The engine refuses this flag, its value, or the combination with another: the server would not start.""",
+    FLAG_UNKNOWN: """The flag is not known for this engine and version.
+Both engines stop at unknown flags, so it is misspelt, or newer than what the catalog knows.""",
+    FLAG_NOT_ESTIMATED: """The flag moves memory or speed in a way that the estimate does not follow; the numbers are those without it.""",
+    SETTING_CHANGED: """A setting that decides capacity differs from the plan, also one that is missing and whose default differs.""",
+    REPLICAS_CHANGED: """The number of replicas differs from the plan; what it does to the service level is judged by the rules.""",
+    DEVICES_CHANGED: """The number of devices of a replica differs from the plan.""",
+    ENGINE_CHANGED: """Another engine or runtime than the plan's is started.""",
+    MODEL_CHANGED: """The path or id that is served is none of the planned model's.""",
+    VERSION_UNKNOWN: """The image's engine version lies outside of what the catalog knows; flags were not checked.""",
+    KEY_WRITTEN: """A key is written out in a file. Name a Secret, an environment file or an environment variable instead.""",
 }
+"""Each code's title, and after a line break what it means."""

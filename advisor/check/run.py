@@ -92,7 +92,7 @@ def _uninteresting(each: NotChecked) -> bool:
 
 
 def _check_manifests(manifests: Sequence[tuple[Input, Parsed]], bench: Bench, options: CheckOptions, report: CheckReport) -> None:
-    library = Library(options.rules, options.plan, options.workload)
+    library = Library(options.rules, options.plan, options.workload, [Path(each.file) for each in report.checked if each.what == "plan"])
     exposures = [exposure for _, parsed in manifests for exposure in parsed.exposures]
     for given, parsed in manifests:
         for found in parsed.deployments:

@@ -40,11 +40,20 @@ def unplanned_verdicts(
     runtime = catalog.engine(found.engine).runtimes[found.runtime]
     demand, _ = complete(_NOBODY, catalog.preset(_NOBODY.task))
     quantization = catalog.quantization(candidate.checkpoint.quantization) if candidate else None
-    facts = build_facts(_NOBODY, demand, candidate=candidate, quantization=quantization, concurrency=runtime.concurrency, manifest=manifest)
+    facts = build_facts(
+        _NOBODY,
+        demand,
+        candidate=candidate,
+        quantization=quantization,
+        licence=catalog.licences.get(candidate.model.licence) if candidate else None,
+        concurrency=runtime.concurrency,
+        manifest=manifest,
+    )
     if candidate is None:
         engine = dataclasses.replace(facts.engine, name=found.engine, runtime=found.runtime, concurrency=runtime.concurrency)
         facts = dataclasses.replace(facts, engine=engine)
-    known = _known(found, runtime, candidate=candidate, device=device or found.identity.get("device"))
+    named = device or found.identity.get("device", "")
+    known = _known(found, runtime, candidate=candidate, device=named in catalog.devices or device is not None)
     judgeable = RuleSet(tuple(rule for rule in rules.rules if _all_known(rule, known)))
     why = problem or "no plan beside it, none named with --plan, no --workload"
     verdicts = (*judge(judgeable, facts, "screen"), *judge(judgeable, facts, "judge"))
@@ -57,8 +66,7 @@ def _candidate(found: FoundDeployment, catalog: Catalog, device: str | None) -> 
         return None, "the model is not one of the catalog (name it with --served-model-name or --alias)"
     flags = usable_flags(found, record)
     try:
-        named = device or found.identity.get("device")
-        used = catalog.device(named) if named else _stand_in(found, catalog)
+        used = _device(found, catalog, device)
         spread = parallelism_from_flags(record, found.runtime, flags)
         devices = found.devices or spread.devices
         return build_candidate(
@@ -77,6 +85,16 @@ def _candidate(found: FoundDeployment, catalog: Catalog, device: str | None) -> 
         return None, str(error)
 
 
+def _device(found: FoundDeployment, catalog: Catalog, named: str | None) -> Device:
+    """The device that the command line or the manifest names; a stand-in where the catalog does not know the manifest's."""
+    if named is not None:
+        return catalog.device(named)
+    try:
+        return catalog.device(found.identity.get("device", ""))
+    except UserInputError:
+        return _stand_in(found, catalog)
+
+
 def _stand_in(found: FoundDeployment, catalog: Catalog) -> Device:
     """A device that the engine surely runs on: no fact of it is read, it only lets the settings be completed."""
     record = catalog.engine(found.engine)
@@ -93,7 +111,7 @@ def _stand_in(found: FoundDeployment, catalog: Catalog) -> Device:
     return max(devices, key=lambda device: (device.compute_capability or 0.0, device.memory_bytes, device.id))
 
 
-def _known(found: FoundDeployment, runtime: Runtime, *, candidate: Candidate | None, device: str | None) -> frozenset[str]:
+def _known(found: FoundDeployment, runtime: Runtime, *, candidate: Candidate | None, device: bool) -> frozenset[str]:
     """Facts that the manifest states, as `group.` or `group.name`."""
     known = {"engine.", "manifest."}
     if candidate is not None:

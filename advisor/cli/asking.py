@@ -34,11 +34,11 @@ def interview_for(answers: Path | None, *, quiet: bool) -> Ended:
 
     Raises UserInputError without either: a prompt that nobody sees would wait for ever.
     """
-    interview = Interview(load_catalog(), partial(this_machine, load_catalog()))
+    if answers is None and not _somebody_is_here():
+        raise UserInputError("nobody can answer here: this is no terminal. Give --answers FILE, one line a question")
     given, document = read_answers(answers) if answers else ({}, None)
-    if not _somebody_is_here():
-        if document is None:
-            raise UserInputError("nobody can answer here: this is no terminal. Give --answers FILE, one line a question")
+    interview = Interview(load_catalog(), partial(this_machine, load_catalog()))
+    if document is not None and not _somebody_is_here():
         return Ended(fill(interview, given, document), "complete")
     if document is not None:
         interview = replay(interview, given, document)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from advisor.cli.output import Format
+from advisor.cli.output import Format, FormatOption, RulesOption
 from advisor.errors import UserInputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ def explain(
     subject: Annotated[str, typer.Argument(metavar="RULE|PLAN", help="A rule id, such as PRV001; or a plan file.")],
     claim: Annotated[str | None, typer.Argument(metavar="[CLAIM]", help="Of a plan: the number, such as ttft_p95_s.")] = None,
     deployment: Annotated[str | None, typer.Option("--deployment", help="Which deployment of the plan, where it has several.")] = None,
-    rules: Annotated[list[Path] | None, typer.Option("--rules", help="A folder of your own rules; may be repeated.")] = None,
-    output_format: Annotated[Format, typer.Option("--format", help="text or json.")] = "text",
+    rules: RulesOption = None,
+    output_format: FormatOption = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the headline only.")] = False,
 ) -> None:
     """Print a rule: when it fires, what it says, where that is known from. Or the sum behind a number of a plan.
@@ -35,10 +35,14 @@ def explain(
 
 
 def _explain_rule(rule_id: str, directories: list[Path], output_format: Format) -> None:
+    from advisor.check.codes import EXPLAINED
     from advisor.cli.output import emit_json, printable
     from advisor.rules import load_rules
     from advisor.rules.explain import describe, explain
 
+    if rule_id in EXPLAINED:
+        _show_code(rule_id, EXPLAINED[rule_id], output_format)
+        return
     known = load_rules(directories)
     rule = known.get(rule_id)
     if rule is None:
@@ -48,6 +52,17 @@ def _explain_rule(rule_id: str, directories: list[Path], output_format: Format) 
         emit_json({"schema": "advisor.rule/1", **describe(rule)})
     else:
         typer.echo(printable(explain(rule)))
+
+
+def _show_code(code: str, text: str, output_format: Format) -> None:
+    """A finding that `check` makes by comparing files; no rule file stands behind it."""
+    from advisor.cli.output import emit_json
+
+    title, _, meaning = text.partition("\n")
+    if output_format == "json":
+        emit_json({"schema": "advisor.rule/1", "id": code, "title": title.rstrip("."), "meaning": meaning, "made_by": "advisor check"})
+    else:
+        typer.echo(f"{code}  {title}\n\n{meaning}".rstrip() + "\n\nMade by advisor check itself, not by a rule.")
 
 
 def _explain_claim(path: Path, claim: str | None, deployment: str | None, rules: list[Path], *, output_format: Format, quiet: bool) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from advisor.domain.deployment import Candidate, Deployment
+from advisor.domain.deployment import Deployment
 from advisor.domain.estimate import Estimate
 from advisor.domain.hardware import Available
 from advisor.domain.verdict import AT_LEAST_LIKELY, Requirement, Verdict
@@ -27,12 +27,3 @@ class Assessment:
     def recommended(self) -> bool:
         """Not blocked, and at least likely on every hard requirement."""
         return not self.blocked and all(r.standing in AT_LEAST_LIKELY for r in self.requirements if r.hard)
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A candidate or a whole family that was dropped before it was estimated: by a rule, or by a bound that it failed."""
-
-    family: str
-    candidate: Candidate | None
-    verdict: Verdict

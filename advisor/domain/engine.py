@@ -1,7 +1,7 @@
 """Engines, their runtimes and their settings under the engines' own names."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Literal
 
 EngineName = Literal["llama.cpp", "vllm"]
@@ -79,10 +79,3 @@ class VllmSettings:
 
 
 EngineSettings = LlamaCppSettings | VllmSettings
-
-
-@dataclass(frozen=True, slots=True)
-class SettingsRequest:
-    """What the user fixed; every None takes the default of the runtime and version, echoed in the answer."""
-
-    values: dict[str, object] = field(default_factory=dict)

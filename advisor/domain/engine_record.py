@@ -166,15 +166,6 @@ class Platform:
 
 
 @dataclass(frozen=True, slots=True)
-class ComputeCapability:
-    """NVIDIA compute capability that a quantisation needs to load, and to compute at its own width (None: never)."""
-
-    __pydantic_config__ = STRICT
-    load: float
-    native: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class EngineRecord:
     """The whole truth about one engine. `log_patterns` are regular expressions with named groups, by what they tell."""
 
@@ -189,8 +180,9 @@ class EngineRecord:
     platforms: tuple[Platform, ...]
     architectures: tuple[str, ...]  # GGUF architecture names for llama.cpp, Hugging Face model types for vLLM
     runtimes: dict[str, Runtime]
+    ignores_windows_of: tuple[str, ...] = ()  # of those architectures: it caches every token of windowed layers too
     features: tuple[str, ...] = ()  # what a request may need: json_schema, tools, logprobs …
-    compute_capability: dict[str, ComputeCapability] = field(default_factory=dict)  # by quantisation
+    compute_capability: dict[str, float] = field(default_factory=dict)  # by quantisation: what it needs to load, on NVIDIA
     defaults_by_device: tuple[DeviceDefaults, ...] = ()
     log_patterns: dict[str, str] = field(default_factory=dict)
     log_lines: tuple[str, ...] = ()  # what to expect in the log, with the claims' names as {placeholders}

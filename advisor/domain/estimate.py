@@ -58,7 +58,6 @@ class MemoryEstimate:
     context_per_request_tokens: int
     parallel_requests: int
     fits: bool | None
-    impossible: bool = False  # exact numbers alone exceed the memory: this may block
 
 
 @dataclass(frozen=True, slots=True)

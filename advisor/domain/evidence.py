@@ -4,11 +4,10 @@ It holds no host names, paths, user names or prompts. It shows consistency, not 
 """
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from advisor.domain.strict import STRICT
 
-SCHEMA: Final = "advisor.evidence/1"
 ClaimOutcome = Literal["proven", "refuted", "not tested"]
 
 

@@ -9,8 +9,6 @@ from typing import Literal
 from advisor.domain.quantity import Basis, Quantity
 from advisor.domain.strict import STRICT, FieldFault
 
-SCHEMA = "advisor.memory-constants/1"
-
 
 @dataclass(frozen=True, slots=True)
 class Spread:

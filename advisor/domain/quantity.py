@@ -68,11 +68,6 @@ def stated(value: float, source: str) -> Quantity:
     return Quantity(value, value, value, Basis.STATED, source)
 
 
-def ranged(value: float, *, low_factor: float, high_factor: float, basis: Basis, source: str) -> Quantity:
-    """A value whose 80 % range is given by two factors around it."""
-    return Quantity(value, value * low_factor, value * high_factor, basis, source)
-
-
 def total(parts: Iterable[Quantity], source: str) -> Quantity:
     """The sum; ranges add (errors of one estimate are not independent), the basis is the weakest of the non-zero parts."""
     kept = [part for part in parts if part.high > 0]

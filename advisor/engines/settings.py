@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from advisor.domain.architecture import ModelArchitecture
-from advisor.domain.engine import EngineSettings, LlamaCppSettings, Parallelism, VllmSettings
+from advisor.domain.engine import EngineSettings, LlamaCppSettings, Parallelism
 from advisor.domain.engine_record import EngineRecord, FlagFact, Runtime
 from advisor.domain.hardware import Device
 from advisor.engines.flags import find_runtime, given_flags, plain_value
@@ -113,10 +113,3 @@ def written(fact: FlagFact, value: object) -> FlagValue:
     if isinstance(value, int | float | str):
         return value
     raise TypeError(f"{fact.names[0]}: {value!r} cannot be written on a command line")
-
-
-def parallel_requests(settings: EngineSettings) -> int:
-    """How many requests are in service at once: slots, or the scheduler's cap."""
-    if isinstance(settings, VllmSettings):
-        return settings.max_num_seqs
-    return settings.parallel

@@ -29,14 +29,6 @@ def supports_architecture(record: EngineRecord, architecture: ModelArchitecture)
     return architecture.name in record.architectures or architecture.name.removesuffix("_text") in record.architectures
 
 
-def native_arithmetic(record: EngineRecord, quantization: Quantization, device: Device) -> bool:
-    """True when this device computes at the format's own width; False when it only stores the weights small."""
-    needed = record.compute_capability.get(quantization.id)
-    if needed is None or needed.native is None or device.compute_capability is None:
-        return False
-    return device.compute_capability >= needed.native
-
-
 def _platform_refusal(platform: Platform, quantization: Quantization, architecture: ModelArchitecture) -> str | None:
     reason = platform.refused.get(quantization.id)
     if reason is None and architecture.experts:
@@ -51,7 +43,7 @@ def _capability_refusal(record: EngineRecord, quantization: Quantization, device
     if platform is None or capability is None or device.vendor not in platform.vendors:
         return None
     needed = record.compute_capability.get(quantization.id)
-    least = max(platform.min_compute_capability or 0.0, needed.load if needed else 0.0)
+    least = max(platform.min_compute_capability or 0.0, needed or 0.0)
     if capability < least:
         return f"{quantization.id} needs compute capability {least}; {device.id} has {capability}"
     return None

@@ -17,6 +17,7 @@ from advisor.estimate.packing import Packing, pack
 from advisor.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 HOURS_PER_YEAR: Final = 8760
+ASSUMED_WRITE_OFF_YEARS: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def _owned(available: Available, packing: Packing, terms: CostTerms) -> Charge:
 
 
 def _amortised_per_device(available: Available, terms: CostTerms) -> tuple[float | None, str]:
-    price, years = available.purchase_usd_per_device, terms.amortisation_years
+    price, years = available.purchase_usd_per_device, write_off_years(available, terms)
     if available.acquisition == "this_machine":
         return None, "this machine, purchase not charged"
     if price is None or years is None:
@@ -94,6 +95,13 @@ def _amortised_per_device(available: Available, terms: CostTerms) -> tuple[float
     overhead = (terms.host_overhead_pct or 0.0) / 100
     per_hour = price * (1 + overhead) / (years * HOURS_PER_YEAR)
     return per_hour, f"{price:,.0f} USD + {overhead:.0%} host over {years:g} years = {per_hour:.3g} USD/h each"
+
+
+def write_off_years(available: Available, terms: CostTerms) -> float | None:
+    """Years over which a purchase is written off: as stated; for what would have to be bought assumed, because it is not free."""
+    if terms.amortisation_years is None and available.acquisition == "buy":
+        return ASSUMED_WRITE_OFF_YEARS
+    return terms.amortisation_years
 
 
 def _electricity_per_device(available: Available, terms: CostTerms) -> tuple[float | None, str]:

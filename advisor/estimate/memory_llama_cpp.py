@@ -14,7 +14,7 @@ from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
 from advisor.estimate import kv_cache_llama_cpp as caches
 from advisor.estimate.compute_buffer_llama_cpp import ComputeBuffer, compute_buffer, is_plain
-from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, exact_bytes, fits, memory_pairs, product, rounded
+from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, fits, memory_pairs, product, rounded
 from advisor.estimate.placement_llama_cpp import Placement, device_weights, host_weights, place, repacked_weights
 from advisor.units import MIB
 
@@ -76,7 +76,6 @@ def estimate_llama_cpp_memory(
         context_per_request_tokens=context.per_request_tokens,
         parallel_requests=settings.parallel,
         fits=fits(pairs),
-        impossible=any(_certain_bytes(device) > device.usable_bytes.value for device in devices),
     )
 
 
@@ -237,8 +236,3 @@ def _prompt_cache(sizing: _Sizing) -> Quantity:
     limit = sizing.settings.cache_ram_mib
     ceiling = sizing.candidate.node.host.memory_bytes if limit < 0 else limit * MIB
     return bound(ceiling, 0, ceiling, "--cache-ram: a ceiling that fills in service")
-
-
-def _certain_bytes(device: DeviceMemory) -> float:
-    parts = (device.weights_bytes, device.kv_cache_bytes, device.recurrent_state_bytes, device.output_buffer_bytes)
-    return exact_bytes(parts)

@@ -32,11 +32,6 @@ def fits(pairs: Iterable[tuple[Quantity, Quantity]]) -> bool | None:
     return True if all(required.high <= usable.low for required, usable in pairs) else None
 
 
-def exact_bytes(parts: Iterable[Quantity]) -> float:
-    """The sum of what is known exactly: a lower bound of any total that holds these parts."""
-    return sum(part.value for part in parts if part.basis is Basis.EXACT)
-
-
 def memory_pairs(devices: tuple[DeviceMemory, ...], host: HostMemory, *, unified: bool) -> list[tuple[Quantity, Quantity]]:
     """What must fit where. With unified memory the devices' and the host's share are one."""
     if not unified:

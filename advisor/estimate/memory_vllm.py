@@ -14,7 +14,7 @@ from advisor.domain.quantity import Basis, Quantity, exact, total
 from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
 from advisor.estimate.kv_cache_vllm import Pool, PoolLayout, pool_layout, pool_of, tokens_in_flight
-from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, exact_bytes, fits, memory_pairs, rounded
+from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, fits, memory_pairs, rounded
 
 _PLANNING: Final = "vLLM block arithmetic, 0.33"
 _PROFILE: Final = "vLLM's start-up profile, modelled"
@@ -85,7 +85,6 @@ def estimate_vllm_memory(
         context_per_request_tokens=settings.max_model_len,
         parallel_requests=settings.max_num_seqs * engines,
         fits=_fits(sizing, pairs),
-        impossible=_certain_bytes(sizing) > sizing.usable.value,
     )
 
 
@@ -200,8 +199,3 @@ def _fits(sizing: _Sizing, pairs: list[tuple[Quantity, Quantity]]) -> bool | Non
     if given is not None and sizing.one_request_bytes > given:
         return False
     return fits(pairs)
-
-
-def _certain_bytes(sizing: _Sizing) -> float:
-    """Weights and one request of the full length, everything else taken as zero."""
-    return exact_bytes([sizing.weights, exact(sizing.one_request_bytes, _PLANNING)])

@@ -71,11 +71,6 @@ class StepTimeModel(ABC):
     def floor_prefill_s(self, tokens: float) -> float:
         """A time no engine can beat: the arithmetic of a prompt at the device's peak."""
 
-    @property
-    @abstractmethod
-    def prompt_token_flops(self) -> float:
-        """Linear arithmetic of one prompt token, of all devices together."""
-
     def rescaled(self, decode_scale: float, prefill_scale: float) -> Self:
         """The same replica, slower (above 1) or faster than expected; the memoised parts are unscaled, so all share them."""
         return replace(self, decode_scale=decode_scale, prefill_scale=prefill_scale)

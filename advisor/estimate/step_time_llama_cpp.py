@@ -139,8 +139,3 @@ class LlamaCppSteps(StepTimeModel):
     def floor_prefill_s(self, tokens: float) -> float:
         """The prompt's linear arithmetic at the device's peak (of integer arithmetic where that is faster)."""
         return tokens * self.replica.work.prefill_flops / self.replica.peak_flops_per_s
-
-    @property
-    def prompt_token_flops(self) -> float:
-        """Two per parameter that a prompt token is multiplied with."""
-        return self.replica.work.prefill_flops

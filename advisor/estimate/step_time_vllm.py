@@ -109,11 +109,6 @@ class VllmSteps(StepTimeModel):
         """The prompt's linear arithmetic at the peak of all ranks."""
         return tokens * self.rank.work.prefill_flops / self.rank.tensor / self.rank.pipeline / self.rank.peak_flops_per_s
 
-    @property
-    def prompt_token_flops(self) -> float:
-        """Two per parameter that a prompt token is multiplied with."""
-        return self.rank.work.prefill_flops
-
 
 def vllm_steps(candidate: Candidate, weights: WeightBytes, calibration: VllmCalibration, *, quantization: Quantization) -> VllmSteps:
     """The step-time model of one vLLM replica. Raises UserInputError for settings or a version of another engine."""

@@ -31,19 +31,8 @@ _DEFAULT_ALIGNMENT_BYTES: Final = 32
 
 _STRING: Final = 8
 _ARRAY: Final = 9
-_NUMBERS: Final = {  # type id -> (name, struct code)
-    0: ("uint8", "B"),
-    1: ("int8", "b"),
-    2: ("uint16", "H"),
-    3: ("int16", "h"),
-    4: ("uint32", "I"),
-    5: ("int32", "i"),
-    6: ("float32", "f"),
-    7: ("bool", "?"),
-    10: ("uint64", "Q"),
-    11: ("int64", "q"),
-    12: ("float64", "d"),
-}
+# type id -> struct code: 8 to 64 bit integers, signed and not, 32 and 64 bit floats, bool
+_NUMBERS: Final = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 
 
 T = TypeVar("T")
@@ -53,7 +42,6 @@ T = TypeVar("T")
 class ArraySummary:
     """An array that was counted and not kept (a vocabulary, its scores, its merges); `len()` is its number of items."""
 
-    item_type: str
     count: int
 
     def __len__(self) -> int:
@@ -139,10 +127,10 @@ def _value(cursor: Cursor, key: str) -> Any:  # noqa: ANN401 - whatever the file
 def _single(cursor: Cursor, key: str, kind: int) -> Any:  # noqa: ANN401
     if kind == _STRING:
         return cursor.string(f"the text of {key}").decode("utf-8", errors="replace")
-    return cursor.number(_number_type(cursor, key, kind)[1], key)
+    return cursor.number(_number_code(cursor, key, kind), key)
 
 
-def _number_type(cursor: Cursor, key: str, kind: int) -> tuple[str, str]:
+def _number_code(cursor: Cursor, key: str, kind: int) -> str:
     if kind not in _NUMBERS:
         raise UserInputError(f"{cursor.where}: {key} has value type {kind:,}, which GGUF does not have: damaged or hostile")
     return _NUMBERS[kind]
@@ -159,12 +147,12 @@ def _array(cursor: Cursor, key: str, *, depth: int) -> Any:  # noqa: ANN401
         return tuple(_array(cursor, key, depth=depth + 1) for _ in range(count))
     if kind == _STRING:
         cursor.skip_strings(count)
-        return ArraySummary("string", count)
-    name, code = _number_type(cursor, key, kind)
+        return ArraySummary(count)
+    code = _number_code(cursor, key, kind)
     if count <= _KEPT_ITEMS:
         return cursor.numbers(code, count)
     cursor.skip(struct.calcsize(f"<{code}") * count, f"the array {key}")
-    return ArraySummary(name, count)
+    return ArraySummary(count)
 
 
 def _alignment(cursor: Cursor, metadata: dict[str, Any]) -> int:
@@ -194,11 +182,13 @@ def _tensor(cursor: Cursor, name: str) -> tuple[tuple[int, ...], str, int, int]:
 
 def _check_placement(cursor: Cursor, tensors: tuple[GgufTensor, ...], *, data_start: int) -> None:
     """Every tensor lies inside the file and on none of its neighbours."""
+    if not tensors:
+        raise UserInputError(f"{cursor.where}: holds no tensors: a vocabulary or a cut-off file, not a model")
     placed = sorted(tensors, key=lambda tensor: tensor.offset)
     for tensor, following in pairwise(placed):
         if tensor.offset + tensor.bytes > following.offset:
             raise UserInputError(f"{cursor.where}: tensors {tensor.name} and {following.name} overlap: damaged or hostile")
-    needed = data_start + max((tensor.offset + tensor.bytes for tensor in placed[-1:]), default=0)
+    needed = data_start + placed[-1].offset + placed[-1].bytes
     if needed > cursor.file_bytes:
         raise UserInputError(
             f"{cursor.where}: {cursor.file_bytes:,} bytes, but its tensors end at byte {needed:,} "

@@ -42,7 +42,7 @@ class Blueprint:
     name: str
     title: str
     identity: dict[str, str]  # what a reader cannot see from flags: written as annotations, labels or a comment
-    image: str
+    image: str  # empty: none is published for this backend
     container: Container
     command: tuple[str, ...]  # outside a container
     arguments: tuple[Argument, ...]  # the model first; without host and port
@@ -51,7 +51,7 @@ class Blueprint:
     model_path: str
     replicas: int
     devices: int  # of one replica; 0: no accelerator
-    gpu_resource: str
+    gpu_resource: str  # empty: no accelerator, or none that a device plugin is known for
     vendor: str
     cpus: int | None
     memory_gib: int
@@ -61,6 +61,12 @@ class Blueprint:
     log_lines: tuple[str, ...]
 
     joined: bool  # flags take --flag=value in one word
+
+    def needs_image(self) -> None:
+        """Raise UserInputError where no container can run it."""
+        backend = self.identity.get("backend", "this backend")
+        if not self.image or (self.devices and not self.gpu_resource):
+            raise UserInputError(f"{self.name}: no image is published for {backend} on {self.vendor or 'CPUs'}; use --target command")
 
     def argument(self, flag: str, value: str | None = None) -> Argument:
         """A flag as this program takes it."""
@@ -77,15 +83,13 @@ class Blueprint:
 def blueprint(planned: PlannedDeployment, assessment: Assessment, record: EngineRecord, *, registry: str | None = None) -> Blueprint:
     """The blueprint of a planned deployment.
 
-    Raises UserInputError for a runtime that is not a server or has no published image, and for a name that cannot be a Service's.
+    Raises UserInputError for a runtime that is not a server, and for a name that cannot be a Service's.
     """
     check_name(planned.name)
     runtime = find_runtime(record, planned.engine.runtime)
-    if runtime.launch is None or runtime.container is None or planned.image is None:
+    if runtime.launch is None or runtime.container is None:
         known = ", ".join(name for name, facts in record.runtimes.items() if facts.container)
-        raise UserInputError(f"{planned.name}: runtime {planned.engine.runtime} has no published image to render; plan with {known}")
-    image = parse_image(planned.image.ref)
-    image = replace(image, digest=checked_digest(planned.image.digest) or image.digest)
+        raise UserInputError(f"{planned.name}: runtime {planned.engine.runtime} is not rendered; plan with {known}")
     candidate, memory = assessment.deployment.candidate, assessment.estimate.memory
     path = model_path(planned.model, gguf=candidate.checkpoint.format == "gguf")
     device, cpu = candidate.node.device, candidate.on_cpu
@@ -94,7 +98,7 @@ def blueprint(planned: PlannedDeployment, assessment: Assessment, record: Engine
         title=f"{record.title} {planned.engine.version}, {planned.model.id} {planned.model.quantization}, "
         f"{planned.replicas} x {planned.hardware.devices} {device.name}",
         identity=_identity(planned),
-        image=str(mirrored(image, registry)),
+        image=_image(planned, registry),
         container=runtime.container,
         command=runtime.launch.command,
         arguments=_arguments(runtime, planned, path),
@@ -104,7 +108,7 @@ def blueprint(planned: PlannedDeployment, assessment: Assessment, record: Engine
         model_path=path,
         replicas=planned.replicas,
         devices=0 if cpu else planned.hardware.devices,
-        gpu_resource="" if cpu else _gpu_resource(device.vendor),
+        gpu_resource="" if cpu else GPU_RESOURCES.get(device.vendor, ""),
         vendor="" if cpu else device.vendor,
         cpus=candidate.node.host.cpu_cores if cpu else None,
         memory_gib=_memory_gib(memory, runtime.container.shm_gib, on_cpu=cpu),
@@ -154,10 +158,11 @@ def _argument(launch: Launch, words: Sequence[str], why: str = "") -> Argument:
     return Argument(("=".join(words),) if launch.equals else tuple(words), why)
 
 
-def _gpu_resource(vendor: str) -> str:
-    if vendor not in GPU_RESOURCES:
-        raise UserInputError(f"devices of {vendor} have no device plugin known here; known: {', '.join(GPU_RESOURCES)}")
-    return GPU_RESOURCES[vendor]
+def _image(planned: PlannedDeployment, registry: str | None) -> str:
+    if planned.image is None:
+        return ""
+    image = parse_image(planned.image.ref)
+    return str(mirrored(replace(image, digest=checked_digest(planned.image.digest) or image.digest), registry))
 
 
 def _memory_gib(memory: MemoryEstimate, shm_gib: int, *, on_cpu: bool) -> int:

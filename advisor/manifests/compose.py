@@ -26,6 +26,7 @@ def render_compose(blueprints: Sequence[Blueprint]) -> Rendered:
     next_device = 0
     ports: set[int] = set()
     for b in blueprints:
+        b.needs_image()
         if b.devices and b.vendor != "NVIDIA" and b.replicas > 1:
             raise UserInputError(
                 f"{b.name}: compose cannot give {b.replicas} replicas {b.vendor} devices of their own; use --target kubernetes"

@@ -1,6 +1,5 @@
 """The sum behind one number of a plan: its terms with this model's own figures, and where each is known from."""
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ from advisor.assess import Case, Sized
 from advisor.domain.assessment import Assessment
 from advisor.domain.quantity import Quantity
 from advisor.domain.verdict import Requirement
-from advisor.errors import UserInputError
+from advisor.errors import UserInputError, did_you_mean
 from advisor.planning.compose import memory_numbers
 from advisor.planning.describe import label_of
 from advisor.planning.explain_latency import first_token_terms, per_token_terms, whole_answer_terms
@@ -37,9 +36,8 @@ def explain_claim(case: Case, assessment: Assessment, sized: Sized, *, claim: st
     required = {requirement.name: requirement for requirement in assessment.requirements}
     numbers = claimed_numbers(assessment)
     if claim not in numbers:
-        near = difflib.get_close_matches(claim, numbers, n=3, cutoff=0.5)
-        meant = f"did you mean {' or '.join(near)}?" if near else f"it makes {', '.join(numbers)}"
-        raise UserInputError(f"{deployment} makes no claim {claim}; {meant}")
+        hint = did_you_mean(claim, numbers) or f"; it makes {', '.join(numbers)}"
+        raise UserInputError(f"{deployment} makes no claim {claim}{hint}")
     label, unit = label_of(claim)
     terms = tuple(_terms_of(claim)(case, assessment, sized))
     return Explanation(deployment, claim, label, unit, numbers[claim], required.get(claim), terms)

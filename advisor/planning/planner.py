@@ -11,10 +11,12 @@ from advisor.domain.model import Model
 from advisor.domain.quantity import InputBasis
 from advisor.domain.workload import Workload
 from advisor.errors import UserInputError
+from advisor.estimate.cost import ASSUMED_WRITE_OFF_YEARS
 from advisor.planning.changes import changes
 from advisor.planning.decision import Decision
 from advisor.planning.demand import Assumption, complete
 from advisor.planning.hosted import hosted_prices
+from advisor.planning.impossible import impossible_limits
 from advisor.planning.inventory import inventory_of
 from advisor.planning.losers import losers
 from advisor.planning.nearest import nearest
@@ -60,7 +62,7 @@ def decide(
         losers=(),
         changes=(),
         relaxations=(),
-        assumptions=(*assumptions, *more, *_assumed_hosts(order)),
+        assumptions=(*assumptions, *more, *_assumed_hosts(order), *_assumed_write_off(order, workload)),
         space=space,
         not_simulated=len(found.left),
         hosted=hosted_prices(case, order[0] if order else None, models),
@@ -75,7 +77,8 @@ def _explored(decision: Decision, found: Searched, machine: Node | None, insist:
     lost = losers(case, chosen, order, space=decision.space, left=found.left)
     closer = replace(decision, chosen=chosen, losers=lost)
     if chosen is None or not closer.feasible:
-        return replace(closer, relaxations=relaxations(closer, machine, decide, insist))
+        wishes = tuple(impossible_limits(case, machine, decide, insist))
+        return replace(closer, impossible=wishes, relaxations=relaxations(closer, machine, decide, insist))
     cheaper = cheaper_if_proven(case, chosen, order)
     return replace(closer, changes=changes(closer), notes=notes(case, chosen, order), cheaper_if_proven=cheaper)
 
@@ -105,6 +108,14 @@ def acceptable_models(workload: Workload, catalog: Catalog, insist: Mapping[str,
         text = "models: any: tried from the largest to the smallest; size is no measure of quality on your task"
         return largest_first, [Assumption("models", text, InputBasis.ASSUMED)]
     return [catalog.model(name) for name in workload.models], []
+
+
+def _assumed_write_off(order: Sequence[Assessment], workload: Workload) -> list[Assumption]:
+    """The years over which bought hardware is written off, where nobody has said."""
+    if not order or order[0].available.acquisition != "buy" or workload.cost.amortisation_years is not None:
+        return []
+    text = f"bought hardware written off over {ASSUMED_WRITE_OFF_YEARS:g} years"
+    return [Assumption("cost.amortisation_years", text, InputBasis.ASSUMED)]
 
 
 def _assumed_hosts(order: Sequence[Assessment]) -> list[Assumption]:

@@ -68,7 +68,9 @@ def _embedded(facts: dict[str, Any], kind: Any, where: str) -> Any:  # noqa: ANN
 
 
 def _with_nulls(facts: dict[str, Any], kind: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass
-    """The plan leaves out what is empty; a field that may be empty and has no default gets its None back."""
+    """The plan leaves out what is empty; a field that may be empty and has no default gets its None or its empty text back."""
     hints = get_type_hints(kind)
     known = {key: _with_nulls(value, hints[key]) if is_dataclass(hints.get(key)) else value for key, value in facts.items()}
-    return {field.name: None for field in fields(kind) if NoneType in get_args(hints[field.name]) and field.default is MISSING} | known
+    required = [field.name for field in fields(kind) if field.default is MISSING]
+    empty = {name: "" if hints[name] is str else None for name in required if hints[name] is str or NoneType in get_args(hints[name])}
+    return empty | known

@@ -62,11 +62,37 @@ def test_render_refuses(case, arguments):
     assert result.exit_code != 0
 
 
-def test_render_refuses_a_hostile_name(case):
+def test_manifests_in_a_folder_below_find_the_plan(case):
     folder = case("letters")
-    edit(folder / "plan.yaml", r"- name: letters", '- name: "a: b\\nkind: Secret"')
+    assert run("render", folder / "plan.yaml", "--target", "kubernetes", "--output", folder / "deploy" / "k8s").exit_code == 0
+    edit(folder / "deploy" / "k8s" / "deployment.yaml", r"--max-num-seqs=\d+", "--max-num-seqs=7")
+    result = run("check", folder / "deploy", "--fail-on", "warn")
+    assert result.exit_code == 1 and "DRF001" in result.output
+
+
+def test_a_plan_of_the_same_run_is_found_wherever_it_lies(case):
+    folder, elsewhere = case("letters"), case("notes")
+    assert run("render", folder / "plan.yaml", "--target", "kubernetes", "--output", elsewhere / "x").exit_code == 0
+    edit(elsewhere / "x" / "deployment.yaml", r"replicas: 3", "replicas: 4")
+    assert "DRF002" in run("check", folder / "plan.yaml", elsewhere / "x").output
+
+
+@pytest.mark.parametrize(("target", "code"), [("command", 0), ("kubernetes", 1), ("compose", 1)])
+def test_without_a_published_image_only_a_command_is_rendered(case, target, code):
+    folder = case("notes")
+    edit(folder / "plan.yaml", r"(?m)^    image: .*\n", "")
+    edit(folder / "plan.yaml", r"backend: cuda", "backend: vulkan")
+    result = run("render", folder / "plan.yaml", "--target", target)
+    assert result.exit_code == code, result.output
+    assert not code or "--target command" in str(result.exception)
+
+
+@pytest.mark.parametrize(("name", "text"), [('"a: b\\\\nkind: Secret"', "not a usable name"), ("My letters", "RFC 1035")])
+def test_render_refuses_a_hostile_name(case, name, text):
+    folder = case("letters")
+    edit(folder / "plan.yaml", r"- name: letters", f"- name: {name}")
     result = run("render", folder / "plan.yaml", "--target", "kubernetes")
-    assert result.exit_code != 0 and "is not a usable name" in str(result.exception)
+    assert result.exit_code != 0 and text in str(result.exception)
 
 
 def test_render_is_the_same_twice_and_keeps_edits(case):

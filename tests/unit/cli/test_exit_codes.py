@@ -106,7 +106,6 @@ def test_1_a_finding(folder):
     ("arguments", "says"),
     [
         (["plan", "broken.yaml"], "broken.yaml:2:8: "),
-        (["plan", "absent.yaml"], "absent.yaml"),
         (["plan", "--no-such-flag"], "--no-such-flag"),
         (["ask"], "--answers FILE"),
         (["sweep", "plan.yaml"], "not built yet"),

@@ -11,7 +11,7 @@ from advisor.domain.deployment import Candidate
 from advisor.domain.engine import Parallelism, RuntimeRef
 from advisor.domain.hardware import Host, Node
 from advisor.domain.model import Checkpoint, Model
-from advisor.engines.command import command_line, shell_line
+from advisor.engines.command import flag_arguments
 from advisor.engines.flags import split_arguments
 from advisor.engines.settings import flags_of, parallelism_from_flags, settings_from_flags
 from advisor.engines.settings_vllm import RunsOn
@@ -118,48 +118,6 @@ def candidate(engine, runtime, flags, *, on=None, parallelism=None):
     )
 
 
-def command(chosen):
-    return command_line(chosen, ENGINES[chosen.runtime.engine], model_path="/models/a b.gguf", host="127.0.0.1", port=8080)
-
-
-def test_llama_server_command_pins_what_decides_capacity():
-    line = shell_line(command(candidate("llama.cpp", "llama-server", {"ctx-size": 8192, "np": 2, "no-repack": True})))
-    assert line == (
-        "llama-server --model '/models/a b.gguf' --host 127.0.0.1 --port 8080 --ctx-size 8192 --parallel 2 --no-kv-unified "
-        "--flash-attn on --cache-type-k f16 --cache-type-v f16 --batch-size 2048 --ubatch-size 512 --n-gpu-layers 33 "
-        "--load-mode mmap --no-repack --cache-ram 8192 --fit off --metrics"
-    )
-
-
-def test_python_server_command_uses_its_own_spelling():
-    line = shell_line(command(candidate("llama.cpp", "llama-cpp-server", {"n_ctx": 4096, "flash_attn": True, "type_k": 8, "type_v": 8})))
-    assert line == (
-        "python -m llama_cpp.server --model '/models/a b.gguf' --host 127.0.0.1 --port 8080 --n_ctx 4096 --flash_attn true --type_k 8 "
-        "--type_v 8 --n_batch 512 --n_ubatch 512 --n_gpu_layers 0 --use_mmap true --use_mlock true --interrupt_requests false"
-    )
-
-
-def test_vllm_command_pins_what_decides_capacity():
-    line = shell_line(command(candidate("vllm", "vllm-serve", {"max-model-len": 16384}, parallelism=Parallelism(tensor=2))))
-    assert line == (
-        "vllm serve '/models/a b.gguf' --host 127.0.0.1 --port 8080 --max-model-len 16384 --max-num-seqs 1024 "
-        "--max-num-batched-tokens 8192 --gpu-memory-utilization 0.92 --kv-cache-dtype auto --enable-prefix-caching --tensor-parallel-size 2"
-    )
-
-
-def test_a_hostile_model_path_stays_one_argument():
-    chosen = candidate("llama.cpp", "llama-server", {})
-    arguments = command_line(chosen, ENGINES["llama.cpp"], model_path="x; rm -rf /", host="::1", port=1)
-    assert "x; rm -rf /" in arguments
-    assert "'x; rm -rf /'" in shell_line(arguments)
-
-
-def test_a_runtime_that_is_no_server_has_no_command():
-    chosen = candidate("llama.cpp", "llama-cpp-python", {})
-    with pytest.raises(UserInputError, match="not a server"):
-        command(chosen)
-
-
 def test_every_setting_can_be_given_by_its_own_name():
     chosen = candidate("llama.cpp", "llama-server", {"ctx_size": 4096}).settings
     names = {field.name for field in dataclasses.fields(chosen)} - {"outputs"}
@@ -168,15 +126,41 @@ def test_every_setting_can_be_given_by_its_own_name():
     assert again == chosen
 
 
-@pytest.mark.parametrize("engine_runtime_flags", [("llama.cpp", "llama-server", {"np": 2, "no-repack": True}), ("vllm", "vllm-serve", {})])
-def test_a_command_line_reads_back_as_the_same_settings(engine_runtime_flags):
-    engine, runtime, flags = engine_runtime_flags
+@pytest.mark.parametrize(
+    ("engine", "runtime", "flags", "pinned"),
+    [
+        (
+            "llama.cpp",
+            "llama-server",
+            {"ctx-size": 8192, "np": 2, "no-repack": True},
+            "--ctx-size 8192 --parallel 2 --no-kv-unified --flash-attn on --cache-type-k f16 --cache-type-v f16 --batch-size 2048 "
+            "--ubatch-size 512 --n-gpu-layers 33 --load-mode mmap --no-repack --cache-ram 8192",
+        ),
+        (
+            "llama.cpp",
+            "llama-cpp-server",
+            {"n_ctx": 4096, "flash_attn": True, "type_k": 8, "type_v": 8},
+            "--n_ctx 4096 --flash_attn true --type_k 8 --type_v 8 --n_batch 512 --n_ubatch 512 --n_gpu_layers 0 --use_mmap true "
+            "--use_mlock true",
+        ),
+        (
+            "vllm",
+            "vllm-serve",
+            {"max-model-len": 16384},
+            "--max-model-len 16384 --max-num-seqs 1024 --max-num-batched-tokens 8192 --gpu-memory-utilization 0.92 "
+            "--kv-cache-dtype auto --enable-prefix-caching --tensor-parallel-size 1",
+        ),
+    ],
+)
+def test_a_command_line_pins_what_decides_capacity_and_reads_back(engine, runtime, flags, pinned):
     chosen = candidate(engine, runtime, flags)
-    facts = ENGINES[engine].runtimes[runtime]
-    arguments = command(chosen)[len(facts.launch.command) :]
+    facts, record = ENGINES[engine].runtimes[runtime], ENGINES[engine]
+    on = RunsOn(chosen.model.architecture, chosen.node.device, chosen.runtime.backend, chosen.parallelism)
+    arguments = flag_arguments(flags_of(chosen.settings, record, runtime, parallelism=chosen.parallelism, on=on), facts.flags)
+    assert " ".join(arguments) == pinned
     found, rest = split_arguments(facts, arguments)
-    assert rest == ([] if facts.launch.model_flag else ["/models/a b.gguf"])
-    assert settings_from_flags(ENGINES[engine], runtime, found, architecture=llama_8b(), device=device()) == chosen.settings
+    assert not rest
+    assert settings_from_flags(record, runtime, found, architecture=llama_8b(), device=device()) == chosen.settings
 
 
 def test_arguments_split_into_flags_and_the_rest():

@@ -11,7 +11,7 @@ from advisor.domain.workload import Batch, Load, ServiceLevel, Users
 from advisor.errors import UserInputError
 from advisor.estimate.largest_load import largest_load
 from advisor.estimate.load import estimate_performance, speed_curves
-from advisor.estimate.load_bounds import capacity_bound, latency_floor
+from advisor.estimate.load_bounds import capacity_bound
 from advisor.estimate.load_requests import request_stream
 from advisor.estimate.load_simulation import SimulatedRequest, Simulation
 from advisor.estimate.replica_limits import ReplicaLimits, replica_limits
@@ -279,11 +279,10 @@ def test_the_bound_is_above_what_any_load_reaches():
 
 def test_the_floor_of_a_long_letter():
     """9,000 prompt tokens of Qwen3-32B: two operations per parameter that is multiplied, at 989 TFLOP/s and two cards."""
-    floor = latency_floor(demand(), LETTERS_STEPS)
-    assert floor.prompt_flops == pytest.approx(9000 * 2 * (32_762_123_264 - 2 * 151_936 * 5120))
-    assert floor.ttft_p95_s == pytest.approx(floor.prompt_flops / (2 * 989e12))
-    assert floor.ttft_p95_s < letters(demand()).ttft_s.p95.low
-    assert floor.tpot_s < letters(demand()).tpot_s.p50.low
+    prompt_flops = 9000 * 2 * (32_762_123_264 - 2 * 151_936 * 5120)
+    assert LETTERS_STEPS.floor_prefill_s(9000) == pytest.approx(prompt_flops / (2 * 989e12))
+    assert LETTERS_STEPS.floor_prefill_s(9000) < letters(demand()).ttft_s.p95.low
+    assert LETTERS_STEPS.floor_decode_s(1, 4000) < letters(demand()).tpot_s.p50.low
 
 
 @pytest.mark.parametrize("load", [Load(users=Users(240, 120)), Load(requests_per_s=1.0), Load(in_flight=8)])
