@@ -40,6 +40,7 @@ golden: $(STAMP)   # rewrite expected outputs; review the difference before comm
 docs: $(STAMP)     # rewrite the generated pages
 	$(BIN)/python scripts/generate_docs.py
 	$(BIN)/python scripts/fill_readme.py
+	$(BIN)/python scripts/write_grammar.py
 
 clean:
 	rm -rf $(VENV) demo-output dist build
