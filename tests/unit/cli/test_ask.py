@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,7 @@ class Person:
             self.read(PROMPT)
             self.seen += b"\n"
             if line == CTRL_C:  # what the terminal's driver does with it
+                time.sleep(0.3)  # a signal between the prompt and the read would wait for the next key: nobody types that fast
                 self.process.send_signal(signal.SIGINT)
             else:
                 os.write(self.screen, line.encode() + b"\n")
