@@ -3,7 +3,7 @@
 Every number is a dimension (elements), never bytes: bytes depend on the engine, the format and the cache type.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
 
@@ -224,3 +224,15 @@ class ModelArchitecture:
             "hybrid": any(isinstance(c, StateCache) for c in caches),
         }
         return tuple(kind for kind, present in found.items() if present)
+
+
+def without_windows(architecture: ModelArchitecture) -> ModelArchitecture:
+    """The same model on an engine that caches every token whatever the windows."""
+    if all(window_of(cache) is None for group in architecture.layer_groups for cache in group.caches):
+        return architecture
+    groups = tuple(replace(group, caches=tuple(_whole(cache) for cache in group.caches)) for group in architecture.layer_groups)
+    return replace(architecture, layer_groups=groups)
+
+
+def _whole(cache: Cache) -> Cache:
+    return FullCache(cache.kv_heads, cache.key_dim, cache.value_dim) if isinstance(cache, SlidingCache | ChunkedCache) else cache

@@ -180,6 +180,7 @@ class EngineRecord:
     platforms: tuple[Platform, ...]
     architectures: tuple[str, ...]  # GGUF architecture names for llama.cpp, Hugging Face model types for vLLM
     runtimes: dict[str, Runtime]
+    ignores_windows_of: tuple[str, ...] = ()  # of those architectures: it caches every token of windowed layers too
     features: tuple[str, ...] = ()  # what a request may need: json_schema, tools, logprobs …
     compute_capability: dict[str, float] = field(default_factory=dict)  # by quantisation: what it needs to load, on NVIDIA
     defaults_by_device: tuple[DeviceDefaults, ...] = ()

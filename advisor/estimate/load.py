@@ -38,7 +38,7 @@ def estimate_performance(
     load = share_of_load(demand.load, ranks)
     curves = speed_curves(deployment, demand, memory=memory, steps=steps, stream=stream)
     runs = tuple(observe(curve, stream, load) for curve in (curves if ranges else curves[:1]))
-    return _estimate(runs, curves[0], demand, stream=stream, ranks=ranks, data=deployment.candidate.parallelism.data)
+    return _estimate(runs, curves[0], demand, ranks=ranks, data=deployment.candidate.parallelism.data)
 
 
 def speed_curves(
@@ -81,9 +81,7 @@ def offered_per_s(load: Load, served_per_s: float) -> float:
     return load.requests_per_s or served_per_s
 
 
-def _estimate(
-    runs: tuple[Observed, ...], curve: ReplicaCurve, demand: Demand, *, stream: RequestStream, ranks: int, data: int
-) -> PerformanceEstimate:
+def _estimate(runs: tuple[Observed, ...], curve: ReplicaCurve, demand: Demand, *, ranks: int, data: int) -> PerformanceEstimate:
     steps, expected = curve.steps, runs[0]
     source = f"simulated requests on step times: {steps.source}"
 

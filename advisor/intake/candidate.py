@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from advisor.catalog import Catalog
+from advisor.domain.architecture import without_windows
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import EngineSettings, LlamaCppSettings, Parallelism, RuntimeRef, build_number
 from advisor.domain.engine_record import EngineRecord
@@ -42,7 +43,7 @@ def build_candidate(
     from `parallelism`. Raises UserInputError for what the engine would refuse.
     """
     record = catalog.engine(engine)
-    _check_model(model)
+    model = _as_run(record, model)
     weights = find_quantization(quantization or _only_quantization(model), catalog, record)
     reference = _runtime(record, runtime, version, node)
     reason = refusal(record, weights, architecture=model.architecture, device=node.device, backend=reference.backend)
@@ -86,9 +87,13 @@ def _check_shares(settings: EngineSettings, spread: Parallelism) -> None:
         raise UserInputError(f"tensor-split: {len(settings.tensor_split)} shares for {spread.devices} devices")
 
 
-def _check_model(model: Model) -> None:
+def _as_run(record: EngineRecord, model: Model) -> Model:
+    """The model with the caches that this engine gives it."""
     if model.support != "planned":
         raise UserInputError(f"model {model.id}: {model.support}")
+    if model.architecture.gguf_name not in record.ignores_windows_of:
+        return model
+    return dataclasses.replace(model, architecture=without_windows(model.architecture))
 
 
 def _only_quantization(model: Model) -> str:

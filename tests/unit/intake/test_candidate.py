@@ -1,13 +1,21 @@
 import dataclasses
+import json
+from pathlib import Path
 
 import pytest
 
+from advisor.architectures import from_config
 from advisor.catalog import load_catalog
 from advisor.domain.engine import Parallelism
+from advisor.domain.model import Model
 from advisor.errors import UserInputError
+from advisor.estimate.memory import estimate_memory
+from advisor.estimate.step_time import step_time_model
+from advisor.estimate.weights import checkpoint_weights
 from advisor.intake.candidate import build_candidate
 
 CATALOG = load_catalog()
+CONFIGS = json.loads((Path(__file__).parents[1] / "architectures" / "configs.json").read_text(encoding="utf-8"))["configs"]
 
 
 def build(engine="vllm", quantization="fp8", device="h100-sxm", model="Qwen/Qwen3-32B", **options):
@@ -87,3 +95,35 @@ def test_every_planned_model_can_be_built_for_both_engines():
         if model.support == "planned":
             assert build("llama.cpp", "Q8_0", model=model).settings.n_gpu_layers == model.architecture.layers + 1
             assert build("vllm", "bf16", model=model).settings.max_model_len == model.architecture.max_context_tokens
+
+
+def windowed_mistral():
+    name = "mistralai/Mistral-7B-v0.1"
+    return Model(name, from_config(CONFIGS[name], name), "apache-2.0", ())
+
+
+def held(candidate):
+    quantization = CATALOG.quantization(candidate.checkpoint.quantization)
+    weights = checkpoint_weights(candidate.model.architecture, candidate.checkpoint, quantization, parallelism=candidate.parallelism)
+    memory = estimate_memory(candidate, weights, constants=CATALOG.memory_constants, typical_tokens=1000, longest_tokens=5000)
+    return memory, step_time_model(candidate, weights, CATALOG.calibrations[candidate.runtime.engine], quantization=quantization)
+
+
+def test_llama_cpp_caches_every_token_of_a_windowed_llama():
+    """Mistral 7B v0.1 is a `llama` to llama.cpp: with 32,768 cells it holds 32 layers x 2 x 8 x 128 x 2 bytes each, window or not."""
+    memory, steps = held(build("llama.cpp", "Q8_0", model=windowed_mistral(), flags={"ctx-size": 32768, "parallel": 1}))
+    assert memory.devices[0].kv_cache_bytes.value == 32768 * 32 * 2 * 8 * 128 * 2
+    assert memory.kv_cache_bytes_per_token.value == 32 * 2 * 8 * 128 * 2
+    assert steps.cache_s(16384) == pytest.approx(2 * steps.cache_s(8192))
+
+
+def test_vllm_keeps_to_the_window():
+    memory, steps = held(build(quantization="bf16", model=windowed_mistral(), flags={"max-model-len": 32768}))
+    assert memory.kv_cache_bytes_per_token.value == 0
+    assert steps.cache_s(16384) == pytest.approx(steps.cache_s(8192))
+
+
+def test_llama_cpp_keeps_the_windows_it_knows():
+    memory, _ = held(build("llama.cpp", "Q4_K_M", model="google/gemma-3-27b-it", flags={"ctx-size": 32768, "parallel": 1}))
+    full_layers, row_bytes = 10, 2 * 16 * 128 * 2
+    assert memory.kv_cache_bytes_per_token.value == full_layers * row_bytes
