@@ -38,9 +38,14 @@ def expectation(details: ErrorDetails) -> str | None:
     return _EXPECTED.get(details["type"])
 
 
-def wording(same_place: Sequence[ErrorDetails]) -> str:
-    """One sentence for the faults of one value: several where several kinds are allowed and it is none of them."""
+def wording(same_place: Sequence[ErrorDetails], *, whole_file: bool = False) -> str:
+    """One sentence for the faults of one value: several where several kinds are allowed and it is none of them.
+
+    Of a `whole_file` that is something else nothing is quoted: it may be a file that its reader should not see.
+    """
     given = same_place[0]["input"]
+    if whole_file:
+        return "not a file of this kind: expected keys and values"
     expected = [text for details in same_place if (text := expectation(details))]
     if not expected:
         message = same_place[0]["msg"]
@@ -57,7 +62,8 @@ def shown(value: object) -> str:
     if isinstance(value, str):
         return repr(value if len(value) <= _SHOWN_CHARACTERS else value[:_SHOWN_CHARACTERS] + "…")
     if isinstance(value, int | float):
-        return repr(value)
+        digits = repr(value)
+        return digits if len(digits) <= _SHOWN_CHARACTERS else f"a number of {len(digits)} digits"
     return "a list" if isinstance(value, list | tuple) else "keys and values"
 
 

@@ -5,9 +5,10 @@ survive where a string is wanted (YAML 1.1 would have turned each into something
 """
 
 import dataclasses
+import re
 import typing
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ _MAX_DEPTH = 64
 _MAX_VALUES = 100_000
 _CHECKED_FROM_CHARACTERS = 2_000  # a shorter text cannot nest deep enough to exhaust the stack of the parser written in C
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 Path_ = tuple[int | str, ...]
 T = typing.TypeVar("T")
 
@@ -39,6 +41,7 @@ class Document:
     raw: Any
     values_at: dict[Path_, Position]
     keys_at: dict[Path_, Position]
+    controls: dict[Path_, Position] = field(default_factory=dict)  # texts that would steer a terminal
 
     def position(self, path: Path_ = ()) -> Position:
         """Where the value at `path` stands; of the nearest parent where there is none."""
@@ -116,6 +119,9 @@ def load(text: str, file: str, kind: type[T]) -> T:
 
 def typed(document: Document, kind: type[T]) -> T:
     """The document as `kind`. Raises DataError with every fault at its position."""
+    if document.controls:
+        fault = "holds control characters, which would steer the terminal of whoever reads it: remove them"
+        raise DataError([Fault(str(place), f"{dotted(path)!r}: {fault}") for path, place in document.controls.items()])
     try:
         return typing.cast(T, _adapter(typing.cast(Any, kind)).validate_python(document.raw))
     except ValidationError as error:
@@ -154,6 +160,7 @@ def _raw(node: yaml.Node, path: Path_, into: Document, parents: frozenset[int]) 
     if isinstance(node, yaml.SequenceNode):
         return [_raw(child, (*path, index), into, inside) for index, child in enumerate(node.value)]
     plain = isinstance(node, yaml.ScalarNode) and not node.style
+    _note_controls(node.value, path, into)
     return None if plain and node.value in _NULLS else node.value
 
 
@@ -165,8 +172,14 @@ def _mapping(node: yaml.MappingNode, path: Path_, into: Document, parents: froze
         if key.value in result:
             raise DataError.at(_place(key, into.file), f"{key.value}: given twice")
         into.keys_at[(*path, key.value)] = _place(key, into.file)
+        _note_controls(key.value, (*path, key.value), into)
         result[key.value] = _raw(value, (*path, key.value), into, parents)
     return result
+
+
+def _note_controls(text: str, path: Path_, into: Document) -> None:
+    if not text.isprintable() and _CONTROL.search(text):
+        into.controls[path] = into.keys_at.get(path) or into.position(path)
 
 
 def _place(node: yaml.Node | yaml.Event, file: str) -> Position:
@@ -205,7 +218,7 @@ def _fault(document: Document, kind: type, path: Path_, details: list[ErrorDetai
         case "value_error":
             return Fault(str(place), f"{name}: {details[0].get('ctx', {}).get('error')}")
         case _:
-            return Fault(str(place), f"{name}: {wording(details)}")
+            return Fault(str(place), f"{name}: {wording(details, whole_file=not path)}")
 
 
 def dotted(path: Path_) -> str:

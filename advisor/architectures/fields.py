@@ -4,8 +4,10 @@ Structural keys change the size of something (weights, cache, state); harmless o
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
+from advisor.document_faults import shown
 from advisor.errors import UserInputError
 
 
@@ -60,6 +62,8 @@ STRUCTURAL: Final = names(
     """
 )
 """Keys that some family reads. A key that is in neither list names something that this version does not know."""
+_MOST_OF_ANYTHING: Final = 2**31 - 1  # what engines count sizes with
+_MOST: Final[Mapping[str, int]] = MappingProxyType({"num_hidden_layers": 4096})  # described one by one
 
 
 class Fields:
@@ -82,7 +86,10 @@ class Fields:
             if value is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise UserInputError(f"{self.where}: {name}: a whole number is needed, found {value!r}")
+                raise UserInputError(f"{self.where}: {name}: a whole number is needed, found {shown(value)}")
+            if value > _MOST.get(name, _MOST_OF_ANYTHING):
+                most = f"{_MOST.get(name, _MOST_OF_ANYTHING):,}"
+                raise UserInputError(f"{self.where}: {name}: {shown(value)} is above {most}: not a model's; damaged or hostile")
             if value > 0:
                 return value
         return None
@@ -107,7 +114,7 @@ class Fields:
         """A list field; None when absent."""
         value = self.value(name)
         if value is not None and not isinstance(value, list | tuple):
-            raise UserInputError(f"{self.where}: {name}: a list is needed, found {value!r}")
+            raise UserInputError(f"{self.where}: {name}: a list is needed, found {shown(value)}")
         return value
 
     def layer_kinds(self, layers: int, name: str = "layer_types") -> tuple[str, ...] | None:

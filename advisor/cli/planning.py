@@ -23,8 +23,10 @@ from advisor.rules.load import load_rules
 
 def decide_from_file(path: Path, rules: Sequence[Path], *, insist: Mapping[str, str]) -> Decision:
     """The decision for a workload file."""
-    workload, _ = read_known_workload(path, load_catalog())
-    return decide(workload, load_catalog(), load_rules(rules), machine=machine_of(workload), insist=insist)
+    workload, document = read_known_workload(path, load_catalog())
+    decision = decide(workload, load_catalog(), load_rules(rules), machine=machine_of(workload), insist=insist)
+    placed = tuple(replace(wish, place=str(document.position(wish.path))) for wish in decision.impossible)
+    return replace(decision, impossible=placed)
 
 
 def machine_of(workload: Workload) -> Node | None:

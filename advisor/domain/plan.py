@@ -8,15 +8,16 @@ from advisor.domain.quantity import Basis
 from advisor.domain.strict import STRICT, FieldFault, name_fault, plain_scalar
 
 SCHEMA: Final = "advisor.plan/1"
-_MOST: Final = 10**6  # of replicas, devices, ranks: beyond any deployment
+_MOST: Final = 1024  # devices or ranks of a replica, beyond any deployment
+_MOST_REPLICAS: Final = 10**6
 
 
-def _count(owner: object, *names: str) -> None:
+def _count(owner: object, *names: str, most: int = _MOST) -> None:
     for name in names:
         value = getattr(owner, name)
-        if not 1 <= value <= _MOST:
+        if not 1 <= value <= most:
             shown = str(value) if len(str(value)) <= 20 else f"a number of {len(str(value))} digits"
-            raise FieldFault(name, f"{shown}: must be from 1 to {_MOST:,}")
+            raise FieldFault(name, f"{shown}: must be from 1 to {most:,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class PlannedDeployment:
     parallelism: PlannedParallelism = field(default_factory=PlannedParallelism)
 
     def __post_init__(self) -> None:
-        _count(self, "replicas")
+        _count(self, "replicas", most=_MOST_REPLICAS)
         fault = name_fault(self.name) or ("total: is what claims about the whole plan are called" if self.name == "total" else None)
         if fault:
             raise FieldFault("name", fault)

@@ -180,7 +180,8 @@ class OwnedHardware:
     per_node: int | None = None
 
     def __post_init__(self) -> None:
-        _positive(self, "count", "per_node", most=_MOST_DEVICES)
+        _positive(self, "count", most=_MOST_DEVICES)
+        _positive(self, "per_node", most=1024)
         if self.per_node is not None and self.count % self.per_node:
             servers = f"{self.count} devices are not whole servers of {self.per_node}"
             raise FieldFault("per_node", f"{servers}: write one entry for each kind of server")

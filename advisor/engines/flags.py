@@ -4,13 +4,14 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 from advisor.domain.engine_record import EngineRecord, FlagFact, Runtime
 from advisor.errors import UserInputError, did_you_mean
 
 Value = int | float | bool | str | tuple[float, ...]
 
+N = TypeVar("N", int, float)
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgtKMGT])(i?[bB])?)?")
 _FLAG: Final = re.compile(r"--?[A-Za-z]")  # -1 is a value
 _TRUE: Final = frozenset({"true", "on", "yes", "1"})
@@ -173,9 +174,19 @@ def _number(name: str, text: str, fact: FlagFact) -> int | float:
         number = int(text) if fact.kind == "int" else float(text)
     except ValueError:
         wanted = "a whole number" if fact.kind == "int" else "a number"
-        raise UserInputError(f"{name}: {text!r} is not {wanted}{words}") from None
-    if not math.isfinite(number):
-        raise UserInputError(f"{name}: {text} is not a finite number")
+        raise UserInputError(f"{name}: {_shown(text)} is not {wanted}{words}") from None
+    return _bounded(name, text, number)
+
+
+def _shown(text: str) -> str:
+    """A flag without a value is scanned as a switch that is on."""
+    return "nothing" if text == "true" else repr(text if len(text) <= 40 else text[:40] + "…")
+
+
+def _bounded(name: str, text: str, number: N) -> N:
+    """Engines keep them in 64 bits; what does not fit there is no setting."""
+    if not abs(number) <= 2**63:
+        raise UserInputError(f"{name}: {_shown(text)} is not a finite number that an engine can hold")
     return number
 
 
@@ -187,7 +198,7 @@ def _size(name: str, text: str, words: str) -> int:
     number, letter, suffix = match.groups()
     power = "kmgt".index(letter.lower()) + 1 if letter else 0
     binary = letter is not None and (letter.isupper() or (suffix or "").startswith("i"))
-    size = float(number) * (1024 if binary else 1000) ** power if letter else float(number)
+    size = _bounded(name, text, float(number) * (1024 if binary else 1000) ** power if letter else float(number))
     if size != int(size):
         raise UserInputError(f"{name}: {text!r} is not a whole number")
     return -int(size) if text.startswith("-") else int(size)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from advisor.documents import read_text
+from advisor.documents import dotted, read_text
 from advisor.domain.evidence import EvidenceFile
 from advisor.errors import DataError, Fault
 from advisor.files.writing import write_atomically
@@ -38,7 +38,7 @@ def read_evidence(path: Path) -> EvidenceFile:
     try:
         return _ADAPTER.validate_json(read_text(path))
     except ValidationError as error:
-        faults = [Fault(f"{path}: {'.'.join(map(str, fault['loc']))}", fault["msg"]) for fault in error.errors(include_url=False)]
+        faults = [Fault(str(path), f"{dotted(fault['loc'])}: {fault['msg']}") for fault in error.errors(include_url=False)]
         raise DataError(faults) from None
 
 

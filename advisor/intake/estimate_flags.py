@@ -33,12 +33,13 @@ _VLLM: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 def estimate_flags(record: EngineRecord, runtime: str, arguments: Sequence[str]) -> dict[str, object]:
     """Arguments such as `--context 8192 --no-swa-full --cache-ram 0` as flags of the runtime. Raises UserInputError for stray words."""
     words = _LLAMA_CPP if record.id == "llama.cpp" else _VLLM
-    given, rest = split_arguments(find_runtime(record, runtime), arguments, switches=_switches(words))
+    switches = _switches(words)
+    given, rest = split_arguments(find_runtime(record, runtime), arguments, switches=switches)
     if rest:
         raise UserInputError(f"{rest[0]!r}: neither a flag nor its value; write the model first, then --flag value")
     flags: dict[str, object] = {}
     for name, value in given.items():
-        plain = name.removeprefix("no-") if name.removeprefix("no-") in words else name
+        plain = name.removeprefix("no-") if name.removeprefix("no-") in switches else name
         settings = words.get(plain, (plain,))
         flags |= dict(zip(settings, _values(plain, value, len(settings), negated=plain != name), strict=True))
     return flags

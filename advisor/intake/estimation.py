@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from advisor.catalog import Catalog
+from advisor.document_faults import shown
 from advisor.domain.demand import Demand, Lengths
 from advisor.domain.deployment import Candidate, Deployment
 from advisor.domain.engine import EngineSettings, LlamaCppSettings, Parallelism
@@ -21,6 +23,11 @@ from advisor.estimate.step_time import StepTimeModel, step_time_model
 from advisor.estimate.weights import checkpoint_weights
 from advisor.intake.candidate import build_candidate
 from advisor.intake.models import find_model
+
+_MOST: Final = 10**9  # of tokens, requests: beyond any service, and where a slip of units shows
+_MOST_DEVICES: Final = 1024  # of one replica
+_MOST_WEIGHTS_BYTES: Final = 10**15
+_MOST_USD_PER_HOUR: Final = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +96,19 @@ class EstimateRequest:
     usd_per_hour: float | None = None
 
     def __post_init__(self) -> None:
-        _check_positive("devices", self.devices)
+        _check_positive("devices", self.devices, most=_MOST_DEVICES)
+        _check_positive("weights_bytes", self.weights.weights_bytes, most=_MOST_WEIGHTS_BYTES)
         for name in ("tensor", "pipeline", "data"):
-            _check_positive(f"{name}_parallel", getattr(self.parallelism, name))
-        if self.usd_per_hour is not None and not 0 <= self.usd_per_hour < float("inf"):
+            _check_positive(f"{name}_parallel", getattr(self.parallelism, name), most=_MOST_DEVICES)
+        _check_positive("devices", self.parallelism.devices, most=_MOST_DEVICES)
+        if self.usd_per_hour is not None and not 0 <= self.usd_per_hour <= _MOST_USD_PER_HOUR:
             raise UserInputError(f"price-per-hour: {self.usd_per_hour:g} is not a price")
 
 
-def _check_positive(name: str, value: float | None) -> None:
-    if value is not None and not 0 < value < float("inf"):
-        raise UserInputError(f"{name.replace('_', '-')}: {value:g} must be above 0")
+def _check_positive(name: str, value: float | None, most: float = _MOST) -> None:
+    if value is not None and not 0 < value <= most:
+        should = f"is above {most:,}, the most that is reckoned with" if value > most else "must be above 0"
+        raise UserInputError(f"{name.replace('_', '-')}: {shown(value)} {should}")
 
 
 @dataclass(frozen=True, slots=True)

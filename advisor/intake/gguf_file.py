@@ -182,11 +182,13 @@ def _tensor(cursor: Cursor, name: str) -> tuple[tuple[int, ...], str, int, int]:
 
 def _check_placement(cursor: Cursor, tensors: tuple[GgufTensor, ...], *, data_start: int) -> None:
     """Every tensor lies inside the file and on none of its neighbours."""
+    if not tensors:
+        return
     placed = sorted(tensors, key=lambda tensor: tensor.offset)
     for tensor, following in pairwise(placed):
         if tensor.offset + tensor.bytes > following.offset:
             raise UserInputError(f"{cursor.where}: tensors {tensor.name} and {following.name} overlap: damaged or hostile")
-    needed = data_start + max((tensor.offset + tensor.bytes for tensor in placed[-1:]), default=0)
+    needed = data_start + placed[-1].offset + placed[-1].bytes
     if needed > cursor.file_bytes:
         raise UserInputError(
             f"{cursor.where}: {cursor.file_bytes:,} bytes, but its tensors end at byte {needed:,} "

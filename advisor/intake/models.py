@@ -27,6 +27,8 @@ def find_model(reference: str, catalog: Catalog) -> Model:
     """
     path = Path(reference).expanduser()
     named_as_path = reference.startswith(_LOCAL) or path.suffix in (".json", ".gguf")
+    if not reference.strip():
+        raise UserInputError("no model is named: give an id of the catalog, a config.json, a folder with one, or a .gguf file")
     if not named_as_path:
         try:
             return catalog.model(reference)
@@ -77,6 +79,8 @@ def _json_object(path: Path) -> dict[str, Any]:
 
 def _from_gguf(path: Path, catalog: Catalog) -> Model:
     header = read_gguf_model(path)
+    if not header.tensors:
+        raise UserInputError(f"{path}: holds no tensors: a vocabulary or a cut-off file, not a model")
     names = {tensor.name for tensor in header.tensors}
     architecture = from_gguf(header.metadata, str(path), tensor_names=names)
     quantization, imatrix = _nearest_file_type(header, architecture, catalog)

@@ -31,6 +31,18 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Impossible:
+    """A limit of the workload that not even an idle replica can keep: its path and place in the file, and why."""
+
+    path: tuple[str, ...]
+    message: str
+    place: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.place}{': ' if self.place else ''}{'.'.join(self.path)}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What was decided and why. `chosen` is None when nothing fits at all; it may be not recommended when nothing is feasible."""
 
@@ -46,6 +58,7 @@ class Decision:
     hosted: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     cheaper_if_proven: tuple[Loser, ...] = ()
+    impossible: tuple[Impossible, ...] = ()
 
     @property
     def feasible(self) -> bool:

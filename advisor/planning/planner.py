@@ -16,6 +16,7 @@ from advisor.planning.changes import changes
 from advisor.planning.decision import Decision
 from advisor.planning.demand import Assumption, complete
 from advisor.planning.hosted import hosted_prices
+from advisor.planning.impossible import impossible_limits
 from advisor.planning.inventory import inventory_of
 from advisor.planning.losers import losers
 from advisor.planning.nearest import nearest
@@ -76,7 +77,8 @@ def _explored(decision: Decision, found: Searched, machine: Node | None, insist:
     lost = losers(case, chosen, order, space=decision.space, left=found.left)
     closer = replace(decision, chosen=chosen, losers=lost)
     if chosen is None or not closer.feasible:
-        return replace(closer, relaxations=relaxations(closer, machine, decide, insist))
+        wishes = tuple(impossible_limits(case, machine, decide, insist))
+        return replace(closer, impossible=wishes, relaxations=relaxations(closer, machine, decide, insist))
     cheaper = cheaper_if_proven(case, chosen, order)
     return replace(closer, changes=changes(closer), notes=notes(case, chosen, order), cheaper_if_proven=cheaper)
 

@@ -20,6 +20,7 @@ def decision_document(decision: Decision) -> dict[str, Any]:
         "ranked": [_assessment(assessment) for assessment in decision.ranked],
         "instead": [dataclasses.asdict(loser) for loser in decision.losers],
         "changes_if": [dataclasses.asdict(change) for change in decision.changes],
+        "impossible": [dataclasses.asdict(wish) for wish in decision.impossible],
         "relax": [dataclasses.asdict(change) for change in decision.relaxations],
         "removed_hardware": [
             {"device": a.node.device.id, "rule": v.rule, "message": v.message} for a, v in decision.space.removed_hardware

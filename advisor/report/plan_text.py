@@ -33,6 +33,7 @@ _LEGEND = (
 def print_decision(decision: Decision, console: Console, *, proof: str) -> None:
     """Print the whole answer. `proof` is the command that proves it."""
     _paragraph(console, "Decision", decision_sentence(decision))
+    _list(console, "Out of reach", [str(wish) for wish in decision.impossible])
     if decision.chosen is not None:
         _needs(console, decision.chosen)
         _list(console, "Settings that decide it", _settings(decision))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import rule_engine
 
 _READ = re.compile(r"\b([a-z_]+)(?:&?\.)([a-z_0-9]+)")
+_LONGEST = 2_000
+_REPEATED_GROUP = re.compile(r"\)[*+{?]")
 _TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
@@ -40,6 +42,8 @@ class ConditionFault(ValueError):
 
 def compile_condition(text: str) -> Condition:
     """The condition, checked. Raises ConditionFault for a syntax fault, an unknown fact, a wrong type, an unguarded null."""
+    if len(text) > _LONGEST or "**" in _TEXT.sub("''", text):  # worked out while parsing: to be refused before
+        raise ConditionFault("powers are not allowed in a condition" if len(text) <= _LONGEST else f"longer than {_LONGEST:,} characters")
     reads = _reads(text)
     rule = _rule(text)
     expression = rule.statement.expression
@@ -47,7 +51,20 @@ def compile_condition(text: str) -> Condition:
         raise ConditionFault(f"the condition is a {expression.result_type.name.lower()}, not true or false")
     for node in _nodes(expression):
         _check_comparison(node)
-    return Condition(text, reads, rule.matches)
+        _check_effort(node)
+    return Condition(text, reads, _holds(rule))
+
+
+def _holds(rule: "rule_engine.Rule") -> Callable[[Facts], bool]:
+    import rule_engine
+
+    def holds(facts: Facts) -> bool:
+        try:
+            return rule.matches(facts)
+        except (rule_engine.EngineError, ArithmeticError, ValueError, TypeError) as error:
+            raise ConditionFault(f"when: {getattr(error, 'message', None) or error or type(error).__name__}") from None
+
+    return holds
 
 
 def _reads(text: str) -> tuple[str, ...]:
@@ -85,6 +102,8 @@ def _rule(text: str) -> "rule_engine.Rule":
         raise ConditionFault(f"unknown attribute {error.attribute_name!r}", str(error.attribute_name)) from None
     except rule_engine.EngineError as error:
         raise ConditionFault(str(error.message or error)) from None
+    except (ArithmeticError, ValueError, RecursionError) as error:  # constants are worked out while parsing
+        raise ConditionFault(f"cannot be worked out: {error or type(error).__name__}") from None
 
 
 # ---- what rule-engine lets pass: `==` between unlike types, and words that a fact can never hold
@@ -98,6 +117,13 @@ def _nodes(node: Any) -> Iterator[Any]:  # noqa: ANN401 - rule-engine's syntax t
         for part in child if isinstance(child, tuple | list) else (child,):
             if hasattr(part, "result_type"):
                 yield from _nodes(part)
+
+
+def _check_effort(node: Any) -> None:  # noqa: ANN401
+    """Refuse what may take for ever: a pattern that repeats a repetition."""
+    pattern = getattr(getattr(node, "right", None), "value", None)
+    if type(node).__name__.startswith("Fuzzy") and isinstance(pattern, str) and _REPEATED_GROUP.search(pattern):
+        raise ConditionFault(f"the pattern {pattern[:60]!r} repeats a group, which may take for ever", pattern[:60])
 
 
 def _check_comparison(node: Any) -> None:  # noqa: ANN401

@@ -11,6 +11,7 @@ from advisor.domain.deployment import Candidate
 from advisor.domain.quantity import Basis, weakest
 from advisor.domain.verdict import Verdict
 from advisor.errors import UserInputError
+from advisor.rules.condition import ConditionFault
 from advisor.rules.facts import Facts
 from advisor.rules.rule import Change, Rule, RuleSet
 from advisor.rules.schema import Stage
@@ -48,11 +49,19 @@ def _verdict(rule: Rule, facts: Facts) -> Verdict | None:
     confidence = weakest(facts.basis.get(path, Basis.EXACT) for path in rule.reads if path.startswith(_ESTIMATED))
     key = (confidence, *rule.key(facts))
     if key not in rule.memory:
-        fired = fires(rule, facts)
-        message = rule.message.show(facts) if fired else ""
+        fired, message = _judged(rule, facts)
         rule.memory[key] = Verdict(rule.id, rule.text.severity, message, confidence, rule.evidence) if fired else None
     found: Verdict | None = rule.memory[key]
     return found
+
+
+def _judged(rule: Rule, facts: Facts) -> tuple[bool, str]:
+    """Whether it fires and what it says. Raises UserInputError with the rule's place when its expressions cannot be worked out."""
+    try:
+        fired = fires(rule, facts)
+        return fired, rule.message.show(facts) if fired else ""
+    except ConditionFault as error:
+        raise UserInputError(f"{rule.file}: {rule.id}: {error}") from None
 
 
 # ---- configure

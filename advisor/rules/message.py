@@ -14,6 +14,13 @@ from advisor.rules.fact_paths import fact_paths, groups, unknown_fact
 from advisor.rules.facts import Facts
 from advisor.units import significant, time_unit
 
+_LONGEST: Final = 4_000
+_ALLOWED: Final = (
+    *(nodes.Output, nodes.TemplateData, nodes.Name, nodes.Getattr, nodes.Filter, nodes.Const, nodes.Keyword),
+    *(nodes.If, nodes.CondExpr, nodes.Test, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not),
+    *(nodes.Add, nodes.Sub, nodes.Neg, nodes.Concat),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -25,13 +32,16 @@ class Message:
 
 
 def compile_message(text: str) -> Message:
-    """The message, checked. Raises ConditionFault for a syntax fault, an unknown fact or an unknown filter."""
+    """The message, checked. Raises ConditionFault for a syntax fault, an unknown fact or filter, and what a message has no use for."""
+    if len(text) > _LONGEST:
+        raise ConditionFault(f"message: {len(text):,} characters; at most {_LONGEST:,}")
     try:
         tree = _environment().parse(text)
     except TemplateSyntaxError as error:
         raise ConditionFault(f"message: {error.message}") from None
-    reads = tuple(dict.fromkeys(_read(node) for node in tree.find_all(nodes.Getattr) if isinstance(node.node, nodes.Name)))
     _check_names(tree)
+    _check_kinds(tree)
+    reads = tuple(dict.fromkeys(_read(node) for node in tree.find_all(nodes.Getattr)))
     return Message(text, reads, _shower(text))
 
 
@@ -43,18 +53,27 @@ def _shower(text: str) -> Callable[[Facts], str]:
     def show(facts: Facts) -> str:
         try:
             return " ".join(template().render({group: getattr(facts, group) for group in groups()}).split())
-        except TemplateError as error:
-            raise ConditionFault(f"message: {error.message}") from None
+        except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
+            raise ConditionFault(f"message: {error}") from None
 
     return show
 
 
 def _read(node: nodes.Getattr) -> str:
-    assert isinstance(node.node, nodes.Name)  # noqa: S101 - the caller picked these
+    if not isinstance(node.node, nodes.Name):
+        raise ConditionFault(f"message: facts are group.name; {node.attr!r} is read from something else", node.attr)
     path = f"{node.node.name}.{node.attr}"
     if path not in fact_paths():
         raise ConditionFault(f"message: {unknown_fact(path)}", node.attr)
     return path
+
+
+def _check_kinds(tree: nodes.Template) -> None:
+    """No calls, loops, products, powers or includes: a message shows facts, it computes nothing and reaches for nothing."""
+    for node in tree.find_all(nodes.Node):
+        if not isinstance(node, _ALLOWED):
+            kind = type(node).__name__.lower()
+            raise ConditionFault(f"message: {kind} is not allowed; a message has facts, filters, if, comparisons, + and -")
 
 
 def _check_names(tree: nodes.Template) -> None:
