@@ -1,23 +1,35 @@
-"""`advisor explain`: one rule as prose. Explaining the numbers of a plan hangs on the second argument."""
+"""`advisor explain`: one rule as prose, or the sum behind one number of a plan."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from advisor.cli.output import Format, FormatOption, RulesOption
-from advisor.errors import NotBuiltYet, UserInputError, did_you_mean
+from advisor.errors import UserInputError, did_you_mean
+
+if TYPE_CHECKING:
+    from advisor.domain.plan import Plan, PlannedDeployment
 
 
 def explain(
-    subject: Annotated[str, typer.Argument(metavar="RULE", help="A rule id, such as PRV001.")],
-    claim: Annotated[str | None, typer.Argument(metavar="[CLAIM]", help="With a plan file: the claim to explain.")] = None,
+    subject: Annotated[str, typer.Argument(metavar="RULE|PLAN", help="A rule id, such as PRV001; or a plan file.")],
+    claim: Annotated[str | None, typer.Argument(metavar="[CLAIM]", help="Of a plan: the number, such as ttft_p95_s.")] = None,
+    deployment: Annotated[str | None, typer.Option("--deployment", help="Which deployment of the plan, where it has several.")] = None,
     rules: RulesOption = None,
     output_format: FormatOption = "text",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the headline only.")] = False,
 ) -> None:
-    """Print a rule: when it fires, what it says, where that is known from."""
+    """Print a rule: when it fires, what it says, where that is known from. Or the sum behind a number of a plan.
+
+    [bold]Examples[/bold]
+
+      advisor explain PRV001
+
+      advisor explain plan.yaml ttft_p95_s
+    """
     if claim is not None or subject.endswith((".yaml", ".yml")):
-        _explain_claim(subject, claim)
+        _explain_claim(Path(subject), claim, deployment, rules or [], output_format=output_format, quiet=quiet)
     else:
         _explain_rule(subject.upper(), rules or [], output_format)
 
@@ -53,5 +65,37 @@ def _show_code(code: str, text: str, output_format: Format) -> None:
         typer.echo(f"{code}  {title}\n\n{meaning}".rstrip() + "\n\nMade by advisor check itself, not by a rule.")
 
 
-def _explain_claim(plan: str, claim: str | None) -> None:
-    raise NotBuiltYet(f"advisor explain {plan} {claim or ''}: explaining the numbers of a plan is not built yet. Nothing was read.")
+def _explain_claim(path: Path, claim: str | None, deployment: str | None, rules: list[Path], *, output_format: Format, quiet: bool) -> None:
+    from advisor.assess import assess, size
+    from advisor.cli.output import emit_json, printable
+    from advisor.files.plan import read_plan
+    from advisor.planning.case import case_of, workload_of
+    from advisor.planning.explanation import claimed_numbers, explain_claim
+    from advisor.planning.resolve import resolve
+    from advisor.report.explain_text import explanation_document, explanation_text
+
+    plan, _ = read_plan(path)
+    planned = _deployment(plan, deployment)
+    workload, _ = workload_of(plan, path)
+    case = case_of(workload, rules)
+    meant, available = resolve(planned, workload, case.catalog)
+    assessment, sized = assess(meant, available, case), size(meant.candidate, case)
+    if claim is None:
+        raise UserInputError(f"name the number to explain: {', '.join(claimed_numbers(assessment))}")
+    explanation = explain_claim(case, assessment, sized, claim=claim, deployment=planned.name)
+    if output_format == "json":
+        emit_json(explanation_document(explanation))
+    else:
+        text = printable(explanation_text(explanation))
+        typer.echo(text.splitlines()[0] if quiet else text)
+
+
+def _deployment(plan: "Plan", name: str | None) -> "PlannedDeployment":
+    """The deployment of this name; the only one when none is named."""
+    names = [deployment.name for deployment in plan.deployments]
+    if name is None and len(names) > 1:
+        raise UserInputError(f"the plan has several deployments: --deployment {', '.join(names)}")
+    found = [deployment for deployment in plan.deployments if name in (None, deployment.name)]
+    if not found:
+        raise UserInputError(f"--deployment {name}: the plan has {', '.join(names)}")
+    return found[0]

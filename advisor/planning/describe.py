@@ -18,6 +18,13 @@ LABELS = {
     "host_required_gib": ("host memory", " GiB"),
     "context_per_request_tokens": ("longest request", " tokens"),
     "replicas_up": ("replicas left", ""),
+    "weights_gib": ("weights on a device", " GiB"),
+    "kv_cache_gib": ("cache on a device", " GiB"),
+    "recurrent_state_gib": ("recurrent state on a device", " GiB"),
+    "reserved_gib": ("reserved on a device", " GiB"),
+    "kv_capacity_tokens": ("tokens held", " tokens"),
+    "requests_held_typical": ("typical requests held", ""),
+    "usd_per_request": ("cost a request", " USD"),
 }
 
 
@@ -88,6 +95,8 @@ def shown(quantity: Quantity, unit: str, *, bare: bool = False) -> str:
         quantity, unit = quantity.times(1e3), " ms"
     if unit == " USD" and quantity.low == quantity.high:
         return f"{money(quantity.value)}{unit}" if bare else f"{money(quantity.value)}{unit} ({quantity.basis})"
+    if unit == " GiB" and quantity.low == quantity.high:
+        return f"{quantity.value:,.2f}{unit}" if bare else f"{quantity.value:,.2f}{unit} ({quantity.basis})"
     return f"{significant(quantity.value)}{unit}" if bare else quantity.show(unit)
 
 

@@ -80,8 +80,9 @@ def _contenders(
         missed = place if assessment.recommended else len(order) + missed_by(assessment)
         yield _Contender(_family(case, assessment), _SIMULATED, missed, lambda a=assessment: _simulated(case, a, chosen))  # type: ignore[misc]
     for dropped in space.dropped:
-        reason = _FIGURE if dropped.missed_by is not None else _QUALITY if _about_quality(case, dropped) else _RULE
-        yield _Contender(dropped.family, reason, dropped.missed_by or 0.0, lambda d=dropped: _dropped(d))  # type: ignore[misc]
+        reason = _FIGURE if dropped.missed is not None else _QUALITY if _about_quality(case, dropped) else _RULE
+        factor = dropped.missed.factor if dropped.missed else 0.0
+        yield _Contender(dropped.family, reason, factor, lambda d=dropped: _dropped(case, d))  # type: ignore[misc]
     for entry in left:
         if entry.reason != "alike":
             usd = entry.entry.usd_per_month_at_least
@@ -118,8 +119,13 @@ def _simulated(case: Case, assessment: Assessment, chosen: Assessment | None) ->
     return Loser(text, reason, lost_on)
 
 
-def _dropped(dropped: Dropped) -> Loser:
-    return Loser(dropped.text, _first_sentence(dropped.verdict.message), dropped.verdict.rule, rule=dropped.verdict.rule)
+def _dropped(case: Case, dropped: Dropped) -> Loser:
+    missed, verdict = dropped.missed, dropped.verdict
+    rule = verdict.rule if case.rules.get(verdict.rule) else None
+    reason = _first_sentence(verdict.message)
+    if missed is None:
+        return Loser(dropped.text, reason, verdict.rule, rule=rule)
+    return Loser(dropped.text, reason, missed.name, missed.expect, missed.at_most, basis=str(missed.basis), rule=rule)
 
 
 def _first_sentence(message: str) -> str:

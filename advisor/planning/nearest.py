@@ -23,7 +23,7 @@ def nearest(case: Case, space: Space) -> list[tuple[Assessment, Option]]:
 
 def _late(dropped: Iterable[Dropped]) -> list[Dropped]:
     """Those that would run, the smallest miss first, each engine's best before any engine's second."""
-    found = sorted((d for d in dropped if d.prospect is not None), key=lambda d: (d.missed_by or 0.0, d.text))
+    found = sorted((d for d in dropped if d.prospect is not None), key=lambda d: (_factor(d), d.text))
     first: dict[str, Dropped] = {}
     for entry in found:
         first.setdefault(entry.family.runtime, entry)
@@ -35,4 +35,8 @@ def _options(case: Case, dropped: Iterable[Dropped]) -> Iterator[tuple[float, Op
         assert entry.prospect is not None  # noqa: S101 - chosen by it
         option = sized_anyway(case, entry.prospect)
         if isinstance(option, Option):
-            yield entry.missed_by or 0.0, option
+            yield _factor(entry), option
+
+
+def _factor(dropped: Dropped) -> float:
+    return dropped.missed.factor if dropped.missed else 0.0

@@ -8,6 +8,7 @@ from advisor.domain.deployment import Candidate
 from advisor.domain.ggml_types import GGML_TYPES
 from advisor.domain.hardware import Available
 from advisor.domain.model import Checkpoint, Model
+from advisor.domain.quantity import Basis
 from advisor.domain.quantization import Quantization
 from advisor.domain.verdict import Verdict
 
@@ -75,17 +76,32 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
+class Missed:
+    """The figure that a recipe was dropped for, under its claim's name: what is expected at least, and what is allowed."""
+
+    name: str
+    expect: float
+    at_most: float
+    basis: Basis
+
+    @property
+    def factor(self) -> float:
+        """By how much it is missed; above 1."""
+        return self.expect / self.at_most
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """A recipe that was not simulated, with the verdict of the rule, of physics or of the engine itself that removed it.
 
-    `missed_by` is the factor by which it misses the limit in question, where there is one. `prospect` is there for what is only too slow.
+    `prospect` is there for what would run and is only too slow.
     """
 
     family: Family
     text: str
     available: Available
     verdict: Verdict
-    missed_by: float | None = None
+    missed: Missed | None = None
     prospect: Prospect | None = None
 
 

@@ -15,7 +15,7 @@ from advisor.domain.quantization import Quantization
 from advisor.domain.verdict import Verdict
 from advisor.planning.bounds import monthly_usd_at_least, requests_per_s_at_least
 from advisor.planning.describe import over
-from advisor.planning.option import DOES_NOT_FIT, TOO_SLOW, Dropped, Family, Prospect, Space, narrowest_bits, precision_of
+from advisor.planning.option import DOES_NOT_FIT, TOO_SLOW, Dropped, Family, Missed, Prospect, Space, narrowest_bits, precision_of
 from advisor.rules.build_facts import build_facts
 from advisor.rules.judge import judge
 from advisor.units import GIB
@@ -103,16 +103,17 @@ def _on(case: Case, recipe: _Recipe, available: Available, space: Space) -> Iter
         if slow is None:
             yield prospect
         else:
-            missed_by, text = slow
+            missed, text = slow
             verdict = Verdict(TOO_SLOW, "block", text, Basis.EXACT, ())
-            space.dropped.append(replace(_dropped(case, recipe, available, verdict), missed_by=missed_by, prospect=prospect))
+            space.dropped.append(replace(_dropped(case, recipe, available, verdict), missed=missed, prospect=prospect))
 
 
 def _too_large(case: Case, recipe: _Recipe, available: Available) -> Dropped:
     node = available.node
     text = f"{recipe.weights_bytes / GIB:.0f} GiB of weights at least; {node.devices} x {node.device.name} hold less"
     dropped = _dropped(case, recipe, available, Verdict(DOES_NOT_FIT, "block", text, Basis.EXACT, ()))
-    return replace(dropped, missed_by=recipe.weights_bytes / (node.devices * node.device.memory_bytes))
+    weights_gib, held_gib = recipe.weights_bytes / GIB, node.devices * node.device.memory_bytes / GIB
+    return replace(dropped, missed=Missed("required_gib", weights_gib, held_gib, Basis.EXACT))
 
 
 def _device_counts(recipe: _Recipe, available: Available) -> list[int]:
@@ -131,21 +132,21 @@ def _device_counts(recipe: _Recipe, available: Available) -> list[int]:
     return [node.devices] if in_host and available.acquisition != "rent" and not node.device.unified_memory else []
 
 
-def _too_slow(case: Case, recipe: _Recipe, device: Device, devices: int) -> tuple[float, str] | None:
-    """Why no software could keep the service level here, and by which factor it is missed at least; None when physics allows it."""
+def _too_slow(case: Case, recipe: _Recipe, device: Device, devices: int) -> tuple[Missed, str] | None:
+    """Why no software could keep the service level here, with the figure; None when physics allows it."""
     level, demand = case.workload.service_level, case.demand
     share = devices if recipe.checkpoint.format == "safetensors" else 1
     token_s = recipe.read_bytes / (device.memory_bandwidth_bytes_per_s * share)
     if level.tpot_p95_s is not None and token_s > level.tpot_p95_s:
         text = f"reading the weights alone at full bandwidth, per token {over(token_s, level.tpot_p95_s)}"
-        return token_s / level.tpot_p95_s, text
+        return Missed("tpot_p95_s", token_s, level.tpot_p95_s, Basis.EXACT), text
     peak = _peak_flops(device)
     prompt_tokens = demand.input_tokens.p95 - demand.shared_prefix_tokens
     if level.ttft_p95_s is not None and peak is not None:
         prompt_s = prompt_tokens * recipe.flops_per_token / (peak * devices)
         if prompt_s > level.ttft_p95_s:
             text = f"{prompt_tokens:,} prompt tokens at the peak of the device, first token {over(prompt_s, level.ttft_p95_s)}"
-            return prompt_s / level.ttft_p95_s, text
+            return Missed("ttft_p95_s", prompt_s, level.ttft_p95_s, Basis.EXACT), text
     return None
 
 

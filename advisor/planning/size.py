@@ -11,7 +11,7 @@ from advisor.domain.verdict import Verdict
 from advisor.errors import UserInputError
 from advisor.planning.bounds import in_flight_wanted, monthly_usd_at_least, replicas_at_least
 from advisor.planning.describe import over
-from advisor.planning.option import DOES_NOT_FIT, Dropped, Option, Prospect
+from advisor.planning.option import DOES_NOT_FIT, Dropped, Missed, Option, Prospect
 from advisor.planning.size_llama_cpp import llama_cpp_size
 from advisor.planning.size_vllm import vllm_size
 from advisor.units import GIB
@@ -53,7 +53,7 @@ def _screened(case: Case, prospect: Prospect, sized: Sized, *, slow_too: bool) -
     deployment = Deployment("screen", sized.candidate, 1 + case.demand.replicas_down)
     assessment = judged(deployment, prospect.available, Estimate(sized.memory, None, None, None), case)
     blocking = [v for v in assessment.verdicts if v.severity == "block" and not (slow_too and _about_speed(case, v))]
-    return _drop(prospect, blocking[0], missed_by=_memory_missed_by(sized)) if blocking else None
+    return _drop(prospect, blocking[0], missed=_memory_missed(sized)) if blocking else None
 
 
 def _about_speed(case: Case, verdict: Verdict) -> bool:
@@ -66,13 +66,14 @@ def _does_not_fit(prospect: Prospect, sized: Sized) -> Dropped | None:
         return None
     worst = max(sized.memory.devices, key=lambda d: d.required_bytes.value - d.usable_bytes.value)
     text = f"needs {worst.required_bytes.times(1 / GIB).show(' GiB')}, {worst.usable_bytes.value / GIB:.1f} GiB usable"
-    return _drop(prospect, Verdict(DOES_NOT_FIT, "block", text, Basis.MODELLED, ()), missed_by=_memory_missed_by(sized))
+    return _drop(prospect, Verdict(DOES_NOT_FIT, "block", text, Basis.MODELLED, ()), missed=_memory_missed(sized))
 
 
-def _memory_missed_by(sized: Sized) -> float | None:
-    """By which factor the fullest device is too small; None when all are large enough."""
-    worst = max(device.required_bytes.value / max(device.usable_bytes.value, 1.0) for device in sized.memory.devices)
-    return worst if worst > 1 else None
+def _memory_missed(sized: Sized) -> Missed | None:
+    """How much the fullest device lacks; None when all are large enough."""
+    worst = max(sized.memory.devices, key=lambda d: d.required_bytes.value / max(d.usable_bytes.value, 1.0))
+    missed = Missed("required_gib", worst.required_bytes.value / GIB, worst.usable_bytes.value / GIB, Basis.MODELLED)
+    return missed if worst.usable_bytes.value > 0 and missed.factor > 1 else None
 
 
 def _too_slow_alone(case: Case, option: Option) -> Dropped | None:
@@ -83,17 +84,16 @@ def _too_slow_alone(case: Case, option: Option) -> Dropped | None:
         ("ttft_p95_s", level.ttft_p95_s, steps.prefill_s(prompt_tokens), "first token"),
         ("tpot_p95_s", level.tpot_p95_s, steps.decode_s(1, demand.typical_tokens), "per token"),
     )
-    missed = [(alone_s / limit, name, alone_s, limit, label) for name, limit, alone_s, label in alone if limit and alone_s > limit]
-    if not missed:
+    late = [(Missed(name, alone_s, limit, Basis.MODELLED), label) for name, limit, alone_s, label in alone if limit and alone_s > limit]
+    if not late:
         return None
-    by, name, expected_s, limit, label = max(missed)
-    text = f"on an idle replica (modelled) {label} about {over(expected_s, limit)}"
-    found = _drop(option.prospect, Verdict(name, "block", text, Basis.MODELLED, ()), missed_by=by)
-    return replace(found, prospect=option.prospect)
+    missed, label = max(late, key=lambda pair: pair[0].factor)
+    text = f"on an idle replica (modelled) {label} about {over(missed.expect, missed.at_most)}"
+    return replace(_drop(option.prospect, Verdict(missed.name, "block", text, Basis.MODELLED, ()), missed=missed), prospect=option.prospect)
 
 
-def _drop(prospect: Prospect, verdict: Verdict, *, missed_by: float | None = None) -> Dropped:
-    return Dropped(prospect.family, prospect.text, prospect.available, verdict, missed_by)
+def _drop(prospect: Prospect, verdict: Verdict, *, missed: Missed | None = None) -> Dropped:
+    return Dropped(prospect.family, prospect.text, prospect.available, verdict, missed)
 
 
 def _option(case: Case, prospect: Prospect, sized: Sized) -> Option:

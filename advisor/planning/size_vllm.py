@@ -23,12 +23,17 @@ def vllm_size(case: Case, model: Model, checkpoint: Checkpoint, *, node: Node, d
     if first.memory.fits is False or not isinstance(settings, VllmSettings):
         return first
     cap = min(settings.max_num_seqs, max(8, 2 ** math.ceil(math.log2(max(held, 1)))))
-    return _sized(case, model, checkpoint, node=node, devices=devices, flags={**flags, "max-num-seqs": cap}, held=held)
+    return _with_held(_sized(case, model, checkpoint, node=node, devices=devices, flags={**flags, "max-num-seqs": cap}))
 
 
-def _sized(
-    case: Case, model: Model, checkpoint: Checkpoint, *, node: Node, devices: int, flags: dict[str, object], held: float | None = None
-) -> Sized:
+def _with_held(sized: Sized) -> Sized:
+    """The reason for the cap names what the pool holds under this very cap."""
+    held = sized.memory.requests_held_typical.value
+    why = {**sized.candidate.why, "max-num-seqs": f"{held:,.0f} typical requests fill the KV pool"}
+    return dataclasses.replace(sized, candidate=dataclasses.replace(sized.candidate, why=why))
+
+
+def _sized(case: Case, model: Model, checkpoint: Checkpoint, *, node: Node, devices: int, flags: dict[str, object]) -> Sized:
     candidate = build_candidate(
         case.catalog,
         model=model,
@@ -41,15 +46,15 @@ def _sized(
         parallelism=Parallelism(tensor=devices),
         flags=flags,
     )
-    return size(dataclasses.replace(candidate, why=_why(case, candidate, held)), case)
+    return size(dataclasses.replace(candidate, why=_why(case, candidate)), case)
 
 
-def _why(case: Case, candidate: Candidate, held: float | None) -> dict[str, str]:
+def _why(case: Case, candidate: Candidate) -> dict[str, str]:
     demand = case.demand
     sent, generated, tensor = demand.input_tokens.max, demand.output_tokens.max, candidate.parallelism.tensor
     return {
         "max-model-len": f"longest request {demand.longest_tokens:,} tokens ({sent:,} in + {generated:,} out)",
-        "max-num-seqs": "engine default" if held is None else f"{held:,.0f} typical requests fill the KV pool",
+        "max-num-seqs": "engine default",
         "max-num-batched-tokens": "engine default here, pinned: it decides the activation peak and so the KV pool",
         "gpu-memory-utilization": "engine default, pinned; nothing else runs on the device",
         "tensor-parallel-size": f"each replica is spread over {tensor} devices" if tensor > 1 else "",

@@ -1,0 +1,14 @@
+"""One line of a sum that explains a number."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A value, what it stands for with the figures that it was made of, and its source. `adds` is False for a figure beside the sum."""
+
+    value: float
+    unit: str
+    text: str
+    source: str
+    adds: bool = True
