@@ -122,7 +122,7 @@ class Person:
 
 def test_ctrl_c_keeps_the_answers_and_they_go_on(tmp_path):
     status, screen = Person(tmp_path).type("premises", "patient", CTRL_C)
-    assert status == 130 and "go on with: advisor ask --answers workload.answers.yaml" in screen
+    assert status == 130 and "go on with: advisor ask --answers workload.answers.yaml" in screen, screen
     assert not (tmp_path / "workload.yaml").exists()
     lines = ["4 h100-sxm", "summ", "Qwen/Qwen3-32B", "slight", "240", "u", "", "", "", "", "no", "none", "", "", "0"]
     status, screen = Person(tmp_path, "--answers", "workload.answers.yaml").type(*lines)
