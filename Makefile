@@ -47,6 +47,7 @@ golden: $(DEV)   # rewrite expected outputs; review the difference before commit
 docs: $(DEV)     # rewrite the generated pages
 	$(BIN)/python scripts/generate_docs.py
 	$(BIN)/python scripts/fill_readme.py
+	$(BIN)/python scripts/write_grammar.py
 
 clean:
 	rm -rf $(VENV) demo-output dist build

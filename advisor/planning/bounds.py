@@ -16,13 +16,19 @@ _BATCH_IN_FLIGHT = 32
 
 
 def in_flight_wanted(demand: Demand, level: ServiceLevel) -> float:
-    """About how many requests are in service at the same time, with answers as quick as they have to be: sizes slots, decides nothing."""
+    """How many requests are in service at the same time in all but the busiest moments: sizes slots, decides nothing.
+
+    The mean follows from answers as quick as they have to be; arrivals scatter around it like a Poisson stream, whose 97th percentile is
+    about two standard deviations above: mean + 2 sqrt(mean). Never more than there are users.
+    """
     answer_s = (level.ttft_p95_s or _USUAL_TTFT_S) + demand.output_tokens.p50 * (level.tpot_p95_s or _USUAL_TPOT_S)
     load = demand.load
     if load.users is not None:
-        return max(1.0, load.users.active * answer_s / ((load.users.pause_s or 0.0) + answer_s))
+        mean = load.users.active * answer_s / ((load.users.pause_s or 0.0) + answer_s)
+        return max(1.0, min(load.users.active, mean + 2 * math.sqrt(mean)))
     if load.requests_per_s is not None:
-        return max(1.0, load.requests_per_s * answer_s)
+        mean = load.requests_per_s * answer_s
+        return max(1.0, mean + 2 * math.sqrt(mean))
     return float(load.in_flight or _BATCH_IN_FLIGHT)
 
 

@@ -6,6 +6,7 @@ from advisor.assess import Case, Sized
 from advisor.domain.assessment import Assessment
 from advisor.domain.estimate import PerformanceEstimate, StepTime
 from advisor.estimate.replica_limits import replica_limits
+from advisor.estimate.token_work import token_work
 from advisor.planning.term import Term
 from advisor.units import GIB, significant
 
@@ -82,7 +83,8 @@ def _part_text(name: str, sized: Sized, *, prompt_tokens: int, batch: int) -> st
     """One part of a step in words, with the figures of this model on this hardware."""
     architecture, device, spread = sized.candidate.model.architecture, sized.candidate.node.device, sized.candidate.parallelism
     weights_gib = max(d.weights_bytes.value for d in sized.memory.devices) / GIB
-    gflop, bandwidth = sized.steps.prompt_token_flops / 1e9, device.memory_bandwidth_bytes_per_s / 1e9
+    gflop = token_work(architecture, key_bytes=2, value_bytes=2).prefill_flops / 1e9
+    bandwidth = device.memory_bandwidth_bytes_per_s / 1e9
     requests = f"{batch} request{'s' if batch > 1 else ''}"
     tokens = f"{prompt_tokens:,} prompt tokens (p95, less what is cached)" if prompt_tokens else f"the next token of {requests}"
     beyond = ", beyond the arithmetic that it overlaps" if prompt_tokens else ""
