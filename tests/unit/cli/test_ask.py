@@ -107,12 +107,19 @@ class Person:
                 return
             self.seen += chunk
 
+    def press_ctrl_c(self):
+        """As a person does: once more when nothing happens. A signal between the prompt and the wait for input is seen only then."""
+        for _ in range(10):
+            self.process.send_signal(signal.SIGINT)
+            if select.select([self.screen], [], [], 3)[0]:
+                return
+
     def type(self, *lines):
         for line in lines:
             self.read(PROMPT)
             self.seen += b"\n"
-            if line == CTRL_C:  # what the terminal's driver does with it
-                self.process.send_signal(signal.SIGINT)
+            if line == CTRL_C:
+                self.press_ctrl_c()
             else:
                 os.write(self.screen, line.encode() + b"\n")
         self.read()
