@@ -94,6 +94,15 @@ def test_insisting_on_the_engine_that_lost_answers_with_figures():
     assert any("users" in when for when in relax)
 
 
+def test_cheaper_if_proven_is_cheaper_and_only_unlikely():
+    got = decision("extraction-api")
+    price = got.chosen.estimate.cost.usd_per_month.value
+    assert got.cheaper_if_proven
+    for option in got.cheaper_if_proven:
+        assert float(option.reason.split(" USD")[0].replace(",", "")) < price
+        assert "; unlikely: " in option.reason or "; not tested: " in option.reason
+
+
 # ---- golden files: ADVISOR_REWRITE_GOLDEN=1 writes them anew, the difference is then reviewed
 
 
