@@ -40,7 +40,7 @@ def _run() -> int:
 
     try:
         with raised():
-            app(standalone_mode=True)
+            app(standalone_mode=True, prog_name="advisor")
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):  # typer makes a 1 of it, which would be a negative answer
             return _BROKEN_PIPE
@@ -64,7 +64,7 @@ def _say(text: str) -> None:
 
 def _system_sentence(error: OSError) -> str:
     _debug()
-    place = error.filename if error.filename is not None else "the operating system refused"
+    place = error.filename if error.filename is not None else "cannot read or write"
     return f"{place}: {error.strerror or error}"
 
 

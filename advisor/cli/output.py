@@ -1,6 +1,7 @@
 """How commands print: one console, colours only on a terminal, JSON that is the same for the same input."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -33,7 +34,8 @@ def console() -> "Console":
     """The terminal; plain text of 80 columns when piped, no colours under NO_COLOR."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=False, width=None if _on_terminal() else 80)
+    plain = bool(os.environ.get("NO_COLOR"))  # rich alone would keep bold and dim
+    return Console(highlight=False, soft_wrap=False, width=None if _on_terminal() else 80, color_system=None if plain else "auto")
 
 
 def _on_terminal() -> bool:
@@ -44,7 +46,7 @@ def confirm(question: str, *, yes: bool) -> None:
     """Go on only when the person says yes. Raises UserInputError where nobody can answer, Exit(1) for a no."""
     if yes:
         return
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise UserInputError(f"{question} Nobody can answer here: add --yes")
     if not typer.confirm(question, err=True):
         raise typer.Exit(1)

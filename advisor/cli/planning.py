@@ -6,6 +6,7 @@ from pathlib import Path
 
 from advisor.assess import assess
 from advisor.catalog import load_catalog
+from advisor.documents import read_text
 from advisor.domain.hardware import Node
 from advisor.domain.workload import Workload
 from advisor.files.plan import deployments_sha256, read_plan, updated_text
@@ -16,7 +17,7 @@ from advisor.planning.case import case_of, workload_of
 from advisor.planning.compose import claims_of
 from advisor.planning.decision import Decision
 from advisor.planning.planner import decide
-from advisor.planning.resolve import resolve
+from advisor.planning.resolve import resolved_in
 from advisor.resources import advisor_version
 from advisor.rules.load import load_rules
 
@@ -39,10 +40,13 @@ def update_plan(path: Path, rules: Sequence[Path], *, quiet: bool) -> None:
     """Recompute the derived half of a plan, leaving the edited half as it is, comments included."""
     import typer
 
-    plan, _ = read_plan(path)
+    plan, document = read_plan(path)
     workload, digest = workload_of(plan, path)
     case = case_of(workload, rules)
-    assessed = [(planned, assess(*resolve(planned, workload, case.catalog), case)) for planned in plan.deployments]
+    assessed = [
+        (planned, assess(*resolved_in(document, index, workload, case.catalog, plan=plan), case))
+        for index, planned in enumerate(plan.deployments)
+    ]
     made = replace(
         plan.made_with,
         advisor=advisor_version(),
@@ -50,7 +54,7 @@ def update_plan(path: Path, rules: Sequence[Path], *, quiet: bool) -> None:
         workload_sha256=digest,
         deployments_sha256=deployments_sha256(plan.deployments),
     )
-    text = updated_text(path.read_text(encoding="utf-8"), replace(plan, claims=claims_of(assessed), made_with=made))
+    text = updated_text(read_text(path), replace(plan, claims=claims_of(assessed), made_with=made))
     write_atomically(path, text)
     if not quiet:
         typer.echo(f"updated the derived half of {path}")

@@ -12,7 +12,7 @@ from advisor.manifests.compose import render_compose
 from advisor.manifests.kubernetes import render_kubernetes
 from advisor.manifests.rendered import Rendered
 from advisor.planning.case import case_of, workload_of
-from advisor.planning.resolve import resolve
+from advisor.planning.resolve import resolved_in
 
 Target = Literal["command", "compose", "kubernetes"]
 _RENDERERS: Final[dict[Target, Callable[[Sequence[Blueprint]], Rendered]]] = {
@@ -29,12 +29,12 @@ def render_plan(path: Path, target: Target, *, registry: str | None = None) -> R
 
 def blueprints_of(path: Path, *, registry: str | None = None) -> list[Blueprint]:
     """Every deployment of a plan, estimated again and ready to be laid out."""
-    plan, _ = read_plan(path)
+    plan, document = read_plan(path)
     workload, _ = workload_of(plan, path)
     case = case_of(workload, [])
     found: list[Blueprint] = []
-    for planned in plan.deployments:
-        assessment = assess(*resolve(planned, workload, case.catalog), case, look="ranges")
+    for index, planned in enumerate(plan.deployments):
+        assessment = assess(*resolved_in(document, index, workload, case.catalog, plan=plan), case, look="ranges")
         found.append(blueprint(planned, assessment, case.catalog.engine(planned.engine.name), registry=registry))
     return found
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from advisor.errors import UserInputError
-from advisor.files.writing import write_atomically
+from advisor.files.writing import write_together
 from advisor.manifests.rendered import Rendered
 
 
@@ -19,9 +19,7 @@ def write_rendered(rendered: Rendered, folder: Path, *, force: bool = False) -> 
             f"{folder}: there already, with other content (edited, or of an older plan): {', '.join(differing)}. Nothing was written. "
             "Compare with `advisor check`, then --force, or render into another folder"
         )
-    for file in rendered.files:
-        if states[file.path] != "unchanged":
-            write_atomically(folder / file.path, file.text)
+    write_together({folder / file.path: file.text for file in rendered.files if states[file.path] != "unchanged"})
     return states
 
 

@@ -107,6 +107,8 @@ def acceptable_models(workload: Workload, catalog: Catalog, insist: Mapping[str,
     if workload.models is None or workload.models == "any":
         largest_first = sorted(catalog.models.values(), key=lambda model: -model.architecture.parameters_total)
         text = "models: any: tried from the largest to the smallest; size is no measure of quality on your task"
+        if workload.cost.budget_usd_per_month is None and not (workload.hardware and workload.hardware.owned):
+            text += "; without a budget the largest is taken at any price"
         return largest_first, [Assumption("models", text, InputBasis.ASSUMED)]
     return [catalog.model(name) for name in workload.models], []
 

@@ -8,15 +8,29 @@ from typing import Any, get_args, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from advisor.catalog.catalog import Catalog
+from advisor.documents import Document, Path_, dotted
 from advisor.domain.deployment import Deployment
 from advisor.domain.engine import Parallelism
 from advisor.domain.hardware import Available, Node, Offer
-from advisor.domain.plan import PlannedDeployment, PlannedHardware, Setting
+from advisor.domain.plan import Plan, PlannedDeployment, PlannedHardware, Setting
 from advisor.domain.workload import Workload
-from advisor.errors import UserInputError
+from advisor.errors import DataError, UserInputError
 from advisor.intake.candidate import build_candidate
 from advisor.intake.models import find_model
 from advisor.planning.inventory import inventory_of
+
+
+def resolved_in(document: Document, index: int, workload: Workload, catalog: Catalog, *, plan: Plan) -> tuple[Deployment, Available]:
+    """Deployment number `index` of a plan file. Raises DataError at the line of what cannot be used: a setting, or the deployment."""
+    try:
+        return resolve(plan.deployments[index], workload, catalog)
+    except UserInputError as error:
+        path: Path_ = ("deployments", index)
+        flag, _, rest = str(error).partition(": ")
+        setting = (*path, "settings", flag)
+        if setting in document.keys_at:
+            raise DataError.at(document.key_position(setting), f"{dotted(setting)}: {rest}") from None
+        raise DataError.at(document.position(path), f"{dotted(path)}: {error}") from None
 
 
 def resolve(planned: PlannedDeployment, workload: Workload, catalog: Catalog) -> tuple[Deployment, Available]:
