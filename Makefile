@@ -3,41 +3,48 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
+CORE   := $(VENV)/.core
+DEV    := $(VENV)/.dev
+PIP    := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints/core.txt
 
 .PHONY: demo test check lint unit live golden docs clean
 .DELETE_ON_ERROR:
 
-$(STAMP): pyproject.toml constraints/core.txt
+$(CORE): pyproject.toml constraints/core.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 2; }
-	@echo "== environment in $(VENV) (about 30 s)"
+	@echo "== environment in $(VENV) (about 20 s)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints/core.txt -e '.[dev]'
+	@$(PIP) -e .
 	@touch $@
 
-demo: $(STAMP)
+$(DEV): $(CORE)
+	@echo "== tools for the tests (about 20 s)"
+	@$(PIP) -e '.[dev]'
+	@touch $@
+
+demo: $(CORE)
 	@bash examples/demo.sh $(BIN)/advisor
 
 check: lint unit
 
-lint: $(STAMP)
+lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-unit: $(STAMP)
+unit: $(DEV)
 	$(BIN)/pytest -n 2 -m 'not live'
 
-live: $(STAMP)
+live: $(DEV)
 	$(BIN)/advisor engines install llama.cpp --yes
 	$(BIN)/pytest -m live
 
 test: check live
 
-golden: $(STAMP)   # rewrite expected outputs; review the difference before committing
+golden: $(DEV)   # rewrite expected outputs; review the difference before committing
 	ADVISOR_REWRITE_GOLDEN=1 $(BIN)/pytest -m 'not live' tests/cases tests/unit -q || true
 
-docs: $(STAMP)     # rewrite the generated pages
+docs: $(DEV)     # rewrite the generated pages
 	$(BIN)/python scripts/generate_docs.py
 	$(BIN)/python scripts/fill_readme.py
 	$(BIN)/python scripts/write_grammar.py

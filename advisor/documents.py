@@ -4,11 +4,9 @@ Scalars stay raw text until the schema gives them a type: `NO`, `off`, `1.10`, a
 survive where a string is wanted (YAML 1.1 would have turned each into something else). Only `null`, `~` and nothing are null.
 """
 
-import dataclasses
-import re
 import typing
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,40 +16,49 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from advisor.document_faults import expectation, unknown_key, wording
+from advisor.document_tree import position_of, read_trees
+from advisor.domain import position
 from advisor.domain.position import Position
 from advisor.domain.strict import FieldFault
 from advisor.errors import DataError, Fault, UserInputError
 
-_Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_BYTES = 16 * 1024 * 1024
-_MAX_DEPTH = 64
-_MAX_VALUES = 100_000
-_CHECKED_FROM_CHARACTERS = 2_000  # a shorter text cannot nest deep enough to exhaust the stack of the parser written in C
-_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-Path_ = tuple[int | str, ...]
+Path_ = position.Path_
 T = typing.TypeVar("T")
+
+
+class Places(typing.Protocol):
+    """Where the values and keys of a document stand, by path."""
+
+    def value_at(self, path: Path_) -> Position | None:
+        """Where a value starts; None where there is none."""
+
+    def key_at(self, path: Path_) -> Position | None:
+        """Where a key starts; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A YAML document as raw values plus the position of every key and value, by path."""
+    """A document as raw values, and where each of them stands. `controls` are the paths of texts that would steer a terminal."""
 
     file: str
     raw: Any
-    values_at: dict[Path_, Position]
-    keys_at: dict[Path_, Position]
-    controls: dict[Path_, Position] = field(default_factory=dict)  # texts that would steer a terminal
+    places: Places
+    controls: tuple[Path_, ...] = ()
+
+    def has(self, path: Path_) -> bool:
+        """True where there is a value at `path`."""
+        return self.places.value_at(path) is not None
 
     def position(self, path: Path_ = ()) -> Position:
         """Where the value at `path` stands; of the nearest parent where there is none."""
-        while path and path not in self.values_at:
+        while path and not self.has(path):
             path = path[:-1]
-        return self.values_at.get(path, Position(self.file, 1, 1))
+        return self.places.value_at(path) or Position(self.file, 1, 1)
 
     def key_position(self, path: Path_) -> Position:
         """Where the key at `path` stands; of its value or parent where there is none."""
-        return self.keys_at.get(path) or self.position(path)
+        return self.places.key_at(path) or self.position(path)
 
 
 def read_text(path: Path) -> str:
@@ -74,11 +81,9 @@ def read_text(path: Path) -> str:
 def parse_all(text: str, file: str) -> list[Document]:
     """Every YAML document in the text (Kubernetes files hold several). Raises DataError at the first syntax fault."""
     try:
-        _refuse_bombs(text, file)
-        nodes = list(yaml.compose_all(text, Loader=_Loader))
+        trees = read_trees(text, file)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file, 1, 1)
+        place = position_of(error.problem_mark or error.context_mark, file)
         raise DataError.at(place, f"not valid YAML: {error.problem or error}") from None
     except yaml.reader.ReaderError as error:
         character = chr(error.character)  # its position counts bytes or characters, depending on the parser
@@ -87,19 +92,7 @@ def parse_all(text: str, file: str) -> list[Document]:
         raise DataError.at(place, f"not valid YAML: the control character U+{error.character:04X}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DataError.at(Position(file, 1, 1), f"not valid YAML: {error}") from None
-    return [_document(node, file) for node in nodes if node is not None]
-
-
-def _refuse_bombs(text: str, file: str) -> None:
-    """Stop at too much depth or too many values while reading events, before a tree is built: the C parser's recursion ends in a crash."""
-    if len(text) < _CHECKED_FROM_CHARACTERS:
-        return
-    depth = 0
-    for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _MAX_DEPTH or count > 3 * _MAX_VALUES:
-            what = f"nested deeper than {_MAX_DEPTH} levels" if depth > _MAX_DEPTH else f"more than {_MAX_VALUES:,} values"
-            raise DataError.at(_place(event, file), f"{what}: not a file of this tool")
+    return [Document(file, tree.raw, tree.places, tree.controls) for tree in trees]
 
 
 def parse(text: str, file: str) -> Document:
@@ -121,7 +114,7 @@ def typed(document: Document, kind: type[T]) -> T:
     """The document as `kind`. Raises DataError with every fault at its position."""
     if document.controls:
         fault = "holds control characters, which would steer the terminal of whoever reads it: remove them"
-        raise DataError([Fault(str(place), f"{dotted(path)!r}: {fault}") for path, place in document.controls.items()])
+        raise DataError([Fault(str(document.key_position(path)), f"{dotted(path)!r}: {fault}") for path in document.controls])
     try:
         return typing.cast(T, _adapter(typing.cast(Any, kind)).validate_python(document.raw))
     except ValidationError as error:
@@ -136,55 +129,6 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - any type that pyd
 def json_schema(kind: type) -> dict[str, Any]:
     """The JSON Schema of a file's type."""
     return _adapter(kind).json_schema()
-
-
-# ---- YAML nodes to raw values and positions
-
-
-def _document(root: yaml.Node, file: str) -> Document:
-    document = Document(file, None, {}, {})
-    raw = _raw(root, (), document, frozenset())
-    return dataclasses.replace(document, raw=raw)
-
-
-def _raw(node: yaml.Node, path: Path_, into: Document, parents: frozenset[int]) -> Any:  # noqa: ANN401
-    at = _place(node, into.file)
-    if id(node) in parents or len(path) > _MAX_DEPTH:
-        raise DataError.at(at, "nested too deep or referring to itself")
-    if len(into.values_at) >= _MAX_VALUES:
-        raise DataError.at(at, f"more than {_MAX_VALUES:,} values: aliases that blow up a small file are refused")
-    into.values_at[path] = at
-    inside = parents | {id(node)}
-    if isinstance(node, yaml.MappingNode):
-        return _mapping(node, path, into, inside)
-    if isinstance(node, yaml.SequenceNode):
-        return [_raw(child, (*path, index), into, inside) for index, child in enumerate(node.value)]
-    plain = isinstance(node, yaml.ScalarNode) and not node.style
-    _note_controls(node.value, path, into)
-    return None if plain and node.value in _NULLS else node.value
-
-
-def _mapping(node: yaml.MappingNode, path: Path_, into: Document, parents: frozenset[int]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in node.value:
-        if not isinstance(key, yaml.ScalarNode):
-            raise DataError.at(_place(key, into.file), "a key must be plain text")
-        if key.value in result:
-            raise DataError.at(_place(key, into.file), f"{key.value}: given twice")
-        into.keys_at[(*path, key.value)] = _place(key, into.file)
-        _note_controls(key.value, (*path, key.value), into)
-        result[key.value] = _raw(value, (*path, key.value), into, parents)
-    return result
-
-
-def _note_controls(text: str, path: Path_, into: Document) -> None:
-    if not text.isprintable() and _CONTROL.search(text):
-        into.controls[path] = into.keys_at.get(path) or into.position(path)
-
-
-def _place(node: yaml.Node | yaml.Event, file: str) -> Position:
-    mark = node.start_mark
-    return Position(file, mark.line + 1, mark.column + 1) if mark else Position(file, 1, 1)
 
 
 # ---- pydantic's faults in our words

@@ -4,13 +4,14 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import BeforeValidator, Field
 
 from advisor import documents
-from advisor.domain.position import Position
+from advisor.domain.position import Path_, Position
 from advisor.errors import DataError, Fault
 from advisor.units import parse_quantity
 
@@ -91,21 +92,42 @@ def _lines(text: str, file: str) -> list[tuple[list[str], int]]:
 def _table(text: str, file: str) -> documents.Document:
     """A CSV as a document of rows; an empty cell is an absent value."""
     (header, _), *rows = _lines(text, file) or [([], 1)]
-    document = documents.Document(file, [], {}, {})
-    for index, (cells, line) in enumerate(rows):
-        at = Position(file, line, 1)
+    for cells, line in rows:
         if len(cells) != len(header):
-            raise DataError([Fault(str(at), f"{len(cells)} cells, but the header has {len(header)} columns")])
-        document.values_at[(index,)] = at
-        document.raw.append({name: cell for name, cell in zip(header, cells, strict=True) if cell})
-        _place_cells(document, index, header, cells)
-    return document
+            raise DataError.at(Position(file, line, 1), f"{len(cells)} cells, but the header has {len(header)} columns")
+    raw = [{name: cell for name, cell in zip(header, cells, strict=True) if cell} for cells, _ in rows]
+    return documents.Document(file, raw, _Cells(file, header, rows))
 
 
-def _place_cells(document: documents.Document, index: int, header: list[str], cells: list[str]) -> None:
-    line, column = document.values_at[(index,)].line, 1
-    for name, cell in zip(header, cells, strict=True):
-        document.values_at[(index, name)] = Position(document.file, line, column)
-        document.keys_at[(index, name)] = Position(document.file, 1, 1 + len(",".join(header[: header.index(name)])))
-        quoted = any(c in cell for c in ',"\n')
-        column += len(cell) + 1 + (2 + cell.count('"') if quoted else 0)
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """Where the rows and cells of a table stand: a path is a row's index, then a column's name."""
+
+    file: str
+    header: list[str]
+    rows: list[tuple[list[str], int]]
+
+    def value_at(self, path: Path_) -> Position | None:
+        """The row's first character, or the cell's."""
+        row = path[0] if path else None
+        if not isinstance(row, int) or row >= len(self.rows):
+            return None
+        cells, line = self.rows[row]
+        return Position(self.file, line, 1) if len(path) == 1 else self._cell(cells, line, str(path[1]))
+
+    def key_at(self, path: Path_) -> Position | None:
+        """The column's name in the first line."""
+        if len(path) < 2 or path[1] not in self.header:
+            return None
+        return Position(self.file, 1, 1 + len(",".join(self.header[: self.header.index(str(path[1]))])))
+
+    def _cell(self, cells: list[str], line: int, name: str) -> Position | None:
+        if name not in self.header:
+            return None
+        return Position(self.file, line, 1 + sum(_width(cell) for cell in cells[: self.header.index(name)]))
+
+
+def _width(cell: str) -> int:
+    """Columns that a cell takes with its comma and its quotes."""
+    quoted = any(c in cell for c in ',"\n')
+    return len(cell) + 1 + (2 + cell.count('"') if quoted else 0)

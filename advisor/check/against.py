@@ -8,7 +8,7 @@ from typing import Final
 from advisor.assess import Case
 from advisor.documents import Document
 from advisor.domain.plan import Plan, PlannedDeployment
-from advisor.errors import AdvisorError
+from advisor.errors import UserInputError
 from advisor.files.plan import read_plan
 from advisor.files.workload import read_workload
 from advisor.manifests.found import FoundDeployment
@@ -47,7 +47,7 @@ class Library:
             for path in dict.fromkeys([*_plans_near(file), *self.checked]):
                 try:
                     plan, document, case = self._read_plan(path)
-                except AdvisorError:
+                except UserInputError:
                     continue
                 planned = _match(found, plan, alone=path.parent in (file.parent, file.resolve().parent))
                 if planned is not None:

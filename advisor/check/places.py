@@ -59,14 +59,14 @@ def plan_places(document: Document, index: int, runtime: Runtime) -> Places:
             if name in (fact.setting, fact.parallelism):
                 for written in fact.names:
                     path = (*base, "settings", written)
-                    if path in document.values_at:
+                    if document.has(path):
                         return document.position((*path, "value"))
         return document.position((*base, "parallelism")) if name in ("tensor", "pipeline", "data", "expert", "devices") else None
 
     def part(name: str) -> Position | None:
         paths: dict[str, Path_] = {"quantization": ("model", "quantization"), "model": ("model", "id"), "hardware": ("hardware", "device")}
         path = (*base, *paths.get(name, (name,)))
-        return document.position(path) if name and path in document.values_at else None
+        return document.position(path) if name and document.has(path) else None
 
     return Places(document.position(base), setting, part)
 

@@ -58,15 +58,18 @@ def _pairs(text: str | None) -> dict[str, str]:
 
 def _show(decision: Any, *, format: Format, quiet: bool, plan: Path | None) -> None:  # noqa: ANN401 - imported lazily
     from advisor.cli.output import console, emit_json
-    from advisor.planning.compose import decision_sentence
-    from advisor.report.plan_json import decision_document
-    from advisor.report.plan_text import print_decision
 
     if format == "json":
+        from advisor.report.plan_json import decision_document
+
         emit_json(decision_document(decision))
     elif quiet:
+        from advisor.planning.compose import decision_sentence
+
         typer.echo(decision_sentence(decision))
     else:
+        from advisor.report.plan_text import print_decision
+
         name = plan or "plan.yaml"
         print_decision(decision, console(), proof=f"none yet: nothing was measured for this plan. `advisor validate {name}` proves it")
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+Path_ = tuple[int | str, ...]  # of a value in a document: keys, and indices of lists
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:

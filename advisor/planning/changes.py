@@ -1,8 +1,8 @@
 """What would change the answer: more load, growth, and the assumption that moves it most."""
 
-import dataclasses
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from advisor.assess import Case, assess, monthly_usd, size
 from advisor.domain.assessment import Assessment
@@ -78,7 +78,7 @@ def _beyond(case: Case, chosen: Assessment, largest: Quantity) -> Iterator[Chang
     """What breaks first beyond the largest load, and whether another replica helps."""
     load, now = case.demand.load, load_size(case.demand.load)
     most = max(largest.value, now)  # the bisection is coarser than the look that recommended it
-    known = dataclasses.replace(largest, value=most, high=max(largest.high, most))
+    known = replace(largest, value=most, high=max(largest.high, most))
     grown = at_load(case, chosen, sized_load(load, most * _BEYOND))
     failing = worst_failure(grown.requirements)
     then = f"then {label_of(failing.name)[0]} is the first to break" if failing else "then it falls behind"
@@ -91,7 +91,7 @@ def _one_more(case: Case, chosen: Assessment) -> str:
     per_node = max(1, available.node.devices // deployment.candidate.parallelism.devices)
     if available.nodes is not None and deployment.replicas >= available.nodes * per_node:
         return "there is no device left for another replica"
-    more = assess(dataclasses.replace(deployment, replicas=deployment.replicas + 1), available, case, look="quick")
+    more = assess(replace(deployment, replicas=deployment.replicas + 1), available, case, look="quick")
     extra = monthly_usd(more) - monthly_usd(chosen)
     price = f"{significant(extra, 3)} USD a month more" if math.isfinite(extra) and extra > 0 else "at no extra cost"
     return f"one replica more carries more, {price}"
@@ -126,24 +126,25 @@ def _worse(demand: Demand) -> Iterator[tuple[str, str, Demand]]:
     if users is not None and users.pause_s:
         load = Load(users=Users(users.active, users.pause_s / 2))
         text = f"a pause of {users.pause_s / 2:g} s instead of {users.pause_s:g} s"
-        yield "load.users.pause_s", text, dataclasses.replace(demand, load=load)
-    for path, text, longer in _longer("input_tokens", demand.input_tokens):
-        yield path, text, dataclasses.replace(demand, input_tokens=longer)
-    for path, text, longer in _longer("output_tokens", demand.output_tokens):
-        yield path, text, dataclasses.replace(demand, output_tokens=longer)
+        yield "load.users.pause_s", text, replace(demand, load=load)
+    inputs, outputs = _longer(demand.input_tokens), _longer(demand.output_tokens)
+    yield "request.input_tokens.p95", _longer_text("input_tokens", inputs, demand.input_tokens), replace(demand, input_tokens=inputs)
+    yield "request.output_tokens.p95", _longer_text("output_tokens", outputs, demand.output_tokens), replace(demand, output_tokens=outputs)
 
 
-def _longer(name: str, lengths: Lengths) -> Iterator[tuple[str, str, Lengths]]:
-    p95, longest = round(lengths.p95 * _LONGER), round(lengths.max * _LONGER)
-    text = f"{name} p95 of {p95:,} instead of {lengths.p95:,}"
-    yield f"request.{name}.p95", text, dataclasses.replace(lengths, p95=p95, max=max(lengths.max, p95))
-    yield f"request.{name}.max", f"{name} max of {longest:,} instead of {lengths.max:,}", dataclasses.replace(lengths, max=longest)
+def _longer(lengths: Lengths) -> Lengths:
+    """A longer tail; the longest request stays, because settings follow it."""
+    return replace(lengths, p95=min(round(lengths.p95 * _LONGER), lengths.max))
+
+
+def _longer_text(name: str, longer: Lengths, lengths: Lengths) -> str:
+    return f"{name} p95 of {longer.p95:,} instead of {lengths.p95:,}"
 
 
 def at_load(case: Case, assessment: Assessment, load: Load) -> Assessment:
     """A quick look at the same deployment under another load."""
-    return _again(case, assessment, dataclasses.replace(case.demand, load=load))
+    return _again(case, assessment, replace(case.demand, load=load))
 
 
 def _again(case: Case, chosen: Assessment, demand: Demand) -> Assessment:
-    return assess(chosen.deployment, chosen.available, dataclasses.replace(case, demand=demand), look="quick")
+    return assess(chosen.deployment, chosen.available, replace(case, demand=demand), look="quick")

@@ -10,16 +10,7 @@ from advisor.units import GIB
 
 Terms = Callable[[Case, Assessment, Sized], Iterator[Term]]
 _DEVICE = ("weights", "recurrent_state", "compute_buffer", "output_buffer", "runtime_overhead")
-_HOST = (
-    "weights",
-    "repacked_weights",
-    "kv_cache",
-    "recurrent_state",
-    "compute_buffer",
-    "output_buffer",
-    "prompt_cache",
-    "runtime_overhead",
-)
+_HOST = ("weights", "repacked_weights", "kv_cache", "recurrent_state", "compute_buffer", "output_buffer", "runtime_overhead")
 
 
 def weights_terms(case: Case, assessment: Assessment, sized: Sized) -> Iterator[Term]:

@@ -25,7 +25,7 @@ from advisor.planning.prospects import prospects
 from advisor.planning.rank import ranked
 from advisor.planning.relax import relaxations
 from advisor.planning.remarks import cheaper_if_proven, notes
-from advisor.planning.search import Searched, search
+from advisor.planning.search import SIMULATED_AT_MOST, SIMULATED_IN_PASSING, Searched, search
 from advisor.rules.rule import RuleSet
 
 INSISTABLE = ("engine", "model", "quantization", "device")
@@ -50,7 +50,8 @@ def decide(
     case = Case(workload, demand, catalog, rules)
     models, more = acceptable_models(workload, catalog, wanted)
     space = Space()
-    found = search(case, prospects(case, inventory_of(workload, catalog, machine), models, wanted, space), space)
+    every = prospects(case, inventory_of(workload, catalog, machine), models, wanted, space)
+    found = search(case, every, space, at_most=SIMULATED_AT_MOST if explore else SIMULATED_IN_PASSING)
     looked_at = found.assessments
     if explore and not any(assessment.recommended for assessment, _ in looked_at):
         looked_at = [*looked_at, *nearest(case, space)]
@@ -106,6 +107,8 @@ def acceptable_models(workload: Workload, catalog: Catalog, insist: Mapping[str,
     if workload.models is None or workload.models == "any":
         largest_first = sorted(catalog.models.values(), key=lambda model: -model.architecture.parameters_total)
         text = "models: any: tried from the largest to the smallest; size is no measure of quality on your task"
+        if workload.cost.budget_usd_per_month is None and not (workload.hardware and workload.hardware.owned):
+            text += "; without a budget the largest is taken at any price"
         return largest_first, [Assumption("models", text, InputBasis.ASSUMED)]
     return [catalog.model(name) for name in workload.models], []
 

@@ -21,11 +21,16 @@ _PAIRS = 2
 
 
 def relaxations(decision: Decision, machine: Node | None, decide: Decide, insist: Mapping[str, str]) -> tuple[Change, ...]:
-    """The limits and the load at which the nearest deployment would do, then each constraint given up; pairs where none alone helps."""
+    """The limits and the load at which the nearest deployment would do, then each constraint given up; pairs where none alone helps.
+
+    Whoever insists on a choice hears about that choice first, and about giving it up: pairs are not tried then.
+    """
     found = [*_without_insisting(decision, machine, decide, insist), *_nearest(decision)]
     steps = list(_steps(decision.case.workload))
     alone = list(_tried(decision, [(step,) for step in steps], machine, decide, insist))
-    found += alone or itertools.islice(_tried(decision, itertools.combinations(steps, 2), machine, decide, insist), _PAIRS)
+    found += alone
+    if not alone and not insist:
+        found += itertools.islice(_tried(decision, itertools.combinations(steps, 2), machine, decide, insist), _PAIRS)
     return tuple(found[:_SHOWN])
 
 

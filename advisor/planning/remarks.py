@@ -56,18 +56,24 @@ def _other_models(case: Case, chosen: Assessment, order: Sequence[Assessment]) -
     for assessment in order:
         candidate = assessment.deployment.candidate
         if assessment.recommended and candidate.model.id != chosen.deployment.candidate.model.id:
-            found.setdefault(candidate.model.id, recipe(candidate))
+            found.setdefault(candidate.model.id, recipe(candidate) + _price(assessment))
     if found:
         yield "other models that keep every requirement, larger first: " + "; ".join(list(found.values())[:_MODELS])
+
+
+def _price(assessment: Assessment) -> str:
+    usd = monthly_usd(assessment)
+    return f", {significant(usd, 3)} USD a month" if usd > 0 else ""
 
 
 # ---- cheaper if proven
 
 
 def cheaper_if_proven(case: Case, chosen: Assessment, order: Sequence[Assessment]) -> tuple[Loser, ...]:
-    """Options with a lower price whose range still reaches inside every limit: a measurement may prove them."""
-    price = monthly_usd(chosen)
-    cheaper = [a for a in (*_one_fewer(case, chosen), *order) if not a.recommended and monthly_usd(a) * COST_BAND < price]
+    """Options of the chosen model with a lower price whose range still reaches inside every limit: a measurement may prove them."""
+    price, model = monthly_usd(chosen), chosen.deployment.candidate.model.id
+    others = [a for a in (*_one_fewer(case, chosen), *order) if a.deployment.candidate.model.id == model]
+    cheaper = [a for a in others if not a.recommended and monthly_usd(a) * COST_BAND < price]
     found = [assess(a.deployment, a.available, case, look="ranges") for a in cheaper[:_LOOKED_AT]]
     return tuple(_unproven(assessment, price) for assessment in found if _open(assessment))
 

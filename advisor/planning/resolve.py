@@ -28,7 +28,7 @@ def resolved_in(document: Document, index: int, workload: Workload, catalog: Cat
         path: Path_ = ("deployments", index)
         flag, _, rest = str(error).partition(": ")
         setting = (*path, "settings", flag)
-        if setting in document.keys_at:
+        if document.has(setting):
             raise DataError.at(document.key_position(setting), f"{dotted(setting)}: {rest}") from None
         raise DataError.at(document.position(path), f"{dotted(path)}: {error}") from None
 

@@ -23,6 +23,7 @@ from advisor.planning.strain import strain
 
 SIMULATED_PER_FAMILY = 3
 SIMULATED_AT_MOST = 60
+SIMULATED_IN_PASSING = 20
 _MODELS_OF_ANY = 6  # where any model will do, so many that keep the service level are found, for their owner to choose from
 SIZED_AT_MOST = 120
 _OVER_BUDGET = 3  # so many are looked at even when all cost too much: the nearest is one of them
@@ -67,14 +68,14 @@ class Searched:
             self.recommended_ranks.add(option.prospect.model_rank)
 
 
-def search(case: Case, prospects: Iterable[Prospect], space: Space) -> Searched:
-    """Simulate the most promising options first."""
+def search(case: Case, prospects: Iterable[Prospect], space: Space, *, at_most: int = SIMULATED_AT_MOST) -> Searched:
+    """Simulate the most promising options first, `at_most` so many."""
     searched, ties = Searched(), itertools.count()
     heap: list[tuple[Promise, Prospect | Option]] = [(_promise(prospect, next(ties)), prospect) for prospect in prospects]
     heapq.heapify(heap)
     while heap:
         _, entry = heapq.heappop(heap)
-        reason = _left_for(case, searched, entry)
+        reason = _left_for(case, searched, entry, at_most=at_most)
         if reason is not None:
             searched.left.append(Left(entry, reason))
         elif isinstance(entry, Option):
@@ -98,7 +99,7 @@ def _affordable(case: Case, option: Option, usd: float) -> Option:
     return replace(option, replicas_at_most=min(option.replicas_at_most, at_most))
 
 
-def _left_for(case: Case, searched: Searched, entry: Prospect | Option) -> Reason | None:
+def _left_for(case: Case, searched: Searched, entry: Prospect | Option, *, at_most: int) -> Reason | None:
     prospect = entry.prospect if isinstance(entry, Option) else entry
     better_liked = sum(rank < prospect.model_rank for rank in searched.recommended_ranks)
     if better_liked >= (_MODELS_OF_ANY if case.workload.models in (None, "any") else 1):
@@ -110,7 +111,7 @@ def _left_for(case: Case, searched: Searched, entry: Prospect | Option) -> Reaso
         return "over budget"
     if searched.by_family[prospect.family] >= SIMULATED_PER_FAMILY:
         return "alike"
-    return "limit" if len(searched.assessments) >= SIMULATED_AT_MOST or searched.sized >= SIZED_AT_MOST else None
+    return "limit" if len(searched.assessments) >= at_most or searched.sized >= SIZED_AT_MOST else None
 
 
 def _promise(entry: Prospect | Option, tie: int) -> Promise:

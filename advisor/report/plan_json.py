@@ -19,6 +19,8 @@ def decision_document(decision: Decision) -> dict[str, Any]:
         "chosen": _assessment(decision.chosen) if decision.chosen else None,
         "ranked": [_assessment(assessment) for assessment in decision.ranked],
         "instead": [dataclasses.asdict(loser) for loser in decision.losers],
+        "cheaper_if_proven": [dataclasses.asdict(loser) for loser in decision.cheaper_if_proven],
+        "notes": list(decision.notes),
         "changes_if": [dataclasses.asdict(change) for change in decision.changes],
         "impossible": [dataclasses.asdict(wish) for wish in decision.impossible],
         "relax": [dataclasses.asdict(change) for change in decision.relaxations],

@@ -57,7 +57,7 @@ def print_decision(decision: Decision, console: Console, *, proof: str) -> None:
 def _needs(console: Console, chosen: Assessment) -> None:
     console.print()
     console.print(f"{'':<{_LABEL}} {'you need':<{_NEED}} you get", highlight=False)
-    for requirement in chosen.requirements:
+    for requirement in _worth_showing(chosen):
         label, unit = label_of(requirement.name)
         given = shown(requirement.given, unit) if requirement.given else "not estimated"
         row = Text(f"  {label:<{_LABEL - 2}} {_limit(requirement):<{_NEED}} {given:<{_GIVEN}} ")
@@ -66,6 +66,11 @@ def _needs(console: Console, chosen: Assessment) -> None:
         console.print(Text(f"  {label:<{_LABEL - 2}} {'':<{_NEED}} {shown(number, unit)}"), soft_wrap=True)
     for line in textwrap.wrap(_LEGEND, WIDTH - 4):
         console.print(Text(f"  {line}", style="dim"))
+
+
+def _worth_showing(chosen: Assessment) -> list[Requirement]:
+    """All but memory of which nothing is needed."""
+    return [r for r in chosen.requirements if r.given is None or r.given.high > 0 or r.at_least is not None]
 
 
 def _limit(requirement: Requirement) -> str:
