@@ -22,7 +22,7 @@ What is expected to go wrong is an `AdvisorError` of one sentence. Names are imp
 import importlib
 import typing
 
-__version__ = "0.1.0"
+from advisor.version import __version__ as __version__
 
 __all__ = [
     "AdvisorError",
