@@ -33,6 +33,7 @@ def _lines(answer: EstimateAnswer) -> Iterator[str]:
     yield ""
     yield from _memory(estimate.memory)
     yield from _cache(estimate.memory, answer.request_tokens)
+    yield from _beyond_the_model(answer)
     if answer.request_tokens is not None:
         yield ""
         yield from _speed(estimate.performance, answer.start_s)
@@ -117,6 +118,16 @@ def _cache(memory: MemoryEstimate, request_tokens: int | None) -> Iterator[str]:
         yield f"  expect in the log  Maximum concurrency for {length} tokens per request: {_times(memory.max_concurrency_x)}"
     if request_tokens is not None:
         yield f"  held at once      {_count(memory.requests_held_typical, f'requests of {request_tokens:,} tokens')}"
+
+
+def _beyond_the_model(answer: EstimateAnswer) -> Iterator[str]:
+    """The arithmetic holds for any length; the model and vLLM do not go along with every one."""
+    asked, most = answer.estimate.memory.context_per_request_tokens, answer.model.architecture.max_context_tokens
+    vllm = answer.candidate.runtime.engine == "vllm"
+    if vllm and asked > most > 0:
+        yield f"  watch             {asked:,} tokens are beyond the model's {most:,} positions: vLLM refuses to start [MOD012]"
+    elif asked > most > 0:
+        yield f"  watch             {asked:,} tokens are beyond the {most:,} the model was trained for: answers degrade [MOD013]"
 
 
 def _count(quantity: Quantity, unit: str) -> str:
