@@ -121,13 +121,10 @@ def _cache(memory: MemoryEstimate, request_tokens: int | None) -> Iterator[str]:
 
 
 def _beyond_the_model(answer: EstimateAnswer) -> Iterator[str]:
-    """The arithmetic holds for any length; the model and vLLM do not go along with every one."""
+    """The arithmetic holds for any length, vLLM starts with no more than the model's own; llama-server caps a slot at it by itself."""
     asked, most = answer.estimate.memory.context_per_request_tokens, answer.model.architecture.max_context_tokens
-    vllm = answer.candidate.runtime.engine == "vllm"
-    if vllm and asked > most > 0:
+    if answer.candidate.runtime.engine == "vllm" and asked > most > 0:
         yield f"  watch             {asked:,} tokens are beyond the model's {most:,} positions: vLLM refuses to start [MOD012]"
-    elif asked > most > 0:
-        yield f"  watch             {asked:,} tokens are beyond the {most:,} the model was trained for: answers degrade [MOD013]"
 
 
 def _count(quantity: Quantity, unit: str) -> str:
