@@ -176,7 +176,7 @@ class _Builder:
         """What an anchor named before, once more."""
         name = str(event.anchor)
         if name not in self.anchors:
-            raise self._fault(event.start_mark, f"not valid YAML: nothing before is named &{name}")
+            raise self._fault(event.start_mark, f"not valid YAML: found undefined alias *{name}")
         found = self.anchors[name]
         if found is None or len(self.stack) + found.height > _MAX_DEPTH:
             raise self._fault(event.start_mark, "nested too deep or referring to itself")
@@ -210,7 +210,8 @@ class _Builder:
     def _add(self, raw: Any, places: _Places, mark: Mark | None, *, values: int, height: int = 0) -> None:  # noqa: ANN401
         self.values += values
         if self.values > _MAX_VALUES:
-            raise self._fault(mark, f"more than {_MAX_VALUES:,} values: not a file of this tool")
+            why = "aliases that blow up a small file are refused" if values > 1 else "not a file of this tool"
+            raise self._fault(mark, f"more than {_MAX_VALUES:,} values: {why}")
         if not self.stack:
             self.root = raw, places
             return

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 def validate(
     plan: Annotated[Path, typer.Argument(help="plan.yaml")],
     *,
-    model: Annotated[Path | None, typer.Option("--model", help="The planned model's .gguf file.")] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", help="The planned model's .gguf file; without it and --synthetic it is downloaded, pinned to a commit."),
+    ] = None,
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="Write a file of the same tensors with made-up numbers and use it.")
     ] = False,

@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -18,6 +19,7 @@ from advisor.intake.gguf_file import read_gguf_header
 from advisor.intake.machine import this_machine
 from advisor.planning.case import case_of, workload_of
 from advisor.units import gib_text
+from advisor.validation.download import fetch
 from advisor.validation.prepare import Machine, choose, parse_concurrency, prepare
 from advisor.validation.subject import Subject, Weights
 from advisor.validation.synthetic import make_synthetic, synthetic_path
@@ -65,20 +67,24 @@ def run_validation(asked: Asked) -> EvidenceFile:
 def _weights(asked: Asked, subject: Subject, case: Case) -> Weights:
     if asked.model is not None:
         return _real(asked.model, subject)
+    if not asked.synthetic:
+        progress = None if asked.quiet else _say_done("fetched")
+        return _real(fetch(subject.planned.model, agree=partial(_agree, asked), progress=progress), subject)
     architecture = subject.candidate.model.architecture
     quantization = case.catalog.quantization(subject.candidate.checkpoint.quantization)
     size_bytes = int(sum(device.weights_bytes.value for device in subject.memory.devices) + subject.memory.host.weights_bytes.value)
     path = synthetic_path(architecture, quantization)
-    if not asked.synthetic:
-        raise UserInputError(
-            f"which model file? --model FILE.gguf (the planned {quantization.id}), or --synthetic to write one with made-up numbers "
-            f"({gib_text(size_bytes)} in {path.parent})"
-        )
     if not path.exists():
         typer.echo(f"writing {path.name}: {gib_text(size_bytes, 2)} of made-up numbers in {path.parent}, kept for the next run", err=True)
         confirm("Write it?", yes=asked.yes or size_bytes <= _ASK_ABOVE_BYTES)
-    made = make_synthetic(architecture, quantization, expected_bytes=size_bytes, progress=None if asked.quiet else _say_written())
+    made = make_synthetic(architecture, quantization, expected_bytes=size_bytes, progress=None if asked.quiet else _say_done("written"))
     return Weights(str(made), synthetic=True)
+
+
+def _agree(asked: Asked, what: str, size_bytes: int) -> None:
+    """Say what is going to be downloaded, and ask where that is much."""
+    typer.echo(f"downloading {what}: {gib_text(size_bytes, 2)}, kept for the next run", err=True)
+    confirm("Download it?", yes=asked.yes or size_bytes <= _ASK_ABOVE_BYTES)
 
 
 def _real(path: Path, subject: Subject) -> Weights:
@@ -114,14 +120,15 @@ def _say_progress(line: str) -> None:
             typer.echo(f"  {_STAGES.get(stage, stage)}", err=True)
 
 
-class _say_written:
+class _say_done:
     """Progress of a large file, every tenth."""
 
-    def __init__(self) -> None:
+    def __init__(self, word: str) -> None:
+        self._word = word
         self._tenth = 0
 
     def __call__(self, done_bytes: int, total_bytes: int) -> None:
         tenth = int(10 * done_bytes / max(total_bytes, 1))
         if tenth > self._tenth:
             self._tenth = tenth
-            typer.echo(f"  written {tenth * 10} %", err=True)
+            typer.echo(f"  {self._word} {tenth * 10} %", err=True)

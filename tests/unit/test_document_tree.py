@@ -77,9 +77,9 @@ def nested(levels):
         ("? [1]\n: 2", "f:1:3: a key must be plain text"),
         ("a: &x [1]\n*x : 2", "f:2:1: a key must be plain text"),
         ("a: 1\nb: 2\na: 3", "f:3:1: a: given twice"),
-        ("a: *x", "f:1:4: not valid YAML: nothing before is named &x"),
+        ("a: *x", "f:1:4: not valid YAML: found undefined alias *x"),
         ("a: &x 1\nb: &x 2", "f:2:4: not valid YAML: &x names something else already"),
-        ("- &x [" + "1, " * 500 + "]\n" + "- *x\n" * 200, "more than 100,000 values"),
+        ("- &x [" + "1, " * 500 + "]\n" + "- *x\n" * 200, "more than 100,000 values: aliases that blow up"),
     ],
 )
 def test_what_no_file_holds_is_refused_where_it_stands(text, expected):

@@ -95,7 +95,7 @@ def test_each_fault_of_the_engine(folder, behaviour, code, says):
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        ([], 2, "--synthetic to write one"),
+        ([], 2, "not asked for, because HF_HUB_OFFLINE is set"),
         (["--synthetic", "--concurrency", "9"], 2, "4 slots"),
         (["--synthetic", "--concurrency", "1,x"], 2, "separated by commas"),
         (["--synthetic", "--deployment", "note"], 2, "did you mean notes"),
@@ -103,7 +103,8 @@ def test_each_fault_of_the_engine(folder, behaviour, code, says):
         (["--model", "missing.gguf"], 2, "missing.gguf"),
     ],
 )
-def test_what_was_typed_wrong(folder, arguments, code, says):
+def test_what_was_typed_wrong(folder, arguments, code, says, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     answer = run(folder, *arguments, "--engine-python", engine(folder, "silent"))
     assert (answer[0], says in answer[1]) == (code, True), answer[1]
 
