@@ -16,10 +16,8 @@ def schema(
 
       advisor schema workload > workload.schema.json
     """
-    import difflib
-
     from advisor.cli.output import emit_json
-    from advisor.errors import UserInputError
+    from advisor.errors import UserInputError, near_names
     from advisor.report.schemas import SCHEMAS, schema_document
 
     if name is None:
@@ -27,5 +25,5 @@ def schema(
     elif name in SCHEMAS:
         emit_json(schema_document(name))
     else:
-        near = difflib.get_close_matches(name, SCHEMAS, n=1)
+        near = near_names(name, SCHEMAS, most=1)
         raise UserInputError(f"schema {name}: unknown; {f'did you mean {near[0]}?' if near else 'known: ' + ', '.join(SCHEMAS)}")

@@ -1,11 +1,10 @@
 """Answers as a file: one line a question, as they would be typed. What a stopped interview leaves, and what `--answers` takes."""
 
-import difflib
 from pathlib import Path
 from typing import Final
 
 from advisor.documents import Document, parse, read_text
-from advisor.errors import DataError, Fault, UserInputError
+from advisor.errors import DataError, Fault, UserInputError, near_names
 from advisor.files.yaml_text import flow
 from advisor.questionnaire.interview import UNKNOWN, Interview
 from advisor.questionnaire.questions import QUESTIONS
@@ -71,7 +70,7 @@ def _text(value: object) -> str | None:
 
 
 def _unknown(key: str) -> str:
-    near = difflib.get_close_matches(key, _KEYS, n=1, cutoff=0.6)
+    near = near_names(key, _KEYS, most=1)
     return f"{key}: not a question; {f'did you mean {near[0]}?' if near else 'known: ' + ', '.join(_KEYS)}"
 
 
