@@ -54,23 +54,33 @@ def test_a_terminal_of_few_characters(tmp_path):
     assert done.returncode == 0
 
 
+# Decides again and again, so that the signal comes in the middle of deciding however fast the machine is.
+DECIDING = """\
+import sys
+from advisor.cli import main, planning
+decide = planning.decide
+def without_end(*given, **named):
+    print("deciding", flush=True)
+    while True:
+        decide(*given, **named)
+planning.decide = without_end
+main()
+"""
+
+
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_during_a_plan(tmp_path, sent, code):
     (tmp_path / "w.yaml").write_text(WORKLOAD)
-    arguments = [
-        sys.executable,
-        "-c",
-        "import sys; print('up', flush=True); from advisor.cli import main; main()",
-        "plan",
-        "w.yaml",
-        "-o",
-        "p.yaml",
-    ]
     process = subprocess.Popen(
-        arguments, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", DECIDING, "plan", "w.yaml", "-o", "p.yaml"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    assert process.stdout.readline() == "up\n"
-    time.sleep(0.9)  # past the imports, in the middle of deciding
+    assert process.stdout.readline() == "deciding\n"
+    time.sleep(0.3)
     process.send_signal(sent)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (code, "")
