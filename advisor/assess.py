@@ -22,8 +22,8 @@ from advisor.estimate.memory import estimate_memory
 from advisor.estimate.step_time import StepTimeModel, step_time_model
 from advisor.estimate.weights import checkpoint_weights
 from advisor.rules.build_facts import build_facts
-from advisor.rules.facts import ManifestFacts
-from advisor.rules.judge import judge
+from advisor.rules.facts import Facts, ManifestFacts
+from advisor.rules.judge import assumed, configure, judge
 from advisor.rules.rule import RuleSet
 from advisor.units import GIB, SECONDS_PER_HOUR
 
@@ -100,9 +100,27 @@ def judged(
     deployment: Deployment, available: Available, estimate: Estimate, case: Case, *, manifest: ManifestFacts | None = None
 ) -> Assessment:
     """An estimate held against the workload and the rules; `manifest` is what a checked file says beside the engine's settings."""
-    candidate, existing = deployment.candidate, available.acquisition in EXISTING
+    existing = available.acquisition in EXISTING
     needs = tuple(requirements(estimate, case.workload, case.demand, replicas=deployment.replicas, existing=existing))
-    facts = build_facts(
+    facts = facts_of(deployment.candidate, available, case, deployment=deployment, estimate=estimate, requirements=needs, manifest=manifest)
+    configuration = configure(case.rules, facts)
+    facts = assumed(facts, configuration)
+    verdicts = (*judge(case.rules, facts, "screen"), *configuration.taken_for_granted, *judge(case.rules, facts, "judge"))
+    return Assessment(deployment, available, estimate, verdicts, needs)
+
+
+def facts_of(
+    candidate: Candidate,
+    available: Available,
+    case: Case,
+    *,
+    deployment: Deployment | None = None,
+    estimate: Estimate | None = None,
+    requirements: Iterable[Requirement] = (),
+    manifest: ManifestFacts | None = None,
+) -> Facts:
+    """What the rules may read of a candidate, with the catalog's records of its parts."""
+    return build_facts(
         case.workload,
         case.demand,
         available=available,
@@ -112,11 +130,9 @@ def judged(
         concurrency=case.catalog.engine(candidate.runtime.engine).runtimes[candidate.runtime.runtime].concurrency,
         deployment=deployment,
         estimate=estimate,
-        requirements=needs,
+        requirements=requirements,
         manifest=manifest,
     )
-    verdicts = (*judge(case.rules, facts, "screen"), *judge(case.rules, facts, "judge"))
-    return Assessment(deployment, available, estimate, verdicts, needs)
 
 
 def _performance(deployment: Deployment, demand: Demand, sized: Sized, *, down: int, ranges: bool) -> PerformanceEstimate:

@@ -32,6 +32,12 @@ class CheckReport:
     checked: list[Checked] = field(default_factory=list)
     not_checked: list[NotChecked] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    workloads: list[str] = field(default_factory=list)  # files of sound workloads; the plans beside them say what is judged
+
+    @property
+    def empty(self) -> bool:
+        """True when there was nothing to check: no yes, for the path may be the wrong one."""
+        return not (self.checked or self.faults or self.workloads)
 
     def sorted_findings(self) -> list[Finding]:
         """By place; two rules at one place in their ids' order; nothing twice."""

@@ -74,6 +74,7 @@ def _plan_or_parsed(given: Input, options: CheckOptions, catalog: Catalog, repor
         return None
     if schema == WORKLOAD_SCHEMA:
         read_workload(given.path)
+        report.workloads.append(str(given.path))
         return None
     parsed = parse_manifest(text, str(given.path), catalog.engines.values())
     report.not_checked += [each for each in parsed.not_checked if given.named or not _uninteresting(each)]

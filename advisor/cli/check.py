@@ -24,6 +24,7 @@ def check(
 
     Nothing is executed. Only exact, measured and stated grounds block.
     Exit code 0: no finding at --fail-on or above. 1: at least one. 2: a file cannot be read.
+    3: there was nothing to check.
 
     [bold]Examples[/bold]
 
@@ -46,7 +47,7 @@ def check(
         typer.echo(printable(text), nl=bool(text))
     for fault in report.faults:
         typer.echo(printable(str(fault)), err=True)
-    raise typer.Exit(2 if report.faults else int(report.fails(fail_on)))
+    raise typer.Exit(2 if report.faults else 3 if report.empty else int(report.fails(fail_on)))
 
 
 def _inputs(paths: list[Path]) -> list[Any]:

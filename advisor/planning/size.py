@@ -41,11 +41,9 @@ def _option_or_drop(case: Case, prospect: Prospect, *, slow_too: bool) -> Option
 
 
 def _sized(case: Case, prospect: Prospect) -> Sized:
-    model, checkpoint, node = prospect.model, prospect.checkpoint, prospect.available.node
-    if checkpoint.format == "safetensors":
-        return vllm_size(case, model, checkpoint, node=node, devices=prospect.devices)
-    in_flight = in_flight_wanted(case.demand, case.workload.service_level)
-    return llama_cpp_size(case, model, checkpoint, node=node, devices=prospect.devices, in_flight=in_flight)
+    if prospect.checkpoint.format == "safetensors":
+        return vllm_size(case, prospect)
+    return llama_cpp_size(case, prospect, in_flight=in_flight_wanted(case.demand, case.workload.service_level))
 
 
 def _screened(case: Case, prospect: Prospect, sized: Sized, *, slow_too: bool) -> Dropped | None:

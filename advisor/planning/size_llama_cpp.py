@@ -7,26 +7,26 @@ from advisor.assess import Case, Sized, size
 from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import Parallelism
-from advisor.domain.hardware import Node
-from advisor.domain.model import Checkpoint, Model
-from advisor.intake.candidate import build_candidate
+from advisor.planning.configure import configured_candidate
+from advisor.planning.option import Prospect
 
 _SLOTS = (1, 2, 4, 8, 16, 32)
 _CELLS = 256  # llama.cpp rounds contexts up to this
 
 
-def llama_cpp_size(case: Case, model: Model, checkpoint: Checkpoint, *, node: Node, devices: int, in_flight: float) -> Sized:
+def llama_cpp_size(case: Case, prospect: Prospect, *, in_flight: float) -> Sized:
     """As many slots as the load may use and the memory and the time per token allow; offloaded to the host where nothing else fits."""
     slots = _slots_wanted(case, in_flight)
     while True:
-        sized = _sized(case, model, checkpoint, node=node, devices=devices, slots=slots, flags={})
+        sized = _sized(case, prospect, slots=slots, flags={})
         if sized.memory.fits is not False and (slots == 1 or _quick_enough(sized, case, slots)):
             return sized
         if slots == 1:
             break
         slots = max(s for s in _SLOTS if s < slots)
-    if devices == node.devices and not node.device.is_cpu and not node.device.unified_memory:
-        return _offloaded(case, model, checkpoint, node=node, devices=devices) or sized
+    node = prospect.available.node
+    if prospect.devices == node.devices and not node.device.is_cpu and not node.device.unified_memory:
+        return _offloaded(case, prospect) or sized
     return sized
 
 
@@ -40,16 +40,16 @@ def _quick_enough(sized: Sized, case: Case, slots: int) -> bool:
     return limit is None or sized.steps.decode_s(slots, case.demand.typical_tokens) <= limit
 
 
-def _offloaded(case: Case, model: Model, checkpoint: Checkpoint, *, node: Node, devices: int) -> Sized | None:
+def _offloaded(case: Case, prospect: Prospect) -> Sized | None:
     """The least offload that fits: experts of as few layers as possible, or as few whole layers as possible, on the host."""
-    architecture = model.architecture
+    architecture = prospect.model.architecture
     layers = architecture.layers
     moe = architecture.experts > 0
     low, high, best = 1, layers, None
     while low <= high:
         moved = (low + high) // 2
-        flags: dict[str, object] = {"n-cpu-moe": moved} if moe else {"n-gpu-layers": layers - moved}
-        sized = _sized(case, model, checkpoint, node=node, devices=devices, slots=1, flags=flags)
+        flags: dict[str, object] = {"n_cpu_moe": moved} if moe else {"n_gpu_layers": layers - moved}
+        sized = _sized(case, prospect, slots=1, flags=flags)
         if _device_fits(sized):
             best, high = sized, moved - 1
         else:
@@ -67,26 +67,17 @@ def _offload_why(architecture: ModelArchitecture, sized: Sized) -> dict[str, str
     return {flag: f"the weights do not fit {device.name}: the rest of {architecture.layers} layers is read from host memory"}
 
 
-def _sized(case: Case, model: Model, checkpoint: Checkpoint, *, node: Node, devices: int, slots: int, flags: dict[str, object]) -> Sized:
+def _sized(case: Case, prospect: Prospect, *, slots: int, flags: dict[str, object]) -> Sized:
+    node = prospect.available.node
     tokens = max(case.demand.longest_tokens, slots * (case.demand.input_tokens.p95 + case.demand.output_tokens.p95))
     cells = math.ceil(tokens / _CELLS) * _CELLS
     in_host_memory = node.device.is_cpu or node.device.unified_memory
-    wanted: dict[str, object] = {"ctx-size": cells, "parallel": slots, "kv-unified": True, "flash-attn": "on", **flags}
+    wanted: dict[str, object] = {"ctx_size": cells, "parallel": slots, "kv_unified": True, "flash_attn": "on", **flags}
     if in_host_memory:
-        wanted["cache-ram"] = 0
-    candidate = build_candidate(
-        case.catalog,
-        model=model,
-        quantization=checkpoint.quantization,
-        engine="llama.cpp",
-        runtime=None,
-        version=None,
-        node=node,
-        devices=devices,
-        parallelism=Parallelism(),
-        flags=wanted,
-    )
-    return size(dataclasses.replace(candidate, why=_why(case, slots, cells, in_host_memory=in_host_memory)), case)
+        wanted["cache_ram_mib"] = 0
+    why = _why(case, slots, cells, in_host_memory=in_host_memory)
+    candidate = configured_candidate(case, prospect, wanted, engine="llama.cpp", parallelism=Parallelism(), why=lambda _: why)
+    return size(candidate, case)
 
 
 def _why(case: Case, slots: int, cells: int, *, in_host_memory: bool) -> dict[str, str]:

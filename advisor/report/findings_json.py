@@ -28,5 +28,6 @@ def findings_document(report: CheckReport) -> dict[str, Any]:
         "not_checked": [
             {"file": each.at.file, "line": each.at.line, "column": each.at.column, "reason": each.reason} for each in report.not_checked
         ],
+        "workloads": report.workloads,
         "faults": [{"place": fault.place, "message": fault.message} for fault in report.faults],
     }

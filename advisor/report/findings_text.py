@@ -6,18 +6,24 @@ from advisor.check.report import CheckReport
 
 _SHOWN = 200
 _WIDTH = 110
+_NOTHING = "nothing to check here: no plan, no workload, no manifest of a model server that could be judged"
 
 
 def findings_text(report: CheckReport, *, quiet: bool = False) -> str:
     """Findings by place, then the counts."""
+    if report.empty:
+        return "\n".join([*_not_checked(report), _NOTHING])
     findings = report.sorted_findings()
     lines = [line for finding in findings[:_SHOWN] for line in _wrapped(str(finding))]
     if len(findings) > _SHOWN:
         lines.append(f"and {len(findings) - _SHOWN} more")
     if quiet:
         return "\n".join(lines)
-    lines += [f"not checked: {each.at}: {each.reason}" for each in report.not_checked]
-    return "\n".join([*lines, _summary(report)])
+    return "\n".join([*lines, *_not_checked(report), _summary(report)])
+
+
+def _not_checked(report: CheckReport) -> list[str]:
+    return [f"not checked: {each.at}: {each.reason}" for each in report.not_checked]
 
 
 def _wrapped(text: str) -> list[str]:

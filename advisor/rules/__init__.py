@@ -2,8 +2,8 @@
 
 from advisor.rules.build_facts import build_facts
 from advisor.rules.facts import Facts, ManifestFacts
-from advisor.rules.judge import Configuration, configure, configured, judge
+from advisor.rules.judge import Configuration, assumed, configure, judge
 from advisor.rules.load import load_rules
 from advisor.rules.rule import Rule, RuleSet
 
-__all__ = ["Configuration", "Facts", "ManifestFacts", "Rule", "RuleSet", "build_facts", "configure", "configured", "judge", "load_rules"]
+__all__ = ["Configuration", "Facts", "ManifestFacts", "Rule", "RuleSet", "assumed", "build_facts", "configure", "judge", "load_rules"]

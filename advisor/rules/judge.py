@@ -7,7 +7,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from advisor.domain.deployment import Candidate
 from advisor.domain.quantity import Basis, weakest
 from advisor.domain.verdict import Verdict
 from advisor.errors import UserInputError
@@ -28,6 +27,12 @@ class Configuration:
     assumptions: dict[str, Any]
     decided_by: dict[str, str]
     verdicts: tuple[Verdict, ...]
+
+    @property
+    def taken_for_granted(self) -> tuple[Verdict, ...]:
+        """The verdicts of the rules whose assumption stands."""
+        behind = {self.decided_by[path] for path in self.assumptions}
+        return tuple(verdict for verdict in self.verdicts if verdict.rule in behind)
 
 
 def judge(rules: RuleSet, facts: Facts, stage: Stage) -> tuple[Verdict, ...]:
@@ -101,16 +106,9 @@ def _decide(result: Configuration, deciders: dict[str, Rule], change: Change, *,
     result.decided_by[change.path] = rule.id
 
 
-def configured(candidate: Candidate, configuration: Configuration) -> Candidate:
-    """The candidate with the settings that the rules decided, each with the rule as its reason."""
-    values = {path.partition(".")[2]: value for path, value in configuration.settings.items()}
-    if not values:
-        return candidate
-    said = {verdict.rule: verdict.message for verdict in configuration.verdicts}
-    why = {_flag(path): f"{said[rule]} [{rule}]" for path, rule in configuration.decided_by.items() if path in configuration.settings}
-    settings = dataclasses.replace(candidate.settings, **values)
-    return dataclasses.replace(candidate, settings=settings, why=candidate.why | why)
-
-
-def _flag(path: str) -> str:
-    return path.partition(".")[2].replace("_", "-")
+def assumed(facts: Facts, configuration: Configuration) -> Facts:
+    """The facts with what the rules take for granted in place of what is written, for the rules that judge."""
+    for path, value in configuration.assumptions.items():
+        group, _, name = path.partition(".")
+        facts = dataclasses.replace(facts, **{group: dataclasses.replace(getattr(facts, group), **{name: value})})
+    return facts

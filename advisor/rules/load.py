@@ -9,6 +9,7 @@ from typing import Any
 
 from advisor import resources
 from advisor.documents import Document, parse, read_text, typed
+from advisor.domain.engine import LlamaCppSettings, VllmSettings
 from advisor.domain.position import Position
 from advisor.errors import DataError, Fault, UserInputError
 from advisor.rules.condition import ConditionFault, compile_condition
@@ -20,7 +21,7 @@ from advisor.rules.values import given_fault, typed_value
 from advisor.rules.versions import range_fault
 from advisor.rules.visibility import visibility_fault
 
-_SETTABLE = ("llama_cpp", "vllm")
+_ENGINE_SETTINGS = {"llama_cpp": LlamaCppSettings, "vllm": VllmSettings}
 
 
 def load_rules(directories: Sequence[Path] = ()) -> RuleSet:
@@ -140,8 +141,8 @@ def _meaning_faults(document: Document, text: RuleText, pieces: dict[str, Any]) 
 def _change(document: Document, text: RuleText, path: str, faults: list[Fault]) -> Change:
     value = text.effect.values[path]
     place = str(document.key_position(("effect", text.effect.kind, path)))
-    if text.effect.kind == "set" and path.partition(".")[0] not in _SETTABLE:
-        faults.append(Fault(place, f"effect.set: {path} is not a setting; settings are {' and '.join(f'{g}.*' for g in _SETTABLE)}"))
+    if text.effect.kind == "set" and path in fact_paths() and path not in _settable():
+        faults.append(Fault(place, f"effect.set: {path} is not a setting; settings are {', '.join(_settable())}"))
     if isinstance(value, str) and value in fact_paths() and path in fact_paths():
         if fact_paths()[value].kind != fact_paths()[path].kind:
             faults.append(Fault(place, f"effect: {value} is not of the type of {path}"))
@@ -150,6 +151,12 @@ def _change(document: Document, text: RuleText, path: str, faults: list[Fault]) 
         faults.append(Fault(place, f"effect: {message}"))
         return Change(path, None)
     return Change(path, typed_value(fact_paths()[path], value))
+
+
+def _settable() -> list[str]:
+    """The facts that are settings of an engine: not those that are only worked out from them."""
+    names = [f"{group}.{field.name}" for group, kind in _ENGINE_SETTINGS.items() for field in dataclasses.fields(kind)]
+    return [name for name in names if name in fact_paths()]
 
 
 def _locate(source: str, start: Position, word: str) -> Position:

@@ -1,7 +1,6 @@
 """The header reader against files of another writer, and against hostile bytes."""
 
 import struct
-import time
 
 import gguf
 import numpy as np
@@ -71,12 +70,6 @@ def test_reads_what_another_library_wrote(large_vocabulary):
     assert header.file_bytes == large_vocabulary.stat().st_size
 
 
-def test_a_large_vocabulary_is_counted_quickly(large_vocabulary):
-    start = time.process_time()
-    read_gguf_header(large_vocabulary)
-    assert time.process_time() - start < 0.5
-
-
 def test_nested_arrays_and_every_scalar():
     inner = struct.pack("<IQ2I", U32, 2, 7, 8)
     pairs = [
@@ -135,10 +128,8 @@ def test_hostile_bytes_are_refused_in_one_sentence(data, says):
 
 def test_many_empty_strings_do_not_make_a_long_loop():
     data = file_of([pair("k", ARRAY, struct.pack("<IQ", STRING, 5_000_000) + bytes(40_000_000))])
-    start = time.process_time()
     with pytest.raises(UserInputError, match="5,000,000 items"):
         parse(data)
-    assert time.process_time() - start < 0.5
 
 
 @pytest.mark.parametrize(("content", "says"), [(None, "No such file"), (b"", "an empty file")])

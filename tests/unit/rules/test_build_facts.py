@@ -1,10 +1,8 @@
 """Domain objects to facts: what each fact is on a small, hand-made deployment."""
 
-import dataclasses
-
 import pytest
 
-from advisor.domain.architecture import DenseFfn, FullCache, GroupedAttention, LayerGroup, ModelArchitecture, SlidingCache
+from advisor.domain.architecture import DenseFfn, FullCache, GroupedAttention, LayerGroup, ModelArchitecture
 from advisor.domain.demand import Demand, Lengths
 from advisor.domain.deployment import Candidate, Deployment
 from advisor.domain.engine import LlamaCppSettings, Parallelism, RuntimeRef, VllmSettings
@@ -17,8 +15,7 @@ from advisor.domain.quantization import Quantization, WeightScheme
 from advisor.domain.verdict import Requirement
 from advisor.domain.workload import Batch, HardwareChoice, Load, Privacy, RentedHardware, Request, TokenLengths, Users, Workload
 from advisor.estimate.floors import prefill_floor
-from advisor.rules import build_facts, configure, configured, judge, load_rules
-from advisor.rules.judge import Configuration
+from advisor.rules import build_facts, judge, load_rules
 from advisor.units import GIB
 
 ARCHITECTURE = ModelArchitecture(
@@ -182,22 +179,3 @@ def test_the_floor_of_a_prompt_is_arithmetic():
     assert floor.basis is Basis.EXACT
     assert prefill_floor(ARCHITECTURE, DEVICE, 2, 9000).value == pytest.approx(floor.value / 2)
     assert build_facts(WORKLOAD, DEMAND, candidate=candidate()).estimate.ttft_floor_s == pytest.approx(floor.value * 2500 / 9000 / 2)
-
-
-def test_a_decided_setting_lands_in_the_candidate_with_its_reason():
-    window = LayerGroup(tuple(range(32)), GroupedAttention(32, 8, 128, 128), (SlidingCache(8, 128, 128, 1024),), DenseFfn(14336))
-    library = candidate(LLAMA, "llama.cpp")
-    model = dataclasses.replace(library.model, architecture=dataclasses.replace(ARCHITECTURE, layer_groups=(window,)))
-    runtime = dataclasses.replace(library.runtime, runtime="llama-cpp-python")
-    library = dataclasses.replace(library, model=model, runtime=runtime)
-    decided = configure(load_rules(), build_facts(WORKLOAD, DEMAND, candidate=library, concurrency="serial"))
-    assert decided.settings == {"llama_cpp.swa_full": False}
-    after = configured(library, decided)
-    assert (library.settings.swa_full, after.settings.swa_full) == (True, False)
-    assert after.why["swa-full"].endswith("[LCP003]")
-    assert configure(load_rules(), build_facts(WORKLOAD, DEMAND, candidate=candidate(LLAMA, "llama.cpp"))).settings == {}
-
-
-def test_a_candidate_without_decisions_is_untouched():
-    decided = Configuration({}, {"quantization.compute": "16bit"}, {"quantization.compute": "QNT003"}, ())
-    assert configured(candidate(), decided) == candidate()

@@ -60,6 +60,7 @@ def test_a_good_rule_loads_and_knows_what_it_reads():
         ("effect: warn", "effect: {assume: {quantization.compute: 12bit}}", "10:19", "is never '12bit'"),
         ("effect: warn", "effect: {assume: {quantisation.compute: 16bit}}", "10:19", "did you mean quantization?"),
         ("effect: warn", "effect: {set: {quantization.compute: 16bit}}", "10:16", "is not a setting"),
+        ("effect: warn", "effect: {set: {vllm.kv_cache_memory_gib: 4.0}}", "10:16", "vllm.kv_cache_memory_gib is not a setting"),
         ("effect: warn", "effect: {set: {vllm.enforce_eager: perhaps}}", "10:16", "valid boolean"),
         ("hardware.name }}", "hardware.nam }}", "11:23", "unknown fact 'hardware.nam'; did you mean name?"),
         ("{{ hardware.name }}", "{{ hardwear }}", "11:14", "unknown name 'hardwear'; did you mean hardware?"),
