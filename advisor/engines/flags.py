@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeVar, cast
 
 from advisor.domain.engine_record import EngineRecord, FlagFact, Runtime
@@ -37,6 +38,7 @@ class Scanned:
     last: int
 
 
+@lru_cache(maxsize=4096)
 def normal_name(name: str) -> str:
     """`--n_ctx`, `n-ctx` and `-n-ctx` are the same flag."""
     return name.lstrip("-").replace("_", "-")
@@ -60,10 +62,11 @@ def given_flags(record: EngineRecord, runtime_name: str, flags: Mapping[str, obj
     """
     runtime = find_runtime(record, runtime_name)
     table = _names(runtime)
+    harmless = _normal((*runtime.harmless, *runtime.harmless_switches))
     found: list[GivenFlag] = []
     for name, given in flags.items():
         key = normal_name(name)
-        if given is None or key in _normal((*runtime.harmless, *runtime.harmless_switches)):
+        if given is None or key in harmless:
             continue
         if key in table:
             fact, off = table[key]

@@ -26,7 +26,7 @@ def gguf_weights(architecture: ModelArchitecture, quantization: Quantization, *,
     by_name = {tensor.name: size for tensor, size in sized}
     table = by_name["token_embd.weight"]
     output = table if architecture.tied_embeddings else by_name["output.weight"]
-    layers = tuple(_layer(sized, index) for index in range(architecture.layers))
+    layers = _layers(sized, architecture.layers)
     tables = {"token_embd.weight", "output.weight"}
     other = sum(size for tensor, size in sized if tensor.layer is None and tensor.name not in tables)
     source = f"llama-quantize's rules for {quantization.id}{' with an importance matrix' if imatrix else ''}, tensor by tensor"
@@ -34,10 +34,12 @@ def gguf_weights(architecture: ModelArchitecture, quantization: Quantization, *,
     return WeightBytes(layers, table, output, other, architecture.tied_embeddings, Basis.EXACT, source, repacked)
 
 
-def _layer(sized: list[tuple[Tensor, int]], index: int) -> LayerWeights:
-    mine = [(tensor, size) for tensor, size in sized if tensor.layer == index]
-    experts = sum(size for tensor, size in mine if tensor.is_expert)
-    return LayerWeights(sum(size for _, size in mine) - experts, experts)
+def _layers(sized: list[tuple[Tensor, int]], count: int) -> tuple[LayerWeights, ...]:
+    dense, experts = [0] * count, [0] * count
+    for tensor, size in sized:
+        if tensor.layer is not None and tensor.layer < count:
+            (experts if tensor.is_expert else dense)[tensor.layer] += size
+    return tuple(LayerWeights(*pair) for pair in zip(dense, experts, strict=True))
 
 
 def safetensors_weights(architecture: ModelArchitecture, quantization: Quantization, *, parallelism: Parallelism) -> WeightBytes:

@@ -99,7 +99,7 @@ def read_rule(source: str, file: str, *, team: bool = False) -> Rule:
     condition, message = pieces["when"], pieces["message"]
     depends = tuple(dict.fromkeys([*condition.reads, *message.reads, *(c.from_fact for c in changes if c.from_fact), "engine.name"]))
     evidence = tuple(item.stated() for item in text.evidence)
-    return Rule(text, file, team, condition, message, changes, evidence, attrgetter(*depends, "engine.version"), document)
+    return Rule(text, text.stage, file, team, condition, message, changes, evidence, attrgetter(*depends, "engine.version"), document)
 
 
 def _with_effect(document: Document) -> Document:

@@ -27,6 +27,7 @@ class Rule:
     """One rule. `reads` are the facts of its condition, in the order of its text: the first names what a finding points at."""
 
     text: RuleText
+    stage: Stage
     file: str
     team: bool  # from a `--rules` folder
     condition: Condition
@@ -45,11 +46,6 @@ class Rule:
     def position(self, *path: int | str) -> Position:
         """Where a part of the rule stands in its file."""
         return self.document.position(path)
-
-    @property
-    def stage(self) -> Stage:
-        """When it runs."""
-        return self.text.stage
 
     @property
     def reads(self) -> tuple[str, ...]:
