@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from advisor.domain.demand import Demand
 from advisor.domain.deployment import Deployment
@@ -16,6 +17,7 @@ from advisor.estimate.load_run import Observed, observe
 from advisor.estimate.step_time_base import StepTimeModel
 
 _ROUNDS = 7  # bisection to about 1 % of the capacity
+_ROUNDS_OF_RANGE = 5  # an end of the range need not be as sharp as the expected value
 
 
 def largest_load(
@@ -36,12 +38,25 @@ def largest_load(
     stream = request_stream(demand, seed)
     ranks = replicas_up * deployment.candidate.parallelism.data
     curves = speed_curves(deployment, demand, memory=memory, steps=steps, stream=stream)
-    values = [_largest(curve, demand.load, ranks, stream=stream, limits=limits) for curve in curves]
+    largest = partial(_largest, load=demand.load, ranks=ranks, stream=stream, limits=limits)
+    expected, fast, slow = curves
+    value = largest(expected)
+    values = (value, largest(fast, at_least=value), largest(slow, at_most=value))
     source = f"bisection over simulated loads on step times: {steps.source}"
     return Quantity(values[0], min(values), max(values), Basis.MODELLED, source)
 
 
-def _largest(curve: ReplicaCurve, load: Load, ranks: int, *, stream: RequestStream, limits: ServiceLevel) -> float:
+def _largest(
+    curve: ReplicaCurve,
+    *,
+    load: Load,
+    ranks: int,
+    stream: RequestStream,
+    limits: ServiceLevel,
+    at_least: float = 0.0,
+    at_most: float = math.inf,
+) -> float:
+    """`at_least` is what a slower replica carries, `at_most` what a faster one does: an end of the range lies beyond the expected value."""
     if load.batch is not None:
         return math.floor(curve.capacity_per_s * ranks * load.batch.finish_within_h * 3600)
     top, whole = _beyond_capacity(curve, load, ranks)
@@ -50,12 +65,12 @@ def _largest(curve: ReplicaCurve, load: Load, ranks: int, *, stream: RequestStre
         share = share_of_load(_sized(load, size), ranks)
         return within(observe(curve, stream, share), limits)
 
-    return _bisected(holds, top, whole=whole)
+    bracketed = at_least > 0 or at_most < math.inf
+    return _bisected(holds, at_least, min(top, at_most + whole), whole=whole, rounds=_ROUNDS_OF_RANGE if bracketed else _ROUNDS)
 
 
-def _bisected(holds: Callable[[float], bool], top: float, *, whole: bool) -> float:
-    low, high = 0.0, top
-    for _ in range(_ROUNDS):
+def _bisected(holds: Callable[[float], bool], low: float, high: float, *, whole: bool, rounds: int) -> float:
+    for _ in range(rounds):
         middle = (low + high) / 2
         middle = max(float(round(middle)), low + 1) if whole else middle
         if middle >= high:

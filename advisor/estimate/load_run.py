@@ -52,6 +52,7 @@ class _Feed:
     measured: list[SimulatedRequest]
     wanted: int = MEASURED
     drawn: int = 0
+    done: int = 0  # of the measured ones, from the front, as far as was looked
 
     def request(self, arrived_s: float) -> SimulatedRequest:
         index = self.drawn
@@ -66,7 +67,9 @@ class _Feed:
         return request
 
     def finished(self) -> bool:
-        return len(self.measured) == self.wanted and all(r.finished_s is not None for r in reversed(self.measured))
+        while self.done < len(self.measured) and self.measured[self.done].finished_s is not None:
+            self.done += 1
+        return self.done == self.wanted
 
 
 def _steady(curve: ReplicaCurve, stream: RequestStream, load: Load, settled: Equilibrium) -> Observed:

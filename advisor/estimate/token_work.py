@@ -35,7 +35,10 @@ class WindowedSum:
 
     def at(self, context_tokens: float) -> float:
         """The sum at one context length."""
-        return sum(rate * min(context_tokens, window) for rate, window in self.terms)
+        total = 0.0
+        for rate, window in self.terms:  # of every simulated step: a plain loop takes half the time of a sum
+            total += rate * (context_tokens if context_tokens < window else window)
+        return total
 
     def mean_over(self, start_tokens: float, tokens: float) -> float:
         """The mean over contexts from `start_tokens` to `start_tokens + tokens`: causal attention of a prompt chunk."""
