@@ -90,8 +90,8 @@ def _version(record: EngineRecord, engine: FoundEngine) -> str | None:
 
 
 def _witness(report: dict[str, Any], candidate: Candidate, build: str, record: EngineRecord, *, tells_weights: bool) -> Witness:
-    log = parse_log(report["log"])
     try:
+        log = parse_log(report["log"])
         context, tensor_bytes = report["context"], float(report["model"]["tensor_bytes"])
         total, each = int(context["n_ctx"]), int(context["n_ctx_seq"] or context["n_ctx"])
     except (KeyError, TypeError, ValueError) as error:

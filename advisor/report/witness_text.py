@@ -20,7 +20,7 @@ def testimony_lines(testimony: Testimony) -> Iterator[str]:
 def difference_text(one: Told) -> str:
     """`kv cache: predicted 4.50 GiB, the engine says 5.00 GiB (+11 %)`."""
     scale, unit = size_unit(one.told) if one.name.endswith("_bytes") else (1, "")
-    apart = f" ({100 * (one.told / one.predicted.value - 1):+.2g} %)" if one.predicted.value else ""
+    apart = f" ({100 * (one.told / one.predicted.value - 1):+,.1f} %)" if one.predicted.value else ""
     predicted, told = _shown(one.predicted, scale), f"{one.told / scale:,.2f}"
     return f"{_label(one)}: predicted {f'{predicted} {unit}'.rstrip()}, the engine says {f'{told} {unit}'.rstrip()}{apart}"
 
