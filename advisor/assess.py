@@ -1,7 +1,7 @@
 """A deployment, estimated and judged: the one place where plan, check and validate learn what a deployment will do."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from advisor.catalog.catalog import Catalog
@@ -15,12 +15,14 @@ from advisor.domain.model import Checkpoint
 from advisor.domain.quantity import Quantity, exact
 from advisor.domain.verdict import Requirement
 from advisor.domain.weights import WeightBytes
+from advisor.domain.witness import Ask, Testimony
 from advisor.domain.workload import Workload
 from advisor.estimate.cost import estimate_cost
 from advisor.estimate.load import estimate_performance
 from advisor.estimate.memory import estimate_memory
 from advisor.estimate.step_time import StepTimeModel, step_time_model
 from advisor.estimate.weights import checkpoint_weights
+from advisor.estimate.witnessed import with_witness
 from advisor.rules.build_facts import build_facts
 from advisor.rules.facts import Facts, ManifestFacts
 from advisor.rules.judge import assumed, configure, judge
@@ -94,6 +96,16 @@ def assess(deployment: Deployment, available: Available, case: Case, sized: Size
     cost = estimate_cost(deployment, available, demand=case.demand, terms=case.workload.cost, performance=performance)
     estimate = Estimate(sized.memory, performance, degraded, cost)
     return judged(deployment, available, estimate, case)
+
+
+def assess_asked(deployment: Deployment, available: Available, case: Case, ask: Ask) -> tuple[Assessment, Testimony]:
+    """As `assess`, with the memory that the engine itself tells, and what it told. Raises what `ask` raises."""
+    candidate = deployment.candidate
+    sized = size(candidate, case)
+    quantization, record = case.catalog.quantization(candidate.checkpoint.quantization), case.catalog.engine(candidate.runtime.engine)
+    witness = ask(candidate, quantization, record)
+    memory, testimony = with_witness(sized.memory, witness, candidate=candidate, weights=sized.weights)
+    return assess(deployment, available, case, replace(sized, memory=memory)), testimony
 
 
 def judged(

@@ -4,10 +4,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from advisor.cli.output import FormatOption
-from advisor.errors import NotBuiltYet
+from advisor.cli.output import AskEngineOption, EnginePythonOption, FormatOption
 
 if TYPE_CHECKING:
+    from advisor.domain.deployment import Candidate
+    from advisor.domain.engine_record import EngineRecord
+    from advisor.domain.quantization import Quantization
+    from advisor.domain.witness import Ask, Witness
     from advisor.intake.estimation import EstimateRequest, Program
 
 CONTEXT_SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -40,7 +43,6 @@ _Output = Annotated[int | None, typer.Option("--output-tokens", help="Tokens gen
 _Concurrency = Annotated[int | None, typer.Option("--concurrency", help="Requests always in flight.")]
 _Rate = Annotated[float | None, typer.Option("--request-rate", help="Requests per second that arrive.")]
 _Price = Annotated[float | None, typer.Option("--price-per-hour", help="USD per hour of the whole deployment.")]
-_Ask = Annotated[bool, typer.Option("--ask-engine", help="Let the engine itself size the memory.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", help="Only the answer on one line: fits, does not fit, may not fit.")]
 
 
@@ -65,13 +67,12 @@ def estimate(
     concurrency: _Concurrency = None,
     request_rate: _Rate = None,
     price_per_hour: _Price = None,
-    ask_engine: _Ask = False,
+    ask_engine: AskEngineOption = False,
+    engine_python: EnginePythonOption = None,
     output: FormatOption = "text",
     quiet: _Quiet = False,
 ) -> None:
     """Memory, latency and cost of one model on one engine and device, each number with its range and where it comes from."""
-    if ask_engine:
-        raise NotBuiltYet("--ask-engine: not built yet in this version. Leave it out for the computed answer.")
     from advisor.domain.engine import Parallelism
     from advisor.intake.estimation import EstimateRequest, Program, Traffic, WeightFiles
 
@@ -80,7 +81,7 @@ def estimate(
     spread = Parallelism(tensor, pipeline, data, expert)
     traffic = Traffic(input_tokens, output_tokens, concurrency, request_rate)
     asked = EstimateRequest(model, device, program, weights, spread, traffic, _flags(program, ctx.args), devices, price_per_hour)
-    _print(asked, output, quiet=quiet)
+    _print(asked, _witness(model, engine_python) if ask_engine else None, output, quiet=quiet)
 
 
 def _flags(program: "Program", arguments: list[str]) -> dict[str, object]:
@@ -91,14 +92,26 @@ def _flags(program: "Program", arguments: list[str]) -> dict[str, object]:
     return estimate_flags(record, (program.runtime or record.default_runtime).partition("/")[0], arguments)
 
 
-def _print(asked: "EstimateRequest", output: str, *, quiet: bool) -> None:
+def _witness(reference: str, engine_python: str | None) -> "Ask":
+    """Asks about the user's own file where the model is one, else about a header of the same dimensions."""
+    from advisor.engines.witness import ask_engine
+    from advisor.intake.models import gguf_file_of
+
+    def ask(candidate: "Candidate", quantization: "Quantization", record: "EngineRecord") -> "Witness":
+        file = gguf_file_of(candidate.model, reference)
+        return ask_engine(candidate, quantization, record, engine_python=engine_python, file=file)
+
+    return ask
+
+
+def _print(asked: "EstimateRequest", ask: "Ask | None", output: str, *, quiet: bool) -> None:
     from advisor.catalog import load_catalog
     from advisor.cli.output import emit_json, printable
     from advisor.intake.estimation import estimate_request
     from advisor.report.estimate_json import estimate_json
     from advisor.report.estimate_text import FITS, estimate_text
 
-    answer = estimate_request(asked, load_catalog())
+    answer = estimate_request(asked, load_catalog(), ask)
     if output == "json":
         emit_json(dict(estimate_json(answer)))
     elif quiet:

@@ -19,6 +19,9 @@ RulesOption = Annotated[
     list[Path] | None, typer.Option("--rules", help="A folder of your team's rules; the same id overrides ours. May be repeated.")
 ]
 
+AskEngineOption = Annotated[bool, typer.Option("--ask-engine", help="Let the engine itself size the memory, without weights.")]
+EnginePythonOption = Annotated[str | None, typer.Option("--engine-python", help="Python that has the engine.")]
+
 
 def emit_json(document: dict[str, Any]) -> None:
     """Print a document with its `schema` key, keys in the order given, nothing rounded twice."""

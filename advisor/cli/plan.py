@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from advisor.cli.output import Format, FormatOption, RulesOption
+from advisor.cli.output import AskEngineOption, EnginePythonOption, Format, FormatOption, RulesOption
 
 
 def plan(
@@ -16,6 +16,8 @@ def plan(
         str | None, typer.Option("--insist", help="Your own choice: engine=llama.cpp,model=ID,quantization=Q,device=ID.")
     ] = None,
     rules: RulesOption = None,
+    ask_engine: AskEngineOption = False,
+    engine_python: EnginePythonOption = None,
     format: FormatOption = "text",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output file instead of writing FILE.new beside it.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the decision only.")] = False,
@@ -32,15 +34,16 @@ def plan(
 
       advisor plan --update plan.yaml
     """
-    from advisor.cli.planning import decide_from_file, update_plan
+    from advisor.cli.planning import asker, decide_from_file, update_plan
     from advisor.errors import UserInputError
 
+    ask = asker(ask_engine, engine_python)
     if update is not None:
-        update_plan(update, rules or [], quiet=quiet)
+        update_plan(update, rules or [], quiet=quiet, ask=ask)
         return
     if workload is None:
         raise UserInputError("name a workload.yaml; `advisor ask -o workload.yaml` writes one by asking you")
-    decision = decide_from_file(workload, rules or [], insist=_pairs(insist))
+    decision = decide_from_file(workload, rules or [], insist=_pairs(insist), ask=ask)
     _show(decision, format=format, quiet=quiet, plan=output)
     if output is not None and decision.chosen is not None:
         _write(decision, workload, output, force=force, quiet=quiet or format == "json")

@@ -1,7 +1,7 @@
 """Weight formats: GGUF file types with the quantiser's mixing rules as data, and vLLM schemes with their bits and overheads."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from advisor.domain.strict import STRICT
 
@@ -62,3 +62,4 @@ class Quantization:
     min_compute_capability: float | None = None  # NVIDIA, to load at all
     native_compute_capability: float | None = None  # NVIDIA, for `compute` arithmetic
     source: str = ""
+    config_json: dict[str, Any] = field(default_factory=dict)  # what a config.json says of it; empty: no such file can be written

@@ -14,6 +14,7 @@ from advisor.domain.estimate import CostEstimate, Estimate, MemoryEstimate, Perf
 from advisor.domain.hardware import Available
 from advisor.domain.model import Model
 from advisor.domain.quantity import Quantity
+from advisor.domain.witness import Ask, Testimony
 from advisor.domain.workload import CostTerms, Load
 from advisor.errors import UserInputError
 from advisor.estimate.cost import estimate_cost
@@ -21,6 +22,7 @@ from advisor.estimate.load import estimate_performance
 from advisor.estimate.memory import estimate_memory
 from advisor.estimate.step_time import StepTimeModel, step_time_model
 from advisor.estimate.weights import checkpoint_weights
+from advisor.estimate.witnessed import with_witness
 from advisor.intake.candidate import build_candidate
 from advisor.intake.models import find_model
 
@@ -113,7 +115,7 @@ def _check_positive(name: str, value: float | None, most: float = _MOST) -> None
 
 @dataclass(frozen=True, slots=True)
 class EstimateAnswer:
-    """The estimate with what it is of. `start_s` is known without any load."""
+    """The estimate with what it is of. `start_s` is known without any load; `testimony` where the engine itself was asked."""
 
     candidate: Candidate
     record: EngineRecord
@@ -121,24 +123,29 @@ class EstimateAnswer:
     estimate: Estimate
     request_tokens: int | None
     start_s: Quantity
+    testimony: Testimony | None = None
 
 
-def estimate_request(request: EstimateRequest, catalog: Catalog) -> EstimateAnswer:
-    """Memory always; latency where lengths were given; money where a price was. Raises UserInputError for what cannot be served."""
+def estimate_request(request: EstimateRequest, catalog: Catalog, ask: Ask | None = None) -> EstimateAnswer:
+    """Memory always; latency where lengths were given; money where a price was. Raises UserInputError for what cannot be served.
+
+    What `ask` is told of the memory takes the place of what was computed; it raises what it raises.
+    """
     candidate = _candidate(request, catalog)
     quantization = catalog.quantizations[candidate.checkpoint.quantization]
     weights = checkpoint_weights(candidate.model.architecture, candidate.checkpoint, quantization, parallelism=_ranks(candidate))
     whole = context_per_request_tokens(candidate.settings)
     asked = request.traffic.request_tokens or whole
     memory = estimate_memory(candidate, weights, constants=catalog.memory_constants, typical_tokens=asked, longest_tokens=asked)
+    record, testimony = catalog.engine(candidate.runtime.engine), None
+    if ask is not None:
+        memory, testimony = with_witness(memory, ask(candidate, quantization, record), candidate=candidate, weights=weights)
     steps = step_time_model(candidate, weights, catalog.calibrations[candidate.runtime.engine], quantization=quantization)
     deployment = Deployment("estimate", candidate, replicas=1)
     performance = _performance(request, deployment, memory, steps)
     cost = _cost(request, deployment, performance)
     estimate = Estimate(memory, performance, None, cost)
-    return EstimateAnswer(
-        candidate, catalog.engine(candidate.runtime.engine), candidate.model, estimate, request.traffic.request_tokens, steps.start_s
-    )
+    return EstimateAnswer(candidate, record, candidate.model, estimate, request.traffic.request_tokens, steps.start_s, testimony)
 
 
 def context_per_request_tokens(settings: EngineSettings) -> int:

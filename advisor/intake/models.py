@@ -42,6 +42,15 @@ def find_model(reference: str, catalog: Catalog) -> Model:
     return _from_gguf(path, catalog) if path.suffix == ".gguf" else _from_config(path, catalog)
 
 
+def gguf_file_of(model: Model, reference: str) -> Path | None:
+    """The GGUF file that find_model read `model` from, None for a model that came from elsewhere."""
+    path = Path(reference).expanduser()
+    for file in (path, *sorted(path.glob("*.gguf"))) if path.exists() else ():
+        if file.suffix == ".gguf" and (model.id, model.source) == (file.stem, file.name):
+            return file
+    return None
+
+
 def _from_folder(folder: Path, catalog: Catalog) -> Model:
     config = folder / "config.json"
     if config.exists():

@@ -1,9 +1,10 @@
 """The answer to a workload, before anybody prints it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from advisor.assess import Case
+from advisor.assess import Case, assess_asked
 from advisor.domain.assessment import Assessment
+from advisor.domain.witness import Ask, Testimony
 from advisor.planning.demand import Assumption
 from advisor.planning.option import Space
 
@@ -59,8 +60,17 @@ class Decision:
     notes: tuple[str, ...] = ()
     cheaper_if_proven: tuple[Loser, ...] = ()
     impossible: tuple[Impossible, ...] = ()
+    testimony: Testimony | None = None  # of the chosen deployment's engine, where it was asked
 
     @property
     def feasible(self) -> bool:
         """True when the chosen deployment is at least likely on every hard requirement."""
         return self.chosen is not None and self.chosen.recommended
+
+
+def with_engine_asked(decision: Decision, ask: Ask) -> Decision:
+    """The same choice with the memory that its engine itself tells: it may turn out not to be recommended. Raises what `ask` raises."""
+    if decision.chosen is None:
+        return decision
+    chosen, testimony = assess_asked(decision.chosen.deployment, decision.chosen.available, decision.case, ask)
+    return replace(decision, chosen=chosen, ranked=(chosen, *decision.ranked[1:]), testimony=testimony)

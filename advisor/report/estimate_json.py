@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 
 from advisor.domain.estimate import CostEstimate, MemoryEstimate, Percentiles, PerformanceEstimate
 from advisor.domain.quantity import Quantity
+from advisor.domain.witness import Testimony
 from advisor.engines.effective import effective_flags
 from advisor.intake.estimation import EstimateAnswer
 
@@ -133,6 +134,23 @@ class HardwareJson(TypedDict):
     host: str
 
 
+class ToldJson(TypedDict):
+    """One number that the engine told, beside the predicted one, in the unit that its name ends in."""
+
+    name: str
+    predicted: QuantityJson
+    told: float
+    agrees: bool
+
+
+class WitnessJson(TypedDict):
+    """What the engine itself said (--ask-engine): which build, number by number, and what it could not tell for this device."""
+
+    source: str
+    told: list[ToldJson]
+    remarks: list[str]
+
+
 class EstimateJson(TypedDict):
     """The whole answer."""
 
@@ -145,6 +163,7 @@ class EstimateJson(TypedDict):
     memory: MemoryJson
     performance: PerformanceJson
     cost: CostJson
+    witness: WitnessJson | None
 
 
 def estimate_schema() -> dict[str, Any]:
@@ -177,6 +196,7 @@ def estimate_json(answer: EstimateAnswer) -> EstimateJson:
         "memory": _memory(estimate.memory, lengths_given=answer.request_tokens is not None),
         "performance": _performance(estimate.performance, answer.start_s),
         "cost": _cost(estimate.cost),
+        "witness": _witness(answer.testimony),
     }
 
 
@@ -230,6 +250,15 @@ def _cost(cost: CostEstimate | None) -> CostJson:
         "usd_per_million_output_tokens": _optional(cost.usd_per_million_output_tokens if cost else None),
         "price_as_of": cost.price_as_of if cost else None,
     }
+
+
+def _witness(testimony: Testimony | None) -> WitnessJson | None:
+    if testimony is None:
+        return None
+    told: list[ToldJson] = [
+        {"name": one.name, "predicted": _number(one.predicted), "told": _whole(one.told), "agrees": one.agrees} for one in testimony.told
+    ]
+    return {"source": testimony.source, "told": told, "remarks": list(testimony.remarks)}
 
 
 def _percentiles(percentiles: Percentiles | None) -> PercentilesJson:

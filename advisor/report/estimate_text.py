@@ -1,5 +1,6 @@
 """An estimate for the terminal: what it is of, whether it fits, where the bytes are, how fast, how dear. 80 columns, no colour."""
 
+import textwrap
 from collections.abc import Iterable, Iterator
 
 from advisor.domain.estimate import CostEstimate, DeviceMemory, HostMemory, MemoryEstimate, Percentiles, PerformanceEstimate
@@ -7,6 +8,7 @@ from advisor.domain.quantity import Basis, Quantity
 from advisor.engines.settings import flags_of
 from advisor.engines.settings_vllm import RunsOn
 from advisor.intake.estimation import EstimateAnswer
+from advisor.report.witness_text import testimony_lines
 from advisor.units import GIB, MIB, significant, size_unit, time_unit
 
 FITS = {True: "fits", False: "does not fit", None: "may not fit: the range straddles the limit"}
@@ -34,6 +36,11 @@ def _lines(answer: EstimateAnswer) -> Iterator[str]:
     yield from _memory(estimate.memory)
     yield from _cache(estimate.memory, answer.request_tokens)
     yield from _beyond_the_model(answer)
+    if answer.testimony is not None:
+        yield ""
+        yield "Asked   the engine itself"
+        for line in testimony_lines(answer.testimony):
+            yield from textwrap.wrap(line, 80, initial_indent="  ", subsequent_indent="    ")
     if answer.request_tokens is not None:
         yield ""
         yield from _speed(estimate.performance, answer.start_s)

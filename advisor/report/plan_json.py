@@ -31,6 +31,7 @@ def decision_document(decision: Decision) -> dict[str, Any]:
         "dropped_candidates": len(decision.space.dropped),
         "hosted": list(decision.hosted),
         "assumed": [{"path": a.path, "text": a.text, "basis": str(a.basis)} for a in decision.assumptions],
+        "witness": dataclasses.asdict(decision.testimony) if decision.testimony else None,
         "catalog": decision.case.catalog.as_of,
     }
 

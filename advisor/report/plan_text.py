@@ -12,6 +12,7 @@ from advisor.domain.verdict import Requirement, Severity, Standing
 from advisor.planning.compose import decision_sentence, planned_settings
 from advisor.planning.decision import Change, Decision, Loser
 from advisor.planning.describe import label_of, plain, shown
+from advisor.report.witness_text import testimony_lines
 
 WIDTH = 80
 _LABEL, _NEED, _GIVEN = 26, 10, 33  # two spaces in front, the word behind
@@ -39,6 +40,7 @@ def print_decision(decision: Decision, console: Console, *, proof: str) -> None:
         _list(console, "Settings that decide it", _settings(decision))
         _list(console, "Blocked", _verdicts(decision.chosen, "block"))
         _list(console, "Watch", _verdicts(decision.chosen, "warn"))
+    _list(console, "Asked the engine itself", testimony_lines(decision.testimony) if decision.testimony else ())
     _list(console, "Note", decision.notes)
     _list(console, "Why not", _losers(decision.losers))
     _list(console, "Cheaper if proven", _losers(decision.cheaper_if_proven))

@@ -1,4 +1,7 @@
-"""A model file with the planned tensors and made-up numbers: same bytes, same memory, same speed, no download. Its text is nonsense."""
+"""A model with the planned tensors and made-up numbers: same bytes, same memory, same speed, no download. Its text is nonsense.
+
+A GGUF file for llama.cpp, a Hugging Face folder for vLLM; made once and kept.
+"""
 
 import hashlib
 import json
@@ -9,10 +12,11 @@ from typing import Final
 
 from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.quantization import Quantization
-from advisor.engines.install import require_space
+from advisor.engines.install import require_space, whole_or_nothing
 from advisor.engines.interruption import raised
 from advisor.engines.places import models_folder
 from advisor.synthesis.gguf import write_gguf
+from advisor.synthesis.hf_folder import write_hf_folder
 
 _SEED: Final = 1
 _HEADER_BYTES: Final = 64 * 1024 * 1024
@@ -20,9 +24,18 @@ _HEADER_BYTES: Final = 64 * 1024 * 1024
 
 def synthetic_path(architecture: ModelArchitecture, quantization: Quantization) -> Path:
     """Where the file of these tensors lies or will lie."""
+    return models_folder() / f"{_name(architecture, quantization)}.gguf"
+
+
+def synthetic_folder(architecture: ModelArchitecture, quantization: Quantization) -> Path:
+    """Where the Hugging Face folder of this model lies or will lie."""
+    return models_folder() / f"{_name(architecture, quantization)}.hf"
+
+
+def _name(architecture: ModelArchitecture, quantization: Quantization) -> str:
     described = json.dumps([asdict(architecture), asdict(quantization), _SEED], sort_keys=True, default=str)
     digest = hashlib.sha256(described.encode()).hexdigest()[:12]
-    return models_folder() / f"{architecture.name}-{quantization.id}-{digest}.gguf"
+    return f"{architecture.name}-{quantization.id}-{digest}"
 
 
 def make_synthetic(
@@ -46,3 +59,12 @@ def make_synthetic(
     finally:
         partial.unlink(missing_ok=True)
     return path
+
+
+def make_synthetic_folder(architecture: ModelArchitecture, quantization: Quantization) -> Path:
+    """The folder for `--load-format dummy`, written now or before. Raises UserInputError; a failure or Ctrl-C leaves nothing."""
+    folder = synthetic_folder(architecture, quantization)
+    if not folder.exists():
+        with whole_or_nothing(folder) as partial:
+            write_hf_folder(partial, architecture, quantization=quantization)
+    return folder

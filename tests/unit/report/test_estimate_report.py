@@ -2,18 +2,23 @@
 
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import jsonschema
 import pytest
 from typer.testing import CliRunner
 
+from advisor.catalog import load_catalog
 from advisor.cli.app import app
 from advisor.errors import AdvisorError
+from advisor.estimate.weights import gguf_weights
 from advisor.report.estimate_json import estimate_schema
+from tests.unit.engines.fake_llama_cpp import python, report
 
 GOLDEN = Path(__file__).parents[2] / "golden/estimate"
 LLAMA_CPP = "google/gemma-3-27b-it --engine llama.cpp --quantization Q4_K_M --device rtx-3090 --context 32768 --parallel 4 --unified-kv"
+ASKED = "Qwen/Qwen3-8B --engine llama.cpp --quantization Q4_K_M --device cpu --context 32768 --parallel 4"
 VLLM = (
     "Qwen/Qwen3-32B --engine vllm --quantization fp8 --device h100-sxm --context 16384 --input-tokens 4000 --output-tokens 500 "
     "--concurrency 22 --price-per-hour 11.06"
@@ -63,6 +68,40 @@ def test_settings_are_echoed_under_the_engines_own_names():
     assert {"n_ctx": 512, "use_mmap": True, "use_mlock": False, "parallel": 1}.items() <= binding["effective_settings"].items()
 
 
+def asking(folder, monkeypatch, *, kv_mib=4608.0):
+    """An estimate whose engine is asked."""
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    architecture, quantization = load_catalog().model("Qwen/Qwen3-8B").architecture, load_catalog().quantization("Q4_K_M")
+    size = gguf_weights(architecture, quantization).total_bytes
+    answer = report(tensor_bytes=size, kv_mib=(kv_mib,), compute_mib=112.01, output_mib=2.32, context=(32768, 8192))
+    return f"{ASKED} --ask-engine --engine-python {python(folder, answer)}"
+
+
+def test_an_engine_that_was_asked_is_named_with_what_agrees(tmp_path, monkeypatch):
+    arguments = asking(tmp_path, monkeypatch)
+    document = json.loads(run(f"{arguments} --format json"))
+    jsonschema.validate(document, estimate_schema())
+    assert document["witness"]["source"] == "llama.cpp b11549 (llama-cpp-python 0.3.36), asked without loading"
+    assert all(told["agrees"] for told in document["witness"]["told"])
+    device = document["memory"]["devices"][0]
+    assert (device["kv_cache_bytes"]["basis"], device["kv_cache_bytes"]["value"]) == ("exact", 4608 * 2**20)
+    assert device["compute_buffer_bytes"]["source"] == document["witness"]["source"]
+    text = run(arguments)
+    assert "Asked   the engine itself" in text
+    assert "as predicted: weights, kv cache" in text
+    assert max(len(line) for line in text.splitlines()) <= 110
+
+
+def test_a_difference_from_the_prediction_is_shown_and_counted(tmp_path, monkeypatch):
+    text = run(asking(tmp_path, monkeypatch, kv_mib=9216.0))
+    assert "kv cache: predicted 4.50 GiB, the engine says 9.00 GiB (+100.0 %)" in text
+    assert "kv cache              9.00 GiB  exact" in text
+
+
+def test_nobody_was_asked():
+    assert json.loads(run(f"{ASKED} --format json"))["witness"] is None
+
+
 def test_quiet_is_one_line():
     assert run(f"{LLAMA_CPP} --quiet") == "fits\n"
 
@@ -70,7 +109,6 @@ def test_quiet_is_one_line():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("Qwen/Qwen3-32B --engine vllm --quantization fp8 --device h100-sxm --ask-engine", "not built yet"),
         ("Qwen/Qwen3-32B --engine vllm --quantization fp8 --device h100", "is three devices"),
         ("Qwen/Qwen3-32B --engine vllm --quantization fp8 --device h100-sxm --swap-space 4", "recomputed, never swapped"),
         ("Qwen/Qwen3-32B --engine vllm --quantization fp8 --device h100-sxm --tensor-parallel 0 --devices 1", "above 0"),

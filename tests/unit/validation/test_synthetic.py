@@ -14,10 +14,15 @@ def own_cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def quantization():
+def schemes():
     from advisor.catalog.quantizations import load_quantizations
 
-    return load_quantizations(folder("catalog"))["Q8_0"]
+    return load_quantizations(folder("catalog"))
+
+
+@pytest.fixture(scope="module")
+def quantization(schemes):
+    return schemes["Q8_0"]
 
 
 ARCHITECTURE = next(iter(TINY.values()))
@@ -50,3 +55,23 @@ def test_a_failure_leaves_nothing(quantization, monkeypatch, tmp_path):
 def test_the_disk_is_looked_at_first(quantization):
     with pytest.raises(UserInputError, match="needed"):
         synthetic.make_synthetic(ARCHITECTURE, quantization, expected_bytes=10**18)
+
+
+def test_a_folder_is_made_once(schemes, monkeypatch):
+    folder_ = synthetic.make_synthetic_folder(ARCHITECTURE, schemes["bf16"])
+    assert folder_ == synthetic.synthetic_folder(ARCHITECTURE, schemes["bf16"])
+    assert {file.name for file in folder_.iterdir()} == {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"}
+    monkeypatch.setattr(synthetic, "write_hf_folder", lambda *_, **__: pytest.fail("must not be written twice"))
+    assert synthetic.make_synthetic_folder(ARCHITECTURE, schemes["bf16"]) == folder_
+    assert synthetic.synthetic_folder(ARCHITECTURE, schemes["awq-int4"]) != folder_
+
+
+def test_a_failed_folder_leaves_nothing(schemes, monkeypatch, tmp_path):
+    def fail(path, *_, **__):
+        (path / "config.json").write_text("{")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(synthetic, "write_hf_folder", fail)
+    with pytest.raises(KeyboardInterrupt):
+        synthetic.make_synthetic_folder(ARCHITECTURE, schemes["bf16"])
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

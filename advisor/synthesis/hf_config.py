@@ -1,0 +1,154 @@
+"""The config.json of an architecture, as transformers' classes of the same model_type read it: what advisor.architectures reads, written.
+
+Everything that decides memory or speed comes from the architecture. What decides only the answers (rotary base, epsilon, how experts
+are weighted) takes a neutral value. Vision towers are left out: the language model alone is written.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from advisor.domain.architecture import DenseFfn, FullCache, GroupedAttention, ModelArchitecture, SlidingCache
+from advisor.errors import UserInputError
+from advisor.synthesis.hf_config_parts import Config, dense_width, ffns, heads, layers_in_order, mixer_of, routed, sliding, window
+from advisor.synthesis.hf_config_stateful import deepseek, granite, mamba2, qwen3_next
+from advisor.synthesis.tokenizer import BOS_ID, EOS_ID
+
+Family = Callable[[ModelArchitecture], Config]
+_LLAMA3_ROPE: Final = {  # of the published Llama 3.1 models; decides answers, not sizes
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 8192,
+}
+
+
+def hf_config(architecture: ModelArchitecture) -> Config:
+    """Every key of the model but its quantisation. Raises UserInputError for a family that no config.json can be written of."""
+    family = _FAMILIES.get(architecture.name)
+    if family is None:
+        raise UserInputError(f"{architecture.name}: no config.json of this family can be written; known: {', '.join(sorted(_FAMILIES))}")
+    class_name, keys = family
+    return {
+        "architectures": [class_name],
+        "model_type": architecture.name,
+        "torch_dtype": "bfloat16",
+        "hidden_size": architecture.hidden_size,
+        "num_hidden_layers": architecture.layers,
+        "vocab_size": architecture.vocab_size,
+        "max_position_embeddings": architecture.max_context_tokens,
+        "tie_word_embeddings": architecture.tied_embeddings,
+        "hidden_act": "silu",
+        "rms_norm_eps": 1e-5,
+        "rope_theta": 10_000.0,
+        "initializer_range": 0.02,
+        "use_cache": True,
+        "bos_token_id": BOS_ID,
+        "eos_token_id": EOS_ID,
+        **keys(architecture),
+    }
+
+
+# ---- the families
+
+
+def _llama(architecture: ModelArchitecture) -> Config:
+    """llama, mistral, qwen2, qwen3, mixtral: one kind of attention."""
+    mixer = mixer_of(GroupedAttention, architecture)
+    dense, experts = ffns(architecture)
+    keys = heads(mixer) | {"intermediate_size": dense_width(dense, experts), "mlp_bias": bool(dense and dense.bias)}
+    if architecture.rope_frequencies:
+        keys["rope_scaling"] = dict(_LLAMA3_ROPE)
+    if mixer.qkv_bias and not mixer.output_bias and architecture.name != "qwen2":
+        keys["qkv_bias"] = True
+    if architecture.name == "mixtral" and experts:
+        keys |= routed(experts, width_key="intermediate_size", count_key="num_local_experts")
+    return keys | _optional_window(architecture)
+
+
+def _optional_window(architecture: ModelArchitecture) -> Config:
+    """Families of full attention that may be windowed: wholly, or in the layers named."""
+    if window(architecture) is None:
+        return {"sliding_window": None}
+    keys = sliding(architecture)
+    keys["use_sliding_window"] = True
+    return keys
+
+
+def _qwen3_moe(architecture: ModelArchitecture) -> Config:
+    dense, experts = ffns(architecture)
+    only_dense = [index for index, layer in enumerate(layers_in_order(architecture)) if isinstance(layer.ffn, DenseFfn)]
+    keys = {"decoder_sparse_step": 1, "mlp_only_layers": only_dense, "norm_topk_prob": True}
+    keys["intermediate_size"] = dense_width(dense, experts)
+    return _llama(architecture) | keys | (routed(experts) if experts else {})
+
+
+def _gemma(architecture: ModelArchitecture) -> Config:
+    mixer = mixer_of(GroupedAttention, architecture)
+    dense, _ = ffns(architecture)
+    keys = {
+        **heads(mixer),
+        **sliding(architecture),
+        "intermediate_size": dense_width(dense, None),
+        "hidden_activation": "gelu_pytorch_tanh",
+        "query_pre_attn_scalar": mixer.key_dim,
+        "rope_local_base_freq": 10_000.0,
+    }
+    if architecture.name == "gemma2":
+        keys |= {"attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0}
+    return keys
+
+
+def _gemma4(architecture: ModelArchitecture) -> Config:
+    narrow, wide = (mixer_of(GroupedAttention, architecture, cache) for cache in (SlidingCache, FullCache))
+    dense, experts = ffns(architecture)
+    keys = {
+        **heads(narrow),
+        **sliding(architecture),
+        "num_global_key_value_heads": wide.kv_heads,
+        "global_head_dim": wide.key_dim,
+        "attention_k_eq_v": wide.shared_kv,
+        "hidden_activation": "gelu_pytorch_tanh",
+        "intermediate_size": experts.dense_width if experts else dense_width(dense, None),
+        "enable_moe_block": experts is not None,
+        "hidden_size_per_layer_input": 0,
+        "num_kv_shared_layers": 0,
+    }
+    if experts is None:
+        return keys
+    return keys | {
+        "num_experts": experts.experts,
+        "top_k_experts": experts.experts_per_token,
+        "moe_intermediate_size": experts.expert_width,
+    }
+
+
+def _gpt_oss(architecture: ModelArchitecture) -> Config:
+    _, experts = ffns(architecture)
+    keys = heads(mixer_of(GroupedAttention, architecture)) | sliding(architecture) | {"swiglu_limit": 7.0}
+    return keys | (routed(experts, width_key="intermediate_size", count_key="num_local_experts") if experts else {})
+
+
+_FAMILIES: Final[Mapping[str, tuple[str, Family]]] = MappingProxyType(
+    {
+        "llama": ("LlamaForCausalLM", _llama),
+        "mistral": ("MistralForCausalLM", _llama),
+        "mixtral": ("MixtralForCausalLM", _llama),
+        "qwen2": ("Qwen2ForCausalLM", _llama),
+        "qwen3": ("Qwen3ForCausalLM", _llama),
+        "qwen3_moe": ("Qwen3MoeForCausalLM", _qwen3_moe),
+        "gemma2": ("Gemma2ForCausalLM", _gemma),
+        "gemma3_text": ("Gemma3ForCausalLM", _gemma),
+        "gemma4_text": ("Gemma4ForCausalLM", _gemma4),
+        "gpt_oss": ("GptOssForCausalLM", _gpt_oss),
+        "deepseek_v2": ("DeepseekV2ForCausalLM", deepseek),
+        "deepseek_v3": ("DeepseekV3ForCausalLM", deepseek),
+        "kimi_k2": ("DeepseekV3ForCausalLM", deepseek),
+        "qwen3_next": ("Qwen3NextForCausalLM", qwen3_next),
+        "qwen3_5_text": ("Qwen3_5ForCausalLM", qwen3_next),
+        "qwen3_5_moe_text": ("Qwen3_5MoeForCausalLM", qwen3_next),
+        "granitemoehybrid": ("GraniteMoeHybridForCausalLM", granite),
+        "mamba2": ("Mamba2ForCausalLM", mamba2),
+    }
+)

@@ -1,0 +1,104 @@
+"""The config.json of the families with latent attention or recurrent layers (hf_config.py has the entry)."""
+
+from advisor.domain.architecture import GatedDeltaNet, GroupedAttention, LatentAttention, Mamba2, ModelArchitecture, MoeFfn
+from advisor.errors import UserInputError
+from advisor.synthesis.hf_config_parts import Config, dense_width, ffns, heads, layer_kinds, layers_in_order, mixer_of, routed
+
+
+def deepseek(architecture: ModelArchitecture) -> Config:
+    """Latent attention: first layers dense, then experts beside shared ones."""
+    mixer = mixer_of(LatentAttention, architecture)
+    dense, experts = ffns(architecture)
+    if experts is None:
+        raise UserInputError(f"{architecture.name}: no layer with experts, which every model of this family has")
+    leading = next(index for index, layer in enumerate(layers_in_order(architecture)) if isinstance(layer.ffn, MoeFfn))
+    corrected = experts.correction_bias
+    return {
+        "num_attention_heads": mixer.heads,
+        "num_key_value_heads": mixer.heads,
+        "q_lora_rank": mixer.q_lora_rank,
+        "kv_lora_rank": mixer.kv_lora_rank,
+        "qk_nope_head_dim": mixer.qk_nope_dim,
+        "qk_rope_head_dim": mixer.qk_rope_dim,
+        "v_head_dim": mixer.value_dim,
+        "attention_bias": False,
+        "intermediate_size": dense_width(dense, experts),
+        **routed(experts, count_key="n_routed_experts"),
+        "n_shared_experts": experts.shared_width // experts.expert_width or None,
+        "first_k_dense_replace": leading,
+        "moe_layer_freq": 1,
+        "n_group": 1,
+        "topk_group": 1,
+        "topk_method": "noaux_tc" if corrected else "greedy",
+        "scoring_func": "sigmoid" if corrected else "softmax",
+        "norm_topk_prob": corrected,
+        "routed_scaling_factor": 1.0,
+    }
+
+
+def qwen3_next(architecture: ModelArchitecture) -> Config:
+    """Qwen3-Next and Qwen3.5: gated delta nets with full attention in between."""
+    delta = mixer_of(GatedDeltaNet, architecture)
+    dense, experts = ffns(architecture)
+    keys = {
+        **heads(mixer_of(GroupedAttention, architecture)),
+        "attn_output_gate": True,
+        "partial_rotary_factor": 0.25,
+        "layer_types": layer_kinds(architecture, GatedDeltaNet, "linear_attention"),
+        "linear_num_key_heads": delta.key_heads,
+        "linear_num_value_heads": delta.value_heads,
+        "linear_key_head_dim": delta.key_dim,
+        "linear_value_head_dim": delta.value_dim,
+        "linear_conv_kernel_dim": delta.conv_kernel,
+        "intermediate_size": dense_width(dense, experts),
+    }
+    if experts is None:
+        return keys
+    shared = {"shared_expert_intermediate_size": experts.shared_width, "norm_topk_prob": True}
+    return keys | routed(experts) | shared | {"decoder_sparse_step": 1, "mlp_only_layers": []}
+
+
+def granite(architecture: ModelArchitecture) -> Config:
+    """Granite 4 hybrids: Mamba-2 layers with a few attention layers."""
+    mamba = mixer_of(Mamba2, architecture)
+    dense, experts = ffns(architecture)
+    keys = {
+        **heads(mixer_of(GroupedAttention, architecture)),
+        "layer_types": layer_kinds(architecture, Mamba2, "mamba", "attention"),
+        "mamba_n_heads": mamba.heads,
+        "mamba_d_head": mamba.head_dim,
+        "mamba_d_state": mamba.state_dim,
+        "mamba_n_groups": mamba.groups,
+        "mamba_d_conv": mamba.conv_kernel,
+        "mamba_expand": mamba.heads * mamba.head_dim // architecture.hidden_size,
+        "mamba_conv_bias": mamba.conv_bias,
+        "mamba_proj_bias": False,
+        "mamba_chunk_size": 256,
+        "position_embedding_type": "nope",
+        "embedding_multiplier": 1.0,
+        "residual_multiplier": 1.0,
+        "logits_scaling": 1.0,
+        "attention_multiplier": 1.0 / mixer_of(GroupedAttention, architecture).key_dim,
+        "intermediate_size": experts.expert_width if experts else dense_width(dense, None),
+        "shared_intermediate_size": experts.shared_width if experts else dense_width(dense, None),
+    }
+    return keys | ({"num_local_experts": experts.experts, "num_experts_per_tok": experts.experts_per_token} if experts else {})
+
+
+def mamba2(architecture: ModelArchitecture) -> Config:
+    """Mamba-2 alone."""
+    mixer = mixer_of(Mamba2, architecture)
+    return {
+        "num_heads": mixer.heads,
+        "head_dim": mixer.head_dim,
+        "state_size": mixer.state_dim,
+        "n_groups": mixer.groups,
+        "conv_kernel": mixer.conv_kernel,
+        "expand": mixer.heads * mixer.head_dim // architecture.hidden_size,
+        "use_conv_bias": mixer.conv_bias,
+        "use_bias": False,
+        "chunk_size": 256,
+        "layer_norm_epsilon": 1e-5,
+        "rms_norm": True,
+        "residual_in_fp32": True,
+    }
