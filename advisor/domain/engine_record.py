@@ -81,7 +81,10 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How to start the server: `command`, then the model (behind `model_flag`, or bare), then flags."""
+    """How to start the server: `command`, then the model (behind `model_flag`, or bare), then flags.
+
+    `watched` are variables that make its log tell what it allocates; they are set while it is validated and change nothing else.
+    """
 
     __pydantic_config__ = STRICT
     command: tuple[str, ...]
@@ -90,6 +93,7 @@ class Launch:
     name_flag: str | None = None  # the model's name in the API
     fixed: dict[str, str] = field(default_factory=dict)  # flags that are always written
     equals: bool = False  # takes --flag=value in one word
+    watched: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,37 @@ def _handled_by(handler: _Handler) -> Iterator[None]:
             signal.signal(number, old)
 
 
+class Signals(list[int]):
+    """The stop signals received so far. While they are `raised`, each also raises `Interrupted` where it arrives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._at_once = False
+
+    @contextmanager
+    def raised(self) -> Iterator[None]:
+        """Inside, a stop signal ends what is under way; one that came before does so at the start."""
+        self._at_once = True
+        try:
+            if self:
+                raise Interrupted(self[0])
+            yield
+        finally:
+            self._at_once = False
+
+    def receive(self, number: int, _frame: FrameType | None) -> None:
+        """The handler."""
+        self.append(number)
+        if self._at_once:
+            self._at_once = False  # a second one must not stop the cleaning up
+            raise Interrupted(number)
+
+
 @contextmanager
-def noticed() -> Iterator[list[int]]:
+def noticed() -> Iterator[Signals]:
     """Inside, a stop signal only adds its number to the list: whoever waits looks at it and cleans up in peace."""
-    received: list[int] = []
-    with _handled_by(lambda number, _frame: received.append(number)):
+    received = Signals()
+    with _handled_by(received.receive):
         yield received
 
 

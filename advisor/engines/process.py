@@ -6,29 +6,24 @@ Every path out of `run` has ended the process, its group and its orphans first (
 import os
 import selectors
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, Final
 
-import psutil
-
-from advisor.engines import guard
+from advisor.engines.guarded import guarded
 from advisor.engines.interruption import noticed
 from advisor.engines.memory_limit import memory_limit
 from advisor.engines.process_end import Ending, failure
+from advisor.engines.process_memory import memory_below
 from advisor.engines.streams import LineBuffer
-from advisor.engines.surroundings import engine_environment
-from advisor.errors import Interrupted, NotProven
+from advisor.errors import Interrupted
 
 _POLL_S: Final = 0.2
 _SAMPLE_S: Final = 1.0
 _CHUNK_BYTES: Final = 65536
 _WORDS_KEPT: Final = 40
-_GUARD_EXTRA_S: Final = 10.0
 Progress = Callable[[str], None]
 
 
@@ -85,18 +80,9 @@ def run(
     Raises EngineFailed (refused, crashed, killed, flooded), TimedOut, NotProven (cannot be started), Interrupted.
     """
     kills_before = memory_limit().kills
-    with noticed() as signals:
-        control_read, control_write = os.pipe()
-        try:
-            process = _start(command, control_read, limits, engine_environment(environment))
-        finally:
-            os.close(control_read)
+    with noticed() as signals, guarded(command, talks="answers", grace_s=limits.grace_s, environment=environment) as process:
         state = _Run(process, limits, progress)
-        try:
-            fault = _converse(state, request.encode(), signals)
-        finally:
-            os.close(control_write)  # tells the guard to end what is still there
-            _collect(state)
+        fault = _converse(state, request.encode(), signals)
     if signals:
         raise Interrupted(signals[0])
     elapsed_s = time.monotonic() - state.started_s
@@ -106,17 +92,6 @@ def run(
     if error is not None and not explained:
         raise error
     return Finished(ending.status, state.last_line, tuple(state.words), elapsed_s, state.peak_rss_bytes)
-
-
-def _start(command: Sequence[str], control: int, limits: Limits, environment: dict[str, str]) -> "subprocess.Popen[bytes]":
-    wrapped = [sys.executable, "-I", str(Path(guard.__file__)), str(control), str(limits.grace_s), *command]
-    pipe = subprocess.PIPE
-    try:
-        return subprocess.Popen(
-            wrapped, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, pass_fds=(control,), start_new_session=True, bufsize=0
-        )
-    except OSError as error:
-        raise NotProven(f"cannot start a process: {error.strerror or error}") from None
 
 
 def _converse(state: _Run, request: bytes, signals: list[int]) -> str | None:
@@ -198,17 +173,7 @@ def _sample(state: _Run) -> None:
     if now_s - state.sampled_s < _SAMPLE_S:
         return
     state.sampled_s = now_s
-    total_bytes = 0
-    try:
-        children = psutil.Process(state.process.pid).children(recursive=True)
-    except psutil.Error:
-        return
-    for child in children:
-        try:
-            total_bytes += child.memory_info().rss
-        except psutil.Error:
-            continue
-    state.peak_rss_bytes = max(state.peak_rss_bytes, total_bytes)
+    state.peak_rss_bytes = max(state.peak_rss_bytes, memory_below(state.process.pid).resident_bytes)
 
 
 def _broken_limit(state: _Run) -> str | None:
@@ -218,16 +183,3 @@ def _broken_limit(state: _Run) -> str | None:
     if now_s - state.started_s > state.limits.time_s:
         return "time"
     return "silence" if now_s - state.heard_s > state.limits.silence_s else None
-
-
-def _collect(state: _Run) -> None:
-    """Wait for the guard, which ends everything else first; a guard that cannot is ended with its group."""
-    process = state.process
-    try:
-        process.wait(timeout=state.limits.grace_s + _GUARD_EXTRA_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    for stream in (process.stdin, process.stdout, process.stderr):
-        if stream is not None:
-            stream.close()

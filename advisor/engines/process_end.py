@@ -20,7 +20,10 @@ _NOT_TELLING: Final = re.compile(r"^\s*(File \"|Traceback|\^+$)")
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What is known when a process is gone. `fault` is the limit it broke, `status` its return code (negative: a signal)."""
+    """What is known when a process is gone. `fault` is the limit it broke, `status` its return code (negative: a signal).
+
+    `awaited` is what it was to become: finished, or ready to serve.
+    """
 
     name: str
     status: int
@@ -29,6 +32,7 @@ class Ending:
     words: tuple[str, ...]
     peak_rss_bytes: int
     kills_before: int
+    awaited: str = "finished"
 
 
 def failure(ending: Ending, time_limit_s: float, silence_limit_s: float) -> AdvisorError | None:
@@ -36,11 +40,11 @@ def failure(ending: Ending, time_limit_s: float, silence_limit_s: float) -> Advi
     said = last_words(ending.words) or " It said nothing."
     match ending.fault:
         case "time":
-            return TimedOut(f"{ending.name}: not finished after {time_limit_s:g} s, stopped. Allow more with --time-limit.{said}")
+            return TimedOut(f"{ending.name}: not {ending.awaited} after {time_limit_s:g} s, stopped. Allow more with --time-limit.{said}")
         case "silence":
             return TimedOut(f"{ending.name}: silent for {silence_limit_s:g} s after {ending.elapsed_s:.0f} s, stopped as hanging.{said}")
         case "flood":
-            return EngineFailed(f"{ending.name}: wrote more output than any report needs, stopped.{said}")
+            return EngineFailed(f"{ending.name}: wrote more output than any report or log needs, stopped.{said}")
     if ending.status == 0:
         return None
     if ending.status == CANNOT_START:

@@ -1,19 +1,18 @@
 """Everything a manifest says about one deployment, worked out before any template is read: templates only lay it out."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from advisor.domain.assessment import Assessment
-from advisor.domain.engine_record import Container, EngineRecord, Launch, Runtime
+from advisor.domain.engine_record import Container, EngineRecord
 from advisor.domain.estimate import MemoryEstimate
 from advisor.domain.plan import PlannedDeployment, PlannedModel
 from advisor.domain.quantity import Quantity
-from advisor.engines.command import flag_arguments
 from advisor.engines.flags import find_runtime
 from advisor.errors import UserInputError
 from advisor.files.plan import fingerprint
+from advisor.manifests.arguments import Argument, flag_argument, launch_arguments, with_address
 from advisor.manifests.images import checked_digest, mirrored, parse_image
 from advisor.manifests.log_lines import expected_log_lines
 from advisor.manifests.names import check_name
@@ -25,14 +24,6 @@ GPU_RESOURCES: Final = {"NVIDIA": "nvidia.com/gpu", "AMD": "amd.com/gpu", "Intel
 _HEADROOM: Final = 1.25  # of memory limits: a limit that is met is a killed server
 _LEAST_MEMORY_GIB: Final = 2
 _GRACE_S: Final = (30, 600)
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """One flag with its value, as one word or two, and why it is what it is."""
-
-    words: tuple[str, ...]
-    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +61,11 @@ class Blueprint:
 
     def argument(self, flag: str, value: str | None = None) -> Argument:
         """A flag as this program takes it."""
-        if value is None:
-            return Argument((flag,))
-        return Argument((f"{flag}={value}",) if self.joined else (flag, value))
+        return flag_argument(flag, value, joined=self.joined)
 
     def all_arguments(self, host: str) -> tuple[Argument, ...]:
         """The model, the address, then every setting."""
-        first, *settings = self.arguments
-        return (first, self.argument("--host", host), self.argument("--port", str(self.port)), *settings)
+        return with_address(self.arguments, host=host, port=self.port, joined=self.joined)
 
 
 def blueprint(planned: PlannedDeployment, assessment: Assessment, record: EngineRecord, *, registry: str | None = None) -> Blueprint:
@@ -101,7 +89,7 @@ def blueprint(planned: PlannedDeployment, assessment: Assessment, record: Engine
         image=_image(planned, registry),
         container=runtime.container,
         command=runtime.launch.command,
-        arguments=_arguments(runtime, planned, path),
+        arguments=launch_arguments(runtime.launch, runtime.flags, planned, path),
         joined=runtime.launch.equals,
         port=runtime.launch.port,
         health_path=runtime.readiness.path if runtime.readiness else "/",
@@ -137,25 +125,6 @@ def _identity(planned: PlannedDeployment) -> dict[str, str]:
         "fingerprint": fingerprint(planned)[:12],
     }
     return known if planned.engine.backend is None else {**known, "backend": planned.engine.backend}
-
-
-def _arguments(runtime: Runtime, planned: PlannedDeployment, path: str) -> tuple[Argument, ...]:
-    """The model, its name in the API, every pinned setting with its reason, then what this runtime is always given."""
-    launch = runtime.launch
-    assert launch is not None  # noqa: S101 - the caller checks
-    written = [Argument((f"--{launch.model_flag}", path) if launch.model_flag else (path,))]
-    if launch.name_flag:
-        written.append(_argument(launch, [f"--{launch.name_flag}", planned.model.id]))
-    for flag, setting in planned.settings.items():
-        words = flag_arguments({flag: setting.value}, runtime.flags)
-        if words:
-            written.append(_argument(launch, words, setting.why))
-    written += [_argument(launch, [f"--{flag}", value] if value else [f"--{flag}"]) for flag, value in launch.fixed.items()]
-    return tuple(written)
-
-
-def _argument(launch: Launch, words: Sequence[str], why: str = "") -> Argument:
-    return Argument(("=".join(words),) if launch.equals else tuple(words), why)
 
 
 def _image(planned: PlannedDeployment, registry: str | None) -> str:

@@ -11,11 +11,12 @@ import threading
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from advisor.engines.process import Limits, run
 from advisor.errors import AdvisorError, EngineFailed, Interrupted, NotProven, TimedOut
+
+from .left_over import assert_nothing_left, running_in
 
 FAKE = Path(__file__).parents[2] / "fakes" / "fake_engine.py"
 QUICK = Limits(time_s=20.0, silence_s=10.0, output_bytes=4_000_000, grace_s=0.4)
@@ -25,25 +26,11 @@ def fake(*arguments, limits=QUICK, **keywords):
     return run([sys.executable, str(FAKE), *arguments], name="fake engine", limits=limits, **keywords)
 
 
-def running_fakes(scratch):
-    """Processes whose scratch directory lies in this test's own: whatever they did to their parents and groups."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("TMPDIR", "").startswith(f"{scratch}/") and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process.cmdline())
-        except psutil.Error:
-            continue
-    return found
-
-
 @pytest.fixture(autouse=True)
 def nothing_left(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     yield
-    assert running_fakes(tmp_path) == []
-    assert psutil.Process().children(recursive=True) == [], "a zombie or a child is left"
-    assert list(tmp_path.iterdir()) == [], "a file is left"
+    assert_nothing_left(tmp_path)
 
 
 def test_a_good_run_gives_its_last_line_and_progress():
@@ -130,10 +117,10 @@ def test_a_killed_advisor_leaves_no_engine(tmp_path):
     advisor = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True)
     while advisor.stdout.readline().strip() != "load_tensors: loading":
         pass
-    assert running_fakes(tmp_path)
+    assert running_in(tmp_path)
     advisor.kill()
     advisor.wait()
     advisor.stdout.close()
     deadline = time.monotonic() + 8
-    while (running_fakes(tmp_path) or list(tmp_path.iterdir())) and time.monotonic() < deadline:
+    while (running_in(tmp_path) or list(tmp_path.iterdir())) and time.monotonic() < deadline:
         time.sleep(0.05)

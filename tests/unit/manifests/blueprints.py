@@ -2,7 +2,8 @@
 
 from advisor.catalog.engines import load_engines
 from advisor.domain.quantity import Basis, Quantity
-from advisor.manifests.blueprint import Argument, Blueprint
+from advisor.manifests.arguments import Argument
+from advisor.manifests.blueprint import Blueprint
 from advisor.manifests.startup import start_up
 
 ENGINES = load_engines()

@@ -11,7 +11,7 @@ import yaml
 
 from advisor.domain.quantity import Basis, Quantity
 from advisor.errors import UserInputError
-from advisor.manifests.blueprint import Argument
+from advisor.manifests.arguments import Argument
 from advisor.manifests.command import render_command
 from advisor.manifests.compose import render_compose
 from advisor.manifests.kubernetes import render_kubernetes
