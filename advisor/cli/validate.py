@@ -26,6 +26,9 @@ def validate(
         str | None, typer.Option("--concurrency", help="Requests at once, such as 1,2,4. Default: 1 and all slots.")
     ] = None,
     engine_python: Annotated[str | None, typer.Option("--engine-python", help="An interpreter that has llama_cpp.")] = None,
+    log: Annotated[
+        str | None, typer.Option("--log", help="A server's start-up log, - for what is piped in: no engine is started, no request sent.")
+    ] = None,
     time_limit_s: Annotated[float, typer.Option("--time-limit", min=1.0, help="Seconds for the engine, loading included.")] = 600.0,
     format: FormatOption = "text",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a large file is written.")] = False,
@@ -41,19 +44,21 @@ def validate(
       advisor validate plan.yaml --synthetic
 
       advisor validate plan.yaml --model models/letters.gguf --concurrency 1,4 --format json
+
+      kubectl logs deploy/letters | advisor validate plan.yaml --log -
     """
     from advisor.cli.validating import Asked, run_validation
     from advisor.engines.interruption import raised
     from advisor.files.evidence import write_evidence
 
-    asked = Asked(plan, model, synthetic, deployment, concurrency, engine_python, time_limit_s, yes, quiet)
+    asked = Asked(plan, model, synthetic, deployment, concurrency, engine_python, time_limit_s, yes, quiet, log)
     with raised():
         evidence = run_validation(asked)
-        path = write_evidence(plan, evidence)
+        path = None if evidence.differs else write_evidence(plan, evidence)
     raise typer.Exit(_show(evidence, path, format=format, quiet=quiet))
 
 
-def _show(evidence: "EvidenceFile", path: Path, *, format: Format, quiet: bool) -> int:
+def _show(evidence: "EvidenceFile", path: Path | None, *, format: Format, quiet: bool) -> int:
     """Print the answer; the exit code."""
     from advisor.cli.output import emit_json, printable
     from advisor.files.evidence import evidence_dict
@@ -63,9 +68,10 @@ def _show(evidence: "EvidenceFile", path: Path, *, format: Format, quiet: bool) 
     code = exit_code(evidence.claims, unusable=bool(evidence.contention.get("unusable")))
     if format == "json":
         document = {name: value for name, value in evidence_dict(evidence).items() if name != "schema"}
-        emit_json({"schema": "advisor.validate/1", "exit_code": code, "evidence": str(path), **document})
+        emit_json({"schema": "advisor.validate/1", "exit_code": code, "evidence": str(path) if path else None, **document})
         return code
     for line in validation_lines(evidence) if not quiet else ():
         typer.echo(printable(line))
-    typer.echo(f"wrote {path}\n{summary(evidence, code)}")
+    typer.echo(f"wrote {path}" if path else "no evidence was written")
+    typer.echo(summary(evidence, code))
     return code

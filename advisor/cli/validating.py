@@ -43,10 +43,15 @@ class Asked:
     time_limit_s: float
     yes: bool
     quiet: bool
+    log: str | None = None
 
 
 def run_validation(asked: Asked) -> EvidenceFile:
     """The whole run. Raises what its parts raise; nothing is left running or half written."""
+    if asked.log is not None:
+        from advisor.cli.validating_log import run_on_log
+
+        return run_on_log(asked, asked.log)
     if asked.model is not None and asked.synthetic:
         raise UserInputError("--model and --synthetic: give one of them")
     concurrency = parse_concurrency(asked.concurrency)
@@ -60,7 +65,7 @@ def run_validation(asked: Asked) -> EvidenceFile:
     if engine is None:
         raise UserInputError(f"{planned.engine.name} cannot be validated here")
     weights = _weights(asked, subject, case)
-    terms = Terms(engine, concurrency, asked.time_limit_s, _today())
+    terms = Terms(engine, concurrency, asked.time_limit_s, today())
     return validate(subject, weights, terms, None if asked.quiet else _say_progress)
 
 
@@ -102,7 +107,7 @@ def _real(path: Path, subject: Subject) -> Weights:
     return weights
 
 
-def _today() -> str:
+def today() -> str:
     """The date that evidence carries; ADVISOR_TODAY makes runs repeatable."""
     return os.environ.get("ADVISOR_TODAY") or datetime.now(UTC).date().isoformat()
 

@@ -42,7 +42,7 @@ class EvidenceFile:
     measured_on: str  # ISO date
     engine: dict[str, Any]  # name, runtime, version, backend, system_info
     device: str
-    weights: Literal["real", "synthetic"]
+    weights: Literal["real", "synthetic", "not claimed"]  # not claimed: of a server that somebody else started
     weights_sha256: str | None
     settings: dict[str, Any]
     reduced: tuple[str, ...]  # what was scaled down, in words
@@ -51,3 +51,6 @@ class EvidenceFile:
     memory: dict[str, Any]
     contention: dict[str, Any]
     made_with: dict[str, Any]
+    source: Literal["run", "log"] = "run"  # a run of ours, or a start-up log that was read
+    differs: tuple[str, ...] = ()  # why it is of another deployment than the fingerprint's, in words; empty in files that are kept
+    remarks: tuple[str, ...] = ()  # what a reader should know besides

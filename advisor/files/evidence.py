@@ -16,14 +16,15 @@ FOLDER: Final = "evidence"
 _HEX_DIGITS: Final = 12
 
 
-def evidence_path(plan: Path, deployment: str, fingerprint: str) -> Path:
-    """Beside the plan, named after what it shows."""
-    return plan.parent / FOLDER / f"{deployment}-{fingerprint[:_HEX_DIGITS]}.json"
+def evidence_path(plan: Path, deployment: str, fingerprint: str, source: str = "run") -> Path:
+    """Beside the plan, named after what it shows; a log's evidence stands beside that of a run, which tells more."""
+    kind = "" if source == "run" else f"-{source}"
+    return plan.parent / FOLDER / f"{deployment}-{fingerprint[:_HEX_DIGITS]}{kind}.json"
 
 
 def write_evidence(plan: Path, evidence: EvidenceFile) -> Path:
     """Write it, over an earlier run of the same deployment. Raises UserInputError when it cannot be written."""
-    path = evidence_path(plan, evidence.deployment, evidence.fingerprint)
+    path = evidence_path(plan, evidence.deployment, evidence.fingerprint, evidence.source)
     write_atomically(path, json.dumps(evidence_dict(evidence), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     return path
 

@@ -17,6 +17,9 @@ def validation_lines(evidence: EvidenceFile) -> Iterator[str]:
     yield from _table([_COLUMNS, *(_row(claim) for claim in _shown(evidence.claims))])
     for text in evidence.reduced:
         yield f"reduced: {text}"
+    if evidence.differs:
+        yield f"not the planned deployment: {'; '.join(evidence.differs)}. Nothing else was held against the plan"
+    yield from evidence.remarks
     if evidence.contention.get("disturbed"):
         others = evidence.contention.get("others_share")
         share = f"other work used {others:.0%} of the processors" if others is not None else "steps of the same load differ too much"
@@ -43,6 +46,11 @@ def summary(evidence: EvidenceFile, code: int) -> str:
 
 def _headline(evidence: EvidenceFile) -> str:
     engine = evidence.engine
+    if evidence.source == "log":
+        version = engine.get("version") or "of an untold version"
+        return (
+            f"{evidence.deployment}: read-only: a start-up log of {engine.get('name')} {version} on {evidence.device}, no request was sent"
+        )
     concurrency = ", ".join(str(row["concurrency"]) for row in evidence.benchmark) or "none"
     return (
         f"{evidence.deployment}: loaded on {engine.get('name')} (llama-cpp-python {engine.get('binding_version')}) on {evidence.device}, "

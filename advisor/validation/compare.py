@@ -49,7 +49,11 @@ def _result(row: Expected, value: float | None, note: str, measured: Measurement
         value, note = None, reason
     if row.is_speed and value is not None and measured.contention.disturbed:
         note = f"disturbed: {measured.contention.words()}"
-    trusted = not (row.is_speed and measured.contention.disturbed)
+    return judge(row, value, note=note, trusted=not (row.is_speed and measured.contention.disturbed))
+
+
+def judge(row: Expected, value: float | None, *, note: str = "", trusted: bool = True) -> ClaimResult:
+    """The row with its measured number; one that is not `trusted` is shown and not judged."""
     predicted = row.predicted
     return ClaimResult(
         name=row.name,

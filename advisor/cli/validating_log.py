@@ -1,0 +1,52 @@
+"""`advisor validate --log`: a start-up log against the plan; nothing is started, nothing is asked."""
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from advisor.domain.evidence import EvidenceFile
+from advisor.errors import UserInputError
+from advisor.files.plan import read_plan
+from advisor.intake.machine import this_machine
+from advisor.planning.case import case_of, workload_of
+from advisor.validation.from_log import require_no_other_source, validate_log
+from advisor.validation.prepare import Machine, choose, prepare
+
+if TYPE_CHECKING:
+    from advisor.cli.validating import Asked
+
+_STDIN = "-"
+
+
+def run_on_log(asked: "Asked", source: str) -> EvidenceFile:
+    """The evidence in a log. Raises UserInputError for flags that belong to a run, and for a log that cannot be read."""
+    from advisor.cli.validating import today
+
+    require_no_other_source(
+        {
+            "--model": asked.model is not None,
+            "--synthetic": asked.synthetic,
+            "--concurrency": asked.concurrency is not None,
+            "--engine-python": asked.engine_python is not None,
+        }
+    )
+    plan, _ = read_plan(asked.plan)
+    planned = choose(plan, asked.deployment)
+    workload, _ = workload_of(plan, asked.plan)
+    case = case_of(workload, [])
+    subject = prepare(plan, planned, case, Machine(this_machine(case.catalog).id, offloads=False))
+    try:
+        with _opened(source) as log:
+            return validate_log(subject, log, case.catalog, today=today())
+    except (OSError, UserInputError) as error:
+        raise UserInputError(f"--log {source}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _opened(source: str) -> AbstractContextManager[BinaryIO]:
+    """The file, or what is piped in."""
+    if source != _STDIN:
+        return Path(source).open("rb")
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UserInputError("nothing is piped in; for example: kubectl logs deploy/NAME | advisor validate plan.yaml --log -")
+    return nullcontext(sys.stdin.buffer)
