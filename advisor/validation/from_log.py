@@ -15,8 +15,8 @@ from advisor.validation.compare import judge
 from advisor.validation.expectations import Expected, expectations
 from advisor.validation.load import SmokeLoad
 from advisor.validation.log_llama_cpp import read_llama_cpp
-from advisor.validation.log_shown import LogShown, Names
 from advisor.validation.log_miss import SIZE_PCT, why_missed
+from advisor.validation.log_shown import LogShown, Names
 from advisor.validation.log_vllm import read_vllm
 from advisor.validation.subject import Subject
 
