@@ -17,6 +17,11 @@ ENGINE_CHANGED: Final = "DRF004"
 MODEL_CHANGED: Final = "DRF005"
 VERSION_UNKNOWN: Final = "VER001"
 KEY_WRITTEN: Final = "SEC003"
+POOL_DIFFERS: Final = "LIV001"
+REQUESTS_WAIT: Final = "LIV002"
+LOAD_ABOVE_PLAN: Final = "LIV003"
+CACHE_NEARLY_FULL: Final = "LIV004"
+PREEMPTED: Final = "LIV005"
 
 EXPLAINED: Final = {
     CLAIM_EDITED: """A derived line of a plan is not what its inputs give.
@@ -39,6 +44,14 @@ Both engines stop at unknown flags, so it is misspelt, or newer than what the ca
     ENGINE_CHANGED: """Another engine or runtime than the plan's is started.""",
     MODEL_CHANGED: """The path or id that is served is none of the planned model's.""",
     VERSION_UNKNOWN: """The image's engine version lies outside of what the catalog knows; flags were not checked.""",
+    POOL_DIFFERS: """The running server's KV pool is not the planned one.
+It blocks when the pool holds fewer tokens than the workload needs; it warns when it is smaller than the predicted range, and a larger
+one is a note.""",
+    REQUESTS_WAIT: """Requests wait in the running server's queue.
+At the moment of looking it had no room for them: more replicas, a larger pool, or a smaller load.""",
+    LOAD_ABOVE_PLAN: """The running server is asked for more than the workload says: more requests at once, or longer ones.""",
+    CACHE_NEARLY_FULL: """The running server's KV pool is at least 95 % full.""",
+    PREEMPTED: """The running server has pushed requests out of its KV pool and computed them again: it was too small for what came.""",
     KEY_WRITTEN: """A key is written out in a file. Name a Secret, an environment file or an environment variable instead.""",
 }
 """Each code's title, and after a line break what it means."""

@@ -21,6 +21,22 @@ RulesOption = Annotated[
 
 AskEngineOption = Annotated[bool, typer.Option("--ask-engine", help="Let the engine itself size the memory, without weights.")]
 EnginePythonOption = Annotated[str | None, typer.Option("--engine-python", help="Python that has the engine.")]
+ApiKeyEnvOption = Annotated[
+    str | None,
+    typer.Option("--api-key-env", metavar="NAME", help="The environment variable with the server's key; it is never shown."),
+]
+
+
+def api_key_from(variable: str | None) -> str | None:
+    """The key in the named variable. Raises UserInputError when it is not set: a run without it would only be refused later."""
+    if variable is None:
+        return None
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise UserInputError(f"--api-key-env {variable}: this environment variable is not set")
+    if not (key.isascii() and key.isprintable()):
+        raise UserInputError(f"--api-key-env {variable}: what it holds is no key: only plain printable characters can be sent")
+    return key
 
 
 def emit_json(document: dict[str, Any]) -> None:

@@ -1,9 +1,10 @@
 """Where the load goes: one server's OpenAI completions API, and what that server understands."""
 
-import ipaddress
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
+
+from advisor.engines.page import is_loopback
 
 Prompts = Literal["token ids", "text"]
 
@@ -25,11 +26,7 @@ class Target:
     @property
     def is_local(self) -> bool:
         """True on this machine's loopback: the server shares our processors."""
-        host = urlsplit(self.base_url).hostname or ""
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return host == "localhost"
+        return is_loopback(urlsplit(self.base_url).hostname or "")
 
     def without_key(self, text: str) -> str:
         """What a server said, in case it repeats the key."""

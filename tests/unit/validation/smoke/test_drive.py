@@ -13,7 +13,7 @@ from advisor.validation.smoke.drive import drive
 from advisor.validation.smoke.requests import PlannedRequest
 from advisor.validation.smoke.target import Target
 
-from .conftest import requests, target
+from .loads import requests, target
 
 
 def sent(server, plan, **changes):

@@ -12,7 +12,7 @@ from advisor.validation.smoke.ladder import Ladder, Step, climb, closed_steps
 from advisor.validation.smoke.requests import PlannedRequest
 from advisor.validation.smoke.summary import Spread, breaches, spread, summarise
 
-from .conftest import target
+from .loads import target
 
 
 def answer(start_s=0.0, ttft_s=1.0, gap_s=0.1, tokens=11, **changes):
