@@ -68,6 +68,11 @@ class Server:
         return self._listener.log
 
     @property
+    def pid(self) -> int:
+        """Whose descendants its processes are."""
+        return self._listener.process.pid
+
+    @property
     def peak_bytes(self) -> int:
         """The largest resident size seen, looked at once a second and with each `memory`."""
         return self._listener.peak_bytes

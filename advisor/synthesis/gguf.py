@@ -13,8 +13,9 @@ from advisor.domain.quantization import Quantization
 from advisor.estimate.gguf_mixing import tensor_types
 from advisor.synthesis.gguf_encoding import StoredTensor, Value
 from advisor.synthesis.gguf_metadata import gguf_metadata
-from advisor.synthesis.gguf_writer import Progress, write_tensors
+from advisor.synthesis.gguf_writer import write_tensors
 from advisor.synthesis.tokenizer import byte_tokenizer, no_tokenizer
+from advisor.synthesis.whole_file import Progress
 
 _QUANTIZATION_VERSION: Final = 2  # ggml's version of the quantised formats
 

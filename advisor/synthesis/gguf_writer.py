@@ -4,17 +4,12 @@ A sparse file has its true header and length but occupies a few kilobytes: enoug
 Files appear under their name only when complete; an interrupted run leaves nothing.
 """
 
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from advisor.errors import UserInputError
 from advisor.synthesis.gguf_encoding import StoredTensor, Value, encode_header, padded
-from advisor.units import gib_text
-
-Progress = Callable[[int, int], None]  # bytes written, bytes in total
+from advisor.synthesis.whole_file import Progress, complete_or_absent
 
 
 def write_tensors(
@@ -29,30 +24,13 @@ def write_tensors(
     """Write the file and return its bytes. Raises UserInputError when it cannot be written or the disk is too small."""
     header = encode_header(metadata, tensors)
     total_bytes = len(header) + sum(padded(tensor.size_bytes) for tensor in tensors)
-    with _complete_or_absent(path, needed_bytes=len(header) if sparse else total_bytes) as file:
+    with complete_or_absent(path, needed_bytes=len(header) if sparse else total_bytes) as file:
         file.write(header)
         if sparse:
             file.truncate(total_bytes)
         else:
             _write_weights(file, tensors, seed=seed, report=lambda done: progress(done, total_bytes) if progress else None)
     return total_bytes
-
-
-@contextmanager
-def _complete_or_absent(path: Path, *, needed_bytes: int) -> Iterator[BinaryIO]:
-    partial = path.with_name(path.name + ".partial")
-    try:
-        free_bytes = shutil.disk_usage(path.parent).free
-        if needed_bytes > free_bytes:
-            raise UserInputError(f"{path}: needs {gib_text(needed_bytes)}, {gib_text(free_bytes)} are free: free some, or write elsewhere")
-        try:
-            with partial.open("wb") as file:
-                yield file
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise UserInputError(f"{path}: {error.strerror or error}") from None
 
 
 def _write_weights(file: BinaryIO, tensors: Sequence[StoredTensor], *, seed: int, report: Callable[[int], None]) -> None:

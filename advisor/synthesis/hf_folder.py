@@ -1,31 +1,53 @@
 """A Hugging Face folder of a real architecture in a real quantisation: what vLLM serves, without a download.
 
-With `--load-format dummy` the engine draws the weights itself and needs none of the folder's.
+With `--load-format dummy` the engine draws the weights itself and needs none of the folder's; where its loader must work, as for
+formats whose random bits would be no numbers, real tensors are written.
 """
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.quantization import Quantization
 from advisor.errors import UserInputError
 from advisor.synthesis.hf_config import hf_config
+from advisor.synthesis.hf_quantized import stored_tensors
+from advisor.synthesis.hf_tensors import hf_tensors
 from advisor.synthesis.hf_tokenizer import tokenizer_config, tokenizer_json
+from advisor.synthesis.safetensors_writer import write_safetensors
 from advisor.synthesis.tokenizer import BOS_ID, EOS_ID
+from advisor.synthesis.whole_file import Progress
+
+FolderWeights = Literal["none", "random", "sparse"]
 
 
-def write_hf_folder(path: Path, architecture: ModelArchitecture, *, quantization: Quantization) -> int:
-    """Make the folder and write config and tokenizer; the bytes written.
+def write_hf_folder(
+    path: Path,
+    architecture: ModelArchitecture,
+    *,
+    quantization: Quantization,
+    weights: FolderWeights = "none",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> int:
+    """Make the folder and write config, tokenizer and weights; the bytes written (of sparse weights: their length).
 
-    Raises UserInputError for an architecture or quantisation that no config.json can be written of, and where it cannot be written.
+    `random` weights are real tensors in the format's own layout; `sparse` ones take no disk and read as zeros: the engine's work is
+    the same, but every answer is one token and routers choose the same experts. Raises UserInputError for an architecture or
+    quantisation that cannot be written, and where the disk has no room.
     """
     documents = folder_documents(architecture, quantization)
+    tensors = tuple(stored_tensors(hf_tensors(architecture), quantization)) if weights != "none" else ()
     try:
         path.mkdir(parents=True, exist_ok=True)
-        return sum((path / name).write_bytes(_encoded(document)) for name, document in documents.items())
+        written_bytes = sum((path / name).write_bytes(_encoded(document)) for name, document in documents.items())
     except OSError as error:
         raise UserInputError(f"{path}: {error.strerror or error}") from None
+    if tensors:
+        file = path / "model.safetensors"
+        written_bytes += write_safetensors(file, tensors, seed=seed, sparse=weights == "sparse", progress=progress)
+    return written_bytes
 
 
 def folder_documents(architecture: ModelArchitecture, quantization: Quantization) -> dict[str, dict[str, Any]]:

@@ -16,7 +16,7 @@ from advisor.engines.install import require_space, whole_or_nothing
 from advisor.engines.interruption import raised
 from advisor.engines.places import models_folder
 from advisor.synthesis.gguf import write_gguf
-from advisor.synthesis.hf_folder import write_hf_folder
+from advisor.synthesis.hf_folder import FolderWeights, write_hf_folder
 
 _SEED: Final = 1
 _HEADER_BYTES: Final = 64 * 1024 * 1024
@@ -27,9 +27,9 @@ def synthetic_path(architecture: ModelArchitecture, quantization: Quantization) 
     return models_folder() / f"{_name(architecture, quantization)}.gguf"
 
 
-def synthetic_folder(architecture: ModelArchitecture, quantization: Quantization) -> Path:
+def synthetic_folder(architecture: ModelArchitecture, quantization: Quantization, *, weights: FolderWeights = "none") -> Path:
     """Where the Hugging Face folder of this model lies or will lie."""
-    return models_folder() / f"{_name(architecture, quantization)}.hf"
+    return models_folder() / f"{_name(architecture, quantization)}-{weights}"
 
 
 def _name(architecture: ModelArchitecture, quantization: Quantization) -> str:
@@ -61,10 +61,19 @@ def make_synthetic(
     return path
 
 
-def make_synthetic_folder(architecture: ModelArchitecture, quantization: Quantization) -> Path:
-    """The folder for `--load-format dummy`, written now or before. Raises UserInputError; a failure or Ctrl-C leaves nothing."""
-    folder = synthetic_folder(architecture, quantization)
+def make_synthetic_folder(
+    architecture: ModelArchitecture,
+    quantization: Quantization,
+    *,
+    weights: FolderWeights = "none",
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """The folder, written now or before; without weights it is for `--load-format dummy`.
+
+    Raises UserInputError when the disk has no room or this model cannot be written; a failure or Ctrl-C leaves nothing.
+    """
+    folder = synthetic_folder(architecture, quantization, weights=weights)
     if not folder.exists():
         with whole_or_nothing(folder) as partial:
-            write_hf_folder(partial, architecture, quantization=quantization)
+            write_hf_folder(partial, architecture, quantization=quantization, weights=weights, seed=_SEED, progress=progress)
     return folder
