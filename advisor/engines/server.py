@@ -68,6 +68,11 @@ class Server:
         return self._listener.log
 
     @property
+    def pid(self) -> int:
+        """Whose descendants its processes are."""
+        return self._listener.process.pid
+
+    @property
     def peak_bytes(self) -> int:
         """The largest resident size seen, looked at once a second and with each `memory`."""
         return self._listener.peak_bytes
@@ -75,10 +80,6 @@ class Server:
     def memory(self) -> ProcessMemory:
         """What it takes now, each page counted in proportion too."""
         return self._listener.memory(proportional=True)
-
-    def cpu_s(self) -> float:
-        """Processor time of its living processes so far."""
-        return self._listener.cpu_s()
 
     def check(self, awaited: str = "finished") -> None:
         """Raises EngineFailed when it has died, or has talked beyond every bound, with its last words."""
@@ -104,7 +105,7 @@ class Server:
     def await_ready(self) -> None:
         """Poll until it serves. Raises EngineFailed at once when it ends, TimedOut when a limit passes."""
         with asking(self.base_url, self._readiness) as answers:
-            while not (answers.ready() and listens(descendants(self._listener.process.pid), self.port)):
+            while not (answers.ready() and listens(descendants(self.pid), self.port)):
                 self._check_starting()
                 if answers.is_no_server:
                     raise EngineFailed(f"{self.name}: {answers.last}, so it is no server.{last_words(self.log.last_words())}")
