@@ -24,6 +24,8 @@ def find_program(
     if runtime.launch.command[0] == _PYTHON:
         engine = find_llama_cpp(engine_python)
         return FoundServer(engine.python, engine.origin, library_path(engine.library_folder))
+    if planned.engine.name == "vllm":
+        raise NotProven(f"{planned.name}: no vLLM here, so nothing was proven")
     try:
         return find_llama_server(engine_binary, engine_python=engine_python)
     except NotProven as absent:

@@ -117,7 +117,7 @@ def test_no_engine_is_not_proven(folder, how):
     assert "advisor engines install llama.cpp" in said
 
 
-def test_vllm_is_not_built_yet(folder):
+def test_no_vllm_is_not_proven(folder):
     text = PLAN.replace("llama.cpp, runtime: llama-server, version: b11549, backend: cpu", "vllm, runtime: vllm-serve, version: 0.33.0")
     vllm = (
         text.replace("Q4_K_M", "bf16")
@@ -126,7 +126,7 @@ def test_vllm_is_not_built_yet(folder):
     )
     (folder / "plan.yaml").write_text(vllm)
     code, said = run(folder, "--synthetic")
-    assert (code, "not built yet" in said) == (2, True), said
+    assert (code, "no vLLM here" in said) == (3, True), said
 
 
 def test_engines_and_evidence_commands_answer(folder, monkeypatch):
