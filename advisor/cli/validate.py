@@ -25,7 +25,15 @@ def validate(
     concurrency: Annotated[
         str | None, typer.Option("--concurrency", help="Requests at once, such as 1,2,4. Default: 1 and all slots.")
     ] = None,
-    engine_python: Annotated[str | None, typer.Option("--engine-python", help="An interpreter that has llama_cpp.")] = None,
+    engine_python: Annotated[str | None, typer.Option("--engine-python", help="An interpreter that has the engine.")] = None,
+    engine_binary: Annotated[str | None, typer.Option("--engine-binary", help="A llama-server.")] = None,
+    in_process: Annotated[
+        bool,
+        typer.Option("--in-process", help="Without a server, where there is none: llama.cpp in llama-cpp-python's process."),
+    ] = False,
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65535, help="The server's port on the loopback address. Default: any free one.")
+    ] = None,
     log: Annotated[
         str | None, typer.Option("--log", help="A server's start-up log, - for what is piped in: no engine is started, no request sent.")
     ] = None,
@@ -34,7 +42,7 @@ def validate(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a large file is written.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the summary only.")] = False,
 ) -> None:
-    """Prove a plan on the engine: it starts, serves the context, takes the memory; and how fast its steps are here.
+    """Prove a plan on the engine as deployed: its command starts, serves the context, takes the memory; and how fast its steps are here.
 
     Exit code 0: every required claim is proven. 1: one is refuted. 3: not proven (no engine, or not testable here).
     4: the engine refused or crashed. 5: timed out, or the machine was too busy to measure. Evidence is written beside the plan.
@@ -51,7 +59,9 @@ def validate(
     from advisor.engines.interruption import raised
     from advisor.files.evidence import write_evidence
 
-    asked = Asked(plan, model, synthetic, deployment, concurrency, engine_python, time_limit_s, yes, quiet, log)
+    asked = Asked(
+        plan, model, synthetic, deployment, concurrency, engine_python, engine_binary, in_process, port, time_limit_s, yes, quiet, log
+    )
     with raised():
         evidence = run_validation(asked)
         path = None if evidence.differs else write_evidence(plan, evidence)

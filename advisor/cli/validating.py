@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +14,7 @@ from advisor.assess import Case
 from advisor.cli.output import confirm
 from advisor.domain.evidence import EvidenceFile
 from advisor.engines.find import find_llama_cpp
+from advisor.engines.flags import find_runtime
 from advisor.errors import UserInputError
 from advisor.files.plan import read_plan
 from advisor.intake.gguf_file import read_gguf_header
@@ -20,14 +22,16 @@ from advisor.intake.machine import this_machine
 from advisor.planning.case import case_of, workload_of
 from advisor.units import gib_text
 from advisor.validation.download import fetch
+from advisor.validation.find_program import find_program, offloads
 from advisor.validation.prepare import Machine, choose, parse_concurrency, prepare
+from advisor.validation.serving import ServerTerms, validate_server
 from advisor.validation.subject import Subject, Weights
 from advisor.validation.synthetic import make_synthetic, synthetic_path
 from advisor.validation.validate import Terms, real_weights, validate
 
 _TENSORS_APART_PCT = 2.0
 _ASK_ABOVE_BYTES = 2 * 1024**3
-_STAGES = {"load": "loading the weights", "context": "opening the context"}
+_STAGES = {"load": "loading the weights", "serve": "starting the server as deployed", "context": "opening the context"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,9 @@ class Asked:
     deployment: str | None
     concurrency: str | None
     engine_python: str | None
+    engine_binary: str | None
+    in_process: bool
+    port: int | None
     time_limit_s: float
     yes: bool
     quiet: bool
@@ -59,14 +66,22 @@ def run_validation(asked: Asked) -> EvidenceFile:
     planned = choose(plan, asked.deployment)
     workload, _ = workload_of(plan, asked.plan)
     case = case_of(workload, [])
-    engine = find_llama_cpp(asked.engine_python) if planned.engine.name == "llama.cpp" else None
-    subject = prepare(plan, planned, case, Machine(this_machine(case.catalog).id, bool(engine and engine.offloads)))
-    subject.settings  # noqa: B018 - refuses an engine that cannot be validated yet
-    if engine is None:
-        raise UserInputError(f"{planned.engine.name} cannot be validated here")
-    weights = _weights(asked, subject, case)
-    terms = Terms(engine, concurrency, asked.time_limit_s, today())
-    return validate(subject, weights, terms, None if asked.quiet else _say_progress)
+    record = case.catalog.engine(planned.engine.name)
+    runtime = find_runtime(record, planned.engine.runtime)
+    progress = None if asked.quiet else _say_progress
+    if asked.in_process or runtime.launch is None:
+        engine = find_llama_cpp(asked.engine_python)
+        subject = prepare(plan, planned, case, _machine(case, lambda: engine.offloads))
+        subject.settings  # noqa: B018 - refuses an engine that cannot be run without a server
+        return validate(subject, _weights(asked, subject, case), Terms(engine, concurrency, asked.time_limit_s, today()), progress)
+    found = find_program(planned, runtime, engine_python=asked.engine_python, engine_binary=asked.engine_binary)
+    subject = prepare(plan, planned, case, _machine(case, partial(offloads, found)))
+    terms = ServerTerms(found, record, concurrency, asked.time_limit_s, today(), asked.port)
+    return validate_server(subject, _weights(asked, subject, case), terms, progress)
+
+
+def _machine(case: Case, offloads: Callable[[], bool]) -> Machine:
+    return Machine(this_machine(case.catalog).id, offloads)
 
 
 def _weights(asked: Asked, subject: Subject, case: Case) -> Weights:

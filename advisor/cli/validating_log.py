@@ -35,7 +35,7 @@ def run_on_log(asked: "Asked", source: str) -> EvidenceFile:
     planned = choose(plan, asked.deployment)
     workload, _ = workload_of(plan, asked.plan)
     case = case_of(workload, [])
-    subject = prepare(plan, planned, case, Machine(this_machine(case.catalog).id, offloads=False))
+    subject = prepare(plan, planned, case, Machine(this_machine(case.catalog).id, offloads=lambda: False))
     try:
         with _opened(source) as log:
             return validate_log(subject, log, case.catalog, today=today())

@@ -54,3 +54,5 @@ class EvidenceFile:
     source: Literal["run", "log"] = "run"  # a run of ours, or a start-up log that was read
     differs: tuple[str, ...] = ()  # why it is of another deployment than the fingerprint's, in words; empty in files that are kept
     remarks: tuple[str, ...] = ()  # what a reader should know besides
+    # same: the planned machine or its kind; other: the device is the planned one, the machine is not; scaled: neither, see `reduced`
+    hardware: Literal["same", "other", "scaled"] = "same"

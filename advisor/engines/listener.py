@@ -1,6 +1,5 @@
 """Listens to a server while others talk to it: reads its log so that it never blocks on a full pipe, and watches its memory."""
 
-import contextlib
 import os
 import select
 import signal
@@ -10,11 +9,9 @@ import time
 from types import TracebackType
 from typing import Final, Self
 
-import psutil
-
 from advisor.engines.kept_log import KeptLog
 from advisor.engines.process import Progress
-from advisor.engines.process_memory import ProcessMemory, descendants, memory_below
+from advisor.engines.process_memory import ProcessMemory, memory_below
 
 _CHUNK_BYTES: Final = 65536
 _POLL_S: Final = 0.2
@@ -62,15 +59,6 @@ class Listener:
         now = memory_below(self.process.pid, proportional=proportional)
         self.peak_bytes = max(self.peak_bytes, now.resident_bytes)
         return now
-
-    def cpu_s(self) -> float:
-        """User and system seconds of its living processes."""
-        total_s = 0.0
-        for process in descendants(self.process.pid):
-            with contextlib.suppress(psutil.Error):
-                used = process.cpu_times()
-                total_s += used.user + used.system
-        return total_s
 
     def _listen(self, pipe: int) -> None:
         try:

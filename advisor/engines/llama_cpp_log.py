@@ -16,7 +16,9 @@ _MIB: Final = r"(?P<mib>\d{1,9}\.\d{1,9}) MiB"  # bounded: a log may hold anythi
 _BUFFER: Final = re.compile(rf"(?P<device>[\w.]+)\s+(?P<kind>model|KV|RS|compute|output) buffer size =\s*{_MIB}")
 _CACHE: Final = re.compile(rf"llama_kv_cache: size =\s*{_MIB} \(\s*(?P<cells>\d{{1,12}}) cells,\s*(?P<layers>\d{{1,9}}) layers")
 _STATE: Final = re.compile(rf"llama_memory_recurrent: size =\s*{_MIB}")
-_CONTEXT: Final = re.compile(r"llama_context: (?P<name>n_ctx|n_ctx_seq|n_seq_max|n_ubatch|flash_attn|kv_unified)\s*=\s*(?P<value>\w+)")
+_CONTEXT: Final = re.compile(
+    r"llama_context: (?P<name>n_ctx|n_ctx_seq|n_seq_max|n_batch|n_ubatch|flash_attn|kv_unified)\s*=\s*(?P<value>\w+)"
+)
 _NEW_CONTEXT: Final = "constructing llama_context"
 _NEW_LOAD: Final = "loading model tensors"  # a fit to the device loads once without allocating, then for real
 _TRAINED: Final = re.compile(r"print_info: n_ctx_train\s*=\s*(?P<value>\d{1,12})")

@@ -81,10 +81,6 @@ class Server:
         """What it takes now, each page counted in proportion too."""
         return self._listener.memory(proportional=True)
 
-    def cpu_s(self) -> float:
-        """Processor time of its living processes so far."""
-        return self._listener.cpu_s()
-
     def check(self, awaited: str = "finished") -> None:
         """Raises EngineFailed when it has died, or has talked beyond every bound, with its last words."""
         if self._listener.process.poll() is None and not self._listener.flooded:
@@ -109,7 +105,7 @@ class Server:
     def await_ready(self) -> None:
         """Poll until it serves. Raises EngineFailed at once when it ends, TimedOut when a limit passes."""
         with asking(self.base_url, self._readiness) as answers:
-            while not (answers.ready() and listens(descendants(self._listener.process.pid), self.port)):
+            while not (answers.ready() and listens(descendants(self.pid), self.port)):
                 self._check_starting()
                 if answers.is_no_server:
                     raise EngineFailed(f"{self.name}: {answers.last}, so it is no server.{last_words(self.log.last_words())}")

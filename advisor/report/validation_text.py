@@ -8,6 +8,7 @@ from advisor.validation.expectations import is_speed
 from advisor.validation.verdict import tally
 from advisor.validation.verify import Coverage
 
+_FACTS = ("starts", "settings_as_planned")  # 1 is yes
 _COLUMNS = ("claim", "required", "predicted", "measured", "requirement", "prediction")
 
 
@@ -70,7 +71,7 @@ def _row(claim: ClaimResult) -> tuple[str, ...]:
 
 
 def _bound(claim: ClaimResult) -> str:
-    if claim.name == "starts":
+    if claim.name in _FACTS:
         return "yes"
     if claim.at_most is not None:
         return f"<= {_number(claim.name, claim.at_most)}"
@@ -82,7 +83,7 @@ def _predicted(claim: ClaimResult) -> str:
         return "-"
     value = _number(claim.name, claim.predicted)
     if claim.low is None or claim.high is None or claim.low == claim.high:
-        return value if claim.name == "starts" else f"{value} {claim.basis}"
+        return value if claim.name in _FACTS else f"{value} {claim.basis}"
     scale, unit = _scale(claim.name, claim.predicted)
     low, high = (_digits(claim.name, bound / scale) for bound in (claim.low, claim.high))
     return f"{_digits(claim.name, claim.predicted / scale)} ({low}-{high}){unit}"
@@ -96,7 +97,7 @@ def _prediction(claim: ClaimResult) -> str:
 
 
 def _number(name: str, value: float) -> str:
-    if name == "starts":
+    if name in _FACTS:
         return "yes" if value else "no"
     scale, unit = _scale(name, value)
     return f"{_digits(name, value / scale)}{unit}"

@@ -25,6 +25,8 @@ def compare(subject: Subject, load: SmokeLoad, expected: Sequence[Expected], mea
 
 def _value(subject: Subject, load: SmokeLoad, row: Expected, values: dict[str, float], measured: Measurements) -> tuple[float | None, str]:
     """The measured number and a note on it."""
+    if row.name == "settings_as_planned":
+        return values.get(row.name), ", ".join(measured.differing_settings)
     if row.name not in ("ttft_p95_s", "tpot_p95_s"):
         return values.get(row.name), ""
     speed, note = _service_speed(subject, load, measured)

@@ -16,7 +16,7 @@ _BUFFERS: Final = 3
 _MEMORY_PCT: Final = 5.0
 _SMALL_MODEL_BYTES: Final = GIB
 _SMALL_SLACK_BYTES: Final = 64 * MIB  # allocator, libraries: a fixed cost that 5 % of a small model would not cover
-_SPEED_NAMES: Final = ("ttft", "tpot", "e2e", "prefill", "output_tokens", "requests_per_s", "utilization", "finish")
+_SPEED_NAMES: Final = ("start_s", "ttft", "tpot", "e2e", "prefill", "output_tokens", "requests_per_s", "utilization", "finish")
 _TOTALS: Final = frozenset({"memory_bytes", "reserved_gib", "required_gib"})
 _ALWAYS: Final = frozenset({"starts", "context_per_request_tokens"})
 
@@ -48,10 +48,14 @@ def may_gate(name: str, claim: Claim | None) -> bool:
     return claim is None or not (is_speed(name) and claim.basis is Basis.MODELLED)
 
 
-def expectations(subject: Subject, load: SmokeLoad) -> tuple[Expected, ...]:
-    """The plan's claims first, then the parts of the memory estimate, then steps at each concurrency; no name twice."""
+def expectations(subject: Subject, load: SmokeLoad, *, served: bool = False) -> tuple[Expected, ...]:
+    """The plan's claims first, then the parts of the memory estimate, then steps at each concurrency; no name twice.
+
+    A server (`served`) also has a time to start, and tells the settings that it runs with.
+    """
     rows: dict[str, Expected] = {}
-    for row in (*_promises(subject), *_claims(subject), *_memory_parts(subject), *_steps(subject, load)):
+    own = _of_a_server(subject) if served else ()
+    for row in (*_promises(subject), *own, *_claims(subject), *_memory_parts(subject), *_steps(subject, load)):
         rows.setdefault(row.name, row)
     missing = [name for name in subject.required if name not in rows]
     rows |= {name: Expected(name, None, None, None, _MEMORY_PCT, gates=True) for name in missing}
@@ -64,6 +68,11 @@ def _promises(subject: Subject) -> Iterable[Expected]:
     context, longest = subject.memory.context_per_request_tokens, subject.demand.longest_tokens
     needed = min(context, longest)
     yield Expected("context_per_request_tokens", exact(context, "the settings"), None, needed, 0.0, gates=True)
+
+
+def _of_a_server(subject: Subject) -> Iterable[Expected]:
+    yield Expected("settings_as_planned", None, None, 1, 0.0, gates=True)
+    yield Expected("start_s", subject.start_s, None, None, 0.0, gates=False)
 
 
 def _claims(subject: Subject) -> Iterable[Expected]:

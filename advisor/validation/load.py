@@ -1,5 +1,6 @@
 """How hard a smoke benchmark works: enough to compare with the prediction, little enough to end within the time limit."""
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +10,7 @@ from advisor.validation.subject import Subject
 _REPEATS: Final = 3
 _OUTPUT_TOKENS: Final = 24
 _SHARE_OF_LIMIT: Final = 0.35  # the rest is for loading, and for a machine slower than expected
+_MOST_AT_ONCE: Final = 16  # unless more is planned: an engine may have hundreds of places
 _SHORTEST_PROMPT_TOKENS: Final = 16
 
 
@@ -29,11 +31,11 @@ class SmokeLoad:
 
 def smoke_load(subject: Subject, concurrency: tuple[int, ...], time_limit_s: float) -> SmokeLoad:
     """The planned median request where time allows, shorter otherwise. Raises UserInputError for more requests than slots."""
-    slots = subject.settings.parallel
+    slots = subject.memory.parallel_requests
     most = max(concurrency, default=0)
     if most > slots:
         raise UserInputError(f"--concurrency {most}: the plan gives {subject.planned.name} {slots} slots, so at most {slots} at once")
-    chosen = concurrency or tuple(sorted({1, slots}))
+    chosen = concurrency or tuple(sorted({1, min(slots, max(_MOST_AT_ONCE, math.ceil(subject.in_flight or 1)))}))
     output = min(_OUTPUT_TOKENS, subject.demand.output_tokens.p50)
     prompt = min(subject.demand.input_tokens.p50, _room(subject, max(chosen)) - output)
     if prompt < 1:

@@ -38,6 +38,7 @@ class Measurements:
     memory: dict[str, float]
     contention: Contention
     ignored_settings: tuple[str, ...]
+    differing_settings: tuple[str, ...] = ()  # what the engine took instead of the planned, in words
 
 
 def read_report(report: Mapping[str, Any]) -> Measurements:
@@ -45,7 +46,7 @@ def read_report(report: Mapping[str, Any]) -> Measurements:
     try:
         runs = sorted(report["benchmark"], key=lambda run: int(run["concurrency"]))
         broken = [run for run in runs if run["logits_finite"] is False]
-        speeds, incomplete = _speeds(runs)
+        speeds, incomplete = read_speeds(runs)
         measured = Measurements(
             engine=dict(report["engine"]),
             values=_values(report),
@@ -98,7 +99,8 @@ def _memory(told: Mapping[str, Mapping[str, float | None]]) -> dict[str, float]:
     return result
 
 
-def _speeds(runs: Sequence[Mapping[str, Any]]) -> tuple[tuple[Speed, ...], tuple[int, ...]]:
+def read_speeds(runs: Sequence[Mapping[str, Any]]) -> tuple[tuple[Speed, ...], tuple[int, ...]]:
+    """Of runs sorted by concurrency: the speed at each, and the concurrencies at which no repeat was finished."""
     speeds, incomplete = [], []
     for concurrency, group in groupby(runs, key=lambda run: run["concurrency"]):
         complete = [run for run in group if run["complete"] and run["steps_s"]]

@@ -1,6 +1,6 @@
 """From a plan file to what is validated: one deployment with its prediction, made anew from the plan's editable half."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from advisor.assess import Case, assess, size
@@ -14,10 +14,10 @@ from advisor.validation.subject import Subject
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """This computer as far as it matters: its id in plans, and whether the engine found here can use an accelerator."""
+    """This computer as far as it matters: its id in plans, and whether the engine found here can use an accelerator (asked if needed)."""
 
     id: str
-    offloads: bool
+    offloads: Callable[[], bool]
 
 
 def choose(plan: Plan, name: str | None) -> PlannedDeployment:
@@ -50,8 +50,9 @@ def prepare(plan: Plan, planned: PlannedDeployment, case: Case, machine: Machine
         claims=plan.claims.get(planned.name, {}),
         required=tuple(plan.evidence_required),
         in_flight=performance.in_flight.value if performance else None,
-        device_here=_on_host(deployment) or (machine.offloads and node.id == machine.id),
+        device_here=_on_host(deployment) or (node.id == machine.id and machine.offloads()),
         same_machine=node.id == machine.id,
+        start_s=performance.start_s if performance else None,
     )
 
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from advisor.domain.demand import Demand
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import LlamaCppSettings
 from advisor.domain.estimate import MemoryEstimate
 from advisor.domain.plan import Claim, PlannedDeployment
-from advisor.errors import NotBuiltYet
+from advisor.domain.quantity import Quantity
+from advisor.errors import UserInputError
 from advisor.estimate.step_time import StepTimeModel
 
 
@@ -31,13 +33,21 @@ class Subject:
     in_flight: float | None
     device_here: bool
     same_machine: bool
+    start_s: Quantity | None = None
+
+    @property
+    def hardware(self) -> Literal["same", "other", "scaled"]:
+        """Where it runs, against where it is to run."""
+        if not self.device_here:
+            return "scaled"
+        return "same" if self.same_machine else "other"
 
     @property
     def settings(self) -> LlamaCppSettings:
-        """llama.cpp's settings. Raises NotBuiltYet for another engine."""
+        """llama.cpp's settings. Raises UserInputError for another engine: it has no validator that runs without a server."""
         settings = self.candidate.settings
         if not isinstance(settings, LlamaCppSettings):
-            raise NotBuiltYet(f"{self.planned.name}: validating {self.candidate.runtime.engine} is not built yet; llama.cpp is")
+            raise UserInputError(f"{self.planned.name}: {self.candidate.runtime.engine} is validated through its server only")
         return settings
 
 

@@ -123,18 +123,18 @@ def test_3_no_engine(folder):
 
 
 def test_4_the_engine_refuses(folder):
-    done = advisor(folder, "validate", "plan.yaml", *engine(folder, "refuse"))
+    done = advisor(folder, "validate", "plan.yaml", "--in-process", *engine(folder, "refuse"))
     assert done.returncode == 4 and "unknown architecture" in done.stderr
 
 
 def test_5_the_engine_hangs(folder):
-    done = advisor(folder, "validate", "plan.yaml", "--time-limit", 1, *engine(folder, "hang"))
+    done = advisor(folder, "validate", "plan.yaml", "--in-process", "--time-limit", 1, *engine(folder, "hang"))
     assert done.returncode == 5 and "not finished after 1 s" in done.stderr
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_130_and_143_an_interrupted_run_leaves_nothing_behind(folder, sent, code):
-    arguments = command("validate", "plan.yaml", *engine(folder, "hang"))
+    arguments = command("validate", "plan.yaml", "--in-process", *engine(folder, "hang"))
     process = subprocess.Popen(arguments, cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     started = children_with_the_engine(process.pid)
     process.send_signal(sent)

@@ -85,7 +85,7 @@ def run(folder, *arguments):
 )
 def test_each_fault_of_the_engine(folder, behaviour, code, says):
     limit = "1" if code == 5 else "60"
-    answer = run(folder, "--synthetic", "--engine-python", engine(folder, *behaviour), "--time-limit", limit, "--quiet")
+    answer = run(folder, "--synthetic", "--in-process", "--engine-python", engine(folder, *behaviour), "--time-limit", limit, "--quiet")
     assert answer[0] == code
     assert says in answer[1]
     assert not (folder / "evidence").exists()
@@ -105,17 +105,19 @@ def test_each_fault_of_the_engine(folder, behaviour, code, says):
 )
 def test_what_was_typed_wrong(folder, arguments, code, says, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    answer = run(folder, *arguments, "--engine-python", engine(folder, "silent"))
+    answer = run(folder, *arguments, "--in-process", "--engine-python", engine(folder, "silent"))
     assert (answer[0], says in answer[1]) == (code, True), answer[1]
 
 
-def test_no_engine_is_not_proven(folder):
-    code, said = run(folder, "--synthetic", "--engine-python", "/bin/false")
+@pytest.mark.parametrize("how", [[], ["--in-process"]])
+def test_no_engine_is_not_proven(folder, how):
+    code, said = run(folder, "--synthetic", *how, "--engine-python", "/bin/false")
     assert code == 3
+    assert ("--in-process" in said) == (not how)
     assert "advisor engines install llama.cpp" in said
 
 
-def test_vllm_is_not_built_yet(folder):
+def test_no_vllm_is_not_proven(folder):
     text = PLAN.replace("llama.cpp, runtime: llama-server, version: b11549, backend: cpu", "vllm, runtime: vllm-serve, version: 0.33.0")
     vllm = (
         text.replace("Q4_K_M", "bf16")
@@ -124,7 +126,7 @@ def test_vllm_is_not_built_yet(folder):
     )
     (folder / "plan.yaml").write_text(vllm)
     code, said = run(folder, "--synthetic")
-    assert (code, "not built yet" in said) == (2, True), said
+    assert (code, "no vLLM here" in said) == (3, True), said
 
 
 def test_engines_and_evidence_commands_answer(folder, monkeypatch):

@@ -67,7 +67,6 @@ def test_a_server_serves_inside_the_block_and_is_gone_after_it():
         assert memory.processes == 1
         assert memory.resident_bytes == memory.anonymous_bytes + memory.file_bytes > 1_000_000
         assert 0 < memory.proportional_bytes <= memory.resident_bytes
-        assert server.cpu_s() > 0
         assert 0 < server.ready_s < QUICK.time_s
     assert heard[:2] == ["load_tensors: CPU model buffer size = 12.00 MiB", "listening"]
     assert server.log.lines() == heard

@@ -107,7 +107,7 @@ def make_subject():
         fields = {
             "planned": planned(),
             "fingerprint": "ab" * 32,
-            "candidate": SimpleNamespace(settings=SETTINGS, runtime=SimpleNamespace(engine="llama.cpp")),
+            "candidate": SimpleNamespace(settings=SETTINGS, runtime=SimpleNamespace(engine="llama.cpp", backend="cpu"), on_cpu=True),
             "memory": memory(),
             "steps": Steps(),
             "demand": Demand(Load(in_flight=2), Lengths(200, 400, 1500), Lengths(50, 100, 200)),

@@ -11,6 +11,7 @@ from advisor.errors import DataError, NotProven
 from advisor.files.evidence import evidence_beside, evidence_dict, evidence_path, read_evidence, write_evidence
 from advisor.files.plan import fingerprint
 from advisor.report.validation_text import coverage_line, summary, validation_lines
+from advisor.validation import room
 from advisor.validation import validate as validation
 from advisor.validation.subject import Weights
 from advisor.validation.validate import Terms
@@ -128,7 +129,7 @@ def test_text_has_two_columns_of_outcome(evidence):
 
 
 def test_too_large_for_this_machine_is_not_proven(make_subject, monkeypatch):
-    monkeypatch.setattr(validation.psutil, "virtual_memory", type("Memory", (), {"available": 1024}))
+    monkeypatch.setattr(room.psutil, "virtual_memory", type("Memory", (), {"available": 1024}))
     with pytest.raises(NotProven, match="nothing was loaded"):
         validation.validate(make_subject(), WEIGHTS, TERMS)
 

@@ -1,0 +1,58 @@
+"""A run as evidence: what was shown, on what, and what was smaller or different than planned."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from advisor.domain.evidence import EvidenceFile
+from advisor.resources import advisor_version
+from advisor.validation.compare import compare
+from advisor.validation.expectations import expectations
+from advisor.validation.load import SmokeLoad, shortened
+from advisor.validation.measurements import Measurements
+from advisor.validation.subject import Subject, Weights
+
+
+def evidence_of(
+    subject: Subject, weights: Weights, load: SmokeLoad, measured: Measurements, *, driven: Iterable[str], today: str, served: bool = False
+) -> EvidenceFile:
+    """The file. `driven` says in words how the way it was run differs from the deployment, `served` that a server was asked."""
+    planned = subject.planned
+    memory = {**measured.memory, **{name: value for name, value in measured.values.items() if name.endswith("_bytes")}}
+    return EvidenceFile(
+        schema="advisor.evidence/1",
+        deployment=planned.name,
+        fingerprint=subject.fingerprint,
+        measured_on=today,
+        engine=_engine(subject, measured),
+        device=planned.hardware.device if subject.device_here else "cpu",
+        hardware=subject.hardware,
+        weights="synthetic" if weights.synthetic else "real",
+        weights_sha256=weights.sha256,
+        settings={flag: setting.value for flag, setting in planned.settings.items()},
+        reduced=_reduced(subject, load, measured, driven),
+        claims=compare(subject, load, expectations(subject, load, served=served), measured),
+        benchmark=tuple({**asdict(speed), "prompt_tokens": load.prompt_tokens} for speed in measured.speeds),
+        memory=memory,
+        contention=measured.contention.as_dict(),
+        made_with={"advisor": advisor_version()},
+    )
+
+
+def _engine(subject: Subject, measured: Measurements) -> dict[str, Any]:
+    planned = subject.planned.engine
+    return {
+        **measured.engine,
+        "planned_runtime": planned.runtime,
+        "planned_version": planned.version,
+        "planned_backend": subject.candidate.runtime.backend,
+    }
+
+
+def _reduced(subject: Subject, load: SmokeLoad, measured: Measurements, driven: Iterable[str]) -> tuple[str, ...]:
+    """What differs from the plan, in words."""
+    device = () if subject.device_here else (f"device {subject.planned.hardware.device} -> cpu",)
+    ignored = (f"not known to this engine: {', '.join(measured.ignored_settings)}",) if measured.ignored_settings else ()
+    differing = (f"not as planned: {', '.join(measured.differing_settings)}",) if measured.differing_settings else ()
+    cut = tuple(f"{count} at once: not finished in the time limit" for count in measured.incomplete)
+    return (*device, *driven, *shortened(subject, load), *ignored, *differing, *cut)

@@ -1,0 +1,130 @@
+"""One validation run as deployed: the planned server with the planned command, asked over HTTP, and what it showed written down."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from advisor.domain.engine import LlamaCppSettings
+from advisor.domain.engine_record import EngineRecord
+from advisor.domain.evidence import EvidenceFile
+from advisor.engines.find import FoundServer
+from advisor.engines.process import Limits
+from advisor.engines.process_memory import ProcessMemory
+from advisor.engines.server import Server, running
+from advisor.units import GIB
+from advisor.validation.bursts import Bursts, stall_ratio
+from advisor.validation.contention import judge_contention
+from advisor.validation.evidence import evidence_of
+from advisor.validation.launch import Served, program, served
+from advisor.validation.load import SmokeLoad, smoke_load
+from advisor.validation.measurements import Measurements, read_speeds
+from advisor.validation.room import require_memory
+from advisor.validation.smoke.host import watch_host
+from advisor.validation.smoke.requests import Vocabulary
+from advisor.validation.smoke.target import Target
+from advisor.validation.subject import Subject, Weights
+from advisor.validation.truth import Truth, pages
+from advisor.validation.truth_llama_cpp import PAGES, llama_cpp_truth
+
+_SILENCE_S: Final = 300.0
+_LOG_BYTES: Final = 64 * 1024 * 1024
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTerms:
+    """How to run: the program, its engine's record, the requests at once (none: 1 and all slots), a port (none: any), limit and date."""
+
+    found: FoundServer
+    record: EngineRecord
+    concurrency: tuple[int, ...]
+    time_limit_s: float
+    today: str
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a server showed while it ran."""
+
+    truth: Truth
+    ready: ProcessMemory
+    end: ProcessMemory
+    peak_bytes: int
+    ready_s: float
+    rows: list[dict[str, Any]]
+    host: Mapping[str, Any]
+
+
+def validate_server(subject: Subject, weights: Weights, terms: ServerTerms, progress: Progress | None = None) -> EvidenceFile:
+    """Run it. Raises NotProven when the model does not fit this machine, EngineFailed, TimedOut, Interrupted, UserInputError (port)."""
+    require_memory(subject)
+    load = smoke_load(subject, terms.concurrency, terms.time_limit_s)
+    runtime = terms.record.runtimes[subject.planned.engine.runtime]
+    server = served(subject.planned, runtime, terms.found, weights.path)
+    measured = _measured(_run(subject, server, load, terms, progress))
+    return evidence_of(subject, weights, load, measured, driven=(), today=terms.today, served=True)
+
+
+def _run(subject: Subject, planned: Served, load: SmokeLoad, terms: ServerTerms, progress: Progress | None) -> _Shown:
+    deadline_s = time.monotonic() + terms.time_limit_s
+    limits = Limits(time_s=terms.time_limit_s, silence_s=min(terms.time_limit_s, _SILENCE_S), output_bytes=_LOG_BYTES)
+    _say(progress, {"progress": "serve"})
+    with running(program(planned, name=subject.planned.engine.runtime, port=terms.port), limits=limits) as server:
+        truth, ready = _truth(subject, server, planned, terms.record), server.memory()
+        bursts = Bursts(server, _target(server, planned), Vocabulary(subject.candidate.model.architecture.vocab_size), deadline_s)
+        bursts.warm_up(max(load.concurrency))
+        with watch_host([server.pid]) as host:
+            rows = list(bursts.rows(load, progress))
+        end = server.memory()
+    return _Shown(truth, ready, end, server.peak_bytes, server.ready_s, rows, host.told)
+
+
+def _truth(subject: Subject, server: Server, planned: Served, record: EngineRecord) -> Truth:
+    settings = subject.candidate.settings
+    assert isinstance(settings, LlamaCppSettings)  # noqa: S101
+    return llama_cpp_truth(server.log.lines(), pages(server, planned, PAGES), settings, record.log_patterns)
+
+
+def _target(server: Server, planned: Served) -> Target:
+    return Target(server.base_url, planned.model_name, api_key=planned.key or None)
+
+
+def _measured(shown: _Shown) -> Measurements:
+    rows = sorted(shown.rows, key=lambda row: int(row["concurrency"]))
+    speeds, incomplete = read_speeds(rows)
+    return Measurements(
+        engine=shown.truth.engine,
+        values=_values(shown),
+        speeds=speeds,
+        incomplete=incomplete,
+        memory=_memory(shown),
+        contention=judge_contention({**shown.host, "max_step_over_median": stall_ratio(rows)}, rows),
+        ignored_settings=(),
+        differing_settings=shown.truth.differing,
+    )
+
+
+def _values(shown: _Shown) -> dict[str, float]:
+    """What it told, and what the system counts: the whole server, its own code included."""
+    whole = float(shown.end.counted_once_bytes)
+    values = {**shown.truth.values, "start_s": shown.ready_s, "memory_bytes": whole, "reserved_bytes": whole}
+    values["required_bytes"] = whole - values.get("repacked_weights_bytes", 0.0)  # mapped originals may be evicted
+    in_gib = {name.replace("_bytes", "_gib"): value / GIB for name, value in values.items() if name.endswith("_bytes")}
+    return {**values, **in_gib, "settings_as_planned": float(not shown.truth.differing)}
+
+
+def _memory(shown: _Shown) -> dict[str, float]:
+    told = dict(shown.truth.notes)
+    for stage, memory in (("ready", shown.ready), ("end", shown.end)):
+        sizes = {"anonymous": memory.anonymous_bytes, "file": memory.file_bytes, "resident": memory.resident_bytes}
+        sizes["proportional"] = memory.proportional_bytes
+        told |= {f"{stage}_{kind}_bytes": float(size) for kind, size in sizes.items() if size is not None}
+    return {**told, "peak_resident_bytes": float(shown.peak_bytes)}
+
+
+def _say(progress: Progress | None, told: Mapping[str, Any]) -> None:
+    if progress is not None:
+        progress(json.dumps(told))

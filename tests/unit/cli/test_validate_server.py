@@ -1,0 +1,127 @@
+"""`advisor validate` through a server as deployed: started by the rendered command, asked over HTTP, gone afterwards."""
+
+import json
+import stat
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from typer.testing import CliRunner
+
+from advisor.cli import validating
+from advisor.cli.app import app
+from advisor.errors import AdvisorError
+
+FAKE = Path(__file__).parents[2] / "fakes" / "fake_llama_server.py"
+LOG = Path(__file__).parents[2] / "data" / "engine_logs" / "llama_server_qwen3_0_6b_q4_k_m.log"
+WORKLOAD = """\
+schema: advisor.workload/1
+load: {in_flight: 2}
+request:
+  input_tokens: {p50: 40, p95: 60, max: 100}
+  output_tokens: {p50: 8, p95: 16, max: 40}
+privacy: {stays_on: premises}
+hardware: {owned: [{device: cpu}]}
+"""
+SETTINGS = (
+    "{ctx-size: {value: 2048}, parallel: {value: 2}, kv-unified: {value: true}, flash-attn: {value: 'on'}, cache-type-k: {value: f16}, "
+    "cache-type-v: {value: f16}, batch-size: {value: 2048}, ubatch-size: {value: 512}, n-gpu-layers: {value: 0}, cache-ram: {value: 0}}"
+)
+PLAN = f"""\
+schema: advisor.plan/1
+workload: workload.yaml
+decision: a small model on a CPU
+deployments:
+  - name: notes
+    model: {{id: Qwen/Qwen3-0.6B, quantization: Q4_K_M}}
+    engine: {{name: llama.cpp, runtime: llama-server, version: b11549, backend: cpu}}
+    hardware: {{device: cpu}}
+    settings: {SETTINGS}
+evidence_required: [starts, kv_capacity_tokens]
+claims:
+  notes: {{}}
+made_with: {{advisor: 1.0.0, catalog: "2026-11-20", workload_sha256: ab}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "workload.yaml").write_text(WORKLOAD)
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    monkeypatch.setattr(validating, "make_synthetic", lambda *_, **__: tmp_path / "model.gguf")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    yield tmp_path
+    assert psutil.Process().children(recursive=True) == []
+
+
+def validate(folder, behaviour, *arguments):
+    """Exit code and output against a server that behaves so."""
+    binary = folder / "llama-server"
+    binary.write_text(f'#!/bin/sh\nexec {sys.executable} {FAKE} {behaviour} {LOG} "$@"\n')
+    binary.chmod(binary.stat().st_mode | stat.S_IXUSR)
+    given = ["validate", str(folder / "plan.yaml"), "--synthetic", "--quiet", "--engine-binary", str(binary), *arguments]
+    result = CliRunner().invoke(app, given)
+    if isinstance(result.exception, AdvisorError):
+        return result.exception.exit_code, str(result.exception)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+def evidence(folder):
+    (path,) = (folder / "evidence").iterdir()
+    return json.loads(path.read_text())
+
+
+@pytest.mark.parametrize("behaviour", ["good", "guarded"])
+def test_a_server_as_planned_proves_the_plan(folder, behaviour):
+    code, said = validate(folder, behaviour)
+    assert code == 0, said
+    written = evidence(folder)
+    claims = {claim["name"]: claim for claim in written["claims"]}
+    for name in ("starts", "context_per_request_tokens", "settings_as_planned", "kv_capacity_tokens", "memory_bytes"):
+        assert claims[name]["requirement"] == "proven", claims[name]
+    parts = ("weights", "kv_cache", "recurrent_state", "compute_buffer", "output_buffer", "repacked_weights")
+    assert {claims[f"{part}_bytes"]["prediction"] for part in parts} == {"right"}
+    assert claims["start_s"]["predicted"] > 0
+    assert [row["concurrency"] for row in written["benchmark"]] == [1, 2]
+    assert written["engine"]["build"] == 1
+    assert (written["hardware"], written["weights"]) == ("other", "synthetic")
+    assert written["memory"]["end_anonymous_bytes"] > 0
+    assert str(folder) not in json.dumps(written)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "refuted", "says"),
+    [("shrinks", "context_per_request_tokens", ""), ("more_slots", "settings_as_planned", "parallel 2 -> 3")],
+)
+def test_a_server_that_takes_something_else_is_refuted(folder, behaviour, refuted, says):
+    (folder / "workload.yaml").write_text(WORKLOAD.replace("max: 100", "max: 1400"))
+    code, _ = validate(folder, behaviour)
+    claim = next(claim for claim in evidence(folder)["claims"] if claim["name"] == refuted)
+    assert (code, claim["requirement"]) == (1, "refuted")
+    assert says in claim["note"]
+    assert says in " ".join(evidence(folder)["reduced"])
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code", "says"),
+    [
+        ("refuses", 4, "invalid argument: --kv-unified"),
+        ("dies", 4, "SIGABRT"),
+        ("garbage", 4, "not JSON"),
+        ("overloaded", 4, "requests failed: HTTP 503"),
+    ],
+)
+def test_each_fault_of_a_server(folder, behaviour, code, says):
+    answer = validate(folder, behaviour)
+    assert (answer[0], says in answer[1]) == (code, True), answer[1]
+    assert not (folder / "evidence").exists()
+
+
+def test_a_chosen_port_that_is_taken(folder):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        code, said = validate(folder, "good", "--port", str(taken.getsockname()[1]))
+    assert (code, "taken by another program" in said) == (2, True)
