@@ -139,8 +139,5 @@ def _remarks(subject: Subject, seen: VllmLog) -> Iterator[str]:
         yield f"after it was ready, the log says: {seen.later_error}"
     if seen.uneven:
         yield f"{seen.ranks} ranks do not agree on {', '.join(seen.uneven)}: the tightest counts"
-    planned_ranks = subject.candidate.parallelism.devices
-    if seen.ranks and seen.ranks < planned_ranks:
-        yield f"{seen.ranks} of {planned_ranks} ranks are in the log"
     if not (seen.on_cpu or seen.device_name or seen.device_bytes):
         yield f"the log does not name the device: taken to be the planned {subject.planned.hardware.device}"
