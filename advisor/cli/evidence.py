@@ -32,12 +32,11 @@ def verify(plan: Annotated[Path, typer.Argument(help="plan.yaml")], format: Form
 
     It shows consistency, not authenticity: who needs proof runs the validation again.
     """
-    from dataclasses import asdict
-
     from advisor.cli.output import emit_json, printable
     from advisor.files.evidence import evidence_beside, read_evidence
     from advisor.files.plan import read_plan
-    from advisor.report.validation_text import coverage_line
+    from advisor.report.validation_json import coverage_row
+    from advisor.report.validation_text import coverage_line, not_covering_lines
     from advisor.validation.verify import verify as verify_plan
 
     read, _ = read_plan(plan)
@@ -45,9 +44,9 @@ def verify(plan: Annotated[Path, typer.Argument(help="plan.yaml")], format: Form
     codes = [one.exit_code for one in covered]
     code = 1 if 1 in codes else max(codes, default=3)
     if format == "json":
-        rows = [{key: value for key, value in asdict(one).items() if key != "evidence"} for one in covered]
-        emit_json({"schema": "advisor.evidence-verify/1", "exit_code": code, "deployments": rows})
+        emit_json({"schema": "advisor.evidence-verify/1", "exit_code": code, "deployments": [coverage_row(one) for one in covered]})
     else:
         for one in covered:
-            typer.echo(printable(coverage_line(one)))
+            for line in (coverage_line(one), *not_covering_lines(one)):
+                typer.echo(printable(line))
     raise typer.Exit(code)

@@ -38,6 +38,10 @@ def validate(
         str | None, typer.Option("--log", help="A server's start-up log, - for what is piped in: no engine is started, no request sent.")
     ] = None,
     time_limit_s: Annotated[float, typer.Option("--time-limit", min=1.0, help="Seconds for the engine, loading included.")] = 600.0,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Add what was measured to measurements/ beside the plan: kept for calibration, no plan reads it yet"),
+    ] = False,
     format: FormatOption = "text",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a large file is written.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the summary only.")] = False,
@@ -65,10 +69,17 @@ def validate(
     with raised():
         evidence = run_validation(asked)
         path = None if evidence.differs else write_evidence(plan, evidence)
-    raise typer.Exit(_show(evidence, path, format=format, quiet=quiet))
+        recorded = _record(plan, evidence) if record else None
+    raise typer.Exit(_show(evidence, path, recorded, format=format, quiet=quiet))
 
 
-def _show(evidence: "EvidenceFile", path: Path | None, *, format: Format, quiet: bool) -> int:
+def _record(plan: Path, evidence: "EvidenceFile") -> str:
+    from advisor.cli.recording import record
+
+    return record(plan, evidence)
+
+
+def _show(evidence: "EvidenceFile", path: Path | None, recorded: str | None, *, format: Format, quiet: bool) -> int:
     """Print the answer; the exit code."""
     from advisor.cli.output import emit_json, printable
     from advisor.files.evidence import evidence_dict
@@ -78,10 +89,13 @@ def _show(evidence: "EvidenceFile", path: Path | None, *, format: Format, quiet:
     code = exit_code(evidence.claims, unusable=bool(evidence.contention.get("unusable")))
     if format == "json":
         document = {name: value for name, value in evidence_dict(evidence).items() if name != "schema"}
-        emit_json({"schema": "advisor.validate/1", "exit_code": code, "evidence": str(path) if path else None, **document})
+        written = {"evidence": str(path) if path else None, "recorded": recorded}
+        emit_json({"schema": "advisor.validate/1", "exit_code": code, **written, **document})
         return code
     for line in validation_lines(evidence) if not quiet else ():
         typer.echo(printable(line))
     typer.echo(f"wrote {path}" if path else "no evidence was written")
+    if recorded:
+        typer.echo(recorded)
     typer.echo(summary(evidence, code))
     return code

@@ -46,7 +46,10 @@ def run_on_log(asked: "Asked", source: str) -> EvidenceFile:
 def _opened(source: str) -> AbstractContextManager[BinaryIO]:
     """The file, or what is piped in."""
     if source != _STDIN:
-        return Path(source).open("rb")
+        try:
+            return Path(source).open("rb")
+        except ValueError as error:  # a null byte in the name
+            raise UserInputError(f"not a file name: {error}") from None
     if sys.stdin is None or sys.stdin.isatty():
         raise UserInputError("nothing is piped in; for example: kubectl logs deploy/NAME | advisor validate plan.yaml --log -")
     return nullcontext(sys.stdin.buffer)

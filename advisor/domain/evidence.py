@@ -3,10 +3,13 @@
 It holds no host names, paths, user names or prompts. It shows consistency, not authenticity.
 """
 
+import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from advisor.domain.strict import STRICT
+from advisor.domain.strict import STRICT, FieldFault, IsoDate, name_fault
+
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
 
 ClaimOutcome = Literal["proven", "refuted", "not tested"]
 
@@ -39,7 +42,7 @@ class EvidenceFile:
     schema: Literal["advisor.evidence/1"]
     deployment: str
     fingerprint: str
-    measured_on: str  # ISO date
+    measured_on: IsoDate
     engine: dict[str, Any]  # name, runtime, version, backend, system_info
     device: str
     weights: Literal["real", "synthetic", "not claimed"]  # not claimed: of a server that somebody else started
@@ -56,3 +59,9 @@ class EvidenceFile:
     remarks: tuple[str, ...] = ()  # what a reader should know besides
     # same: the planned machine or its kind; other: the device is the planned one, the machine is not; scaled: neither, see `reduced`
     hardware: Literal["same", "other", "scaled"] = "same"
+
+    def __post_init__(self) -> None:
+        if fault := name_fault(self.deployment):
+            raise FieldFault("deployment", f"deployment: {fault}")
+        if not _FINGERPRINT.fullmatch(self.fingerprint):
+            raise FieldFault("fingerprint", f"fingerprint: {self.fingerprint[:80]!r} is not 64 hexadecimal digits")

@@ -15,7 +15,8 @@ from advisor.units import MIB
 MEMORY_VERBOSITY: Final = 4
 _START: Final = "start"
 _DETAILS: Final = frozenset({"time"})
-_PROGRESS: Final = ("start", "loading", "context", "slots", "ready")
+_PROGRESS: Final = ("start", "loading", "context", "slots", "ready", "idle")
+_ENDS: Final = ("failed", "terminated", "aborted")
 _FITTING: Final = "common_fit_params"  # the fit tries settings that fail, and goes on
 
 
@@ -68,7 +69,7 @@ def read_llama_server_log(log: BinaryIO, log_patterns: Mapping[str, str]) -> Lla
     found = collect(last.lines, patterns)
     build, slots, offloaded = _last(found["build"]), _last(found["slots"]), _last(found["offloaded_layers"])
     verbosity, cache = _last(found["verbosity"]), _last(found["kv_cache"])
-    ready = bool(found["ready"])
+    ready = bool(found["ready"] or found["idle"])
     return LlamaServerLog(
         starts=last.starts,
         build=int(build["build"]) if build else None,
@@ -97,10 +98,11 @@ def _refusal(lines: Sequence[str], patterns: Patterns) -> str | None:
     """The first complaint after the last progress, when the server says that it ends or aborts."""
     messages, failed = list[str](), False
     for line in lines:
-        failed = failed or bool(patterns["failed"].search(line))
+        failed = failed or any(patterns[name].search(line) for name in _ENDS)
+        match = patterns["refused"].search(line) or patterns["aborted"].search(line)
         if any(patterns[name].search(line) for name in _PROGRESS):
             messages = []
-        elif (match := patterns["refused"].search(line)) and _FITTING not in line:
+        elif match and _FITTING not in line:
             messages.append(match["message"].strip())
     return messages[0] if failed and messages else None
 

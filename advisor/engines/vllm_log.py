@@ -23,6 +23,14 @@ _NAMES: Final = {
     "data_parallel_size": "data",
 }
 
+_OF_RANKS: Final = {
+    "weights": ("weights", "gib"),
+    "memory taken": ("peak_activation", "taken"),
+    "activation peak": ("peak_activation", "gib"),
+    "pool": ("kv_in_use", "gib"),
+    "tokens": ("kv_cache", "tokens"),
+}
+
 Found = Mapping[str, list[re.Match[str]]]
 
 
@@ -40,7 +48,7 @@ class VllmLog:
     ready: bool
     refusal: str | None
     later_error: str | None
-    ranks: int
+    ranks: int  # that tell their memory; some versions let only the first one speak
     on_cpu: bool
     device_name: str | None
     device_bytes: float | None
@@ -82,8 +90,8 @@ def read_vllm_log(log: BinaryIO, log_patterns: Mapping[str, str]) -> VllmLog:
         ready=bool(found["ready"]),
         refusal=refusal,
         later_error=later_error,
-        ranks=len(found["weights"]),
-        on_cpu=any(match["device"] == "CPU" for match in found["kv_cache"]) or bool(found["kv_reserved"]),
+        ranks=max(len(found["weights"]), len(found["peak_activation"])),
+        on_cpu=bool(found["processor"] or found["kv_reserved"]),
         device_name=_text(found, "device_name", "name"),
         device_bytes=_gib(_least(found, "device_memory", "total")),
         budget_bytes=_gib(_least(found, "budget", "gib")),
@@ -102,7 +110,7 @@ def read_vllm_log(log: BinaryIO, log_patterns: Mapping[str, str]) -> VllmLog:
         start_s=_start_s(last.lines, patterns),
         settings=settings,
         given=_given(found, patterns),
-        uneven=tuple(name for name in ("weights", "kv_available", "kv_cache") if _apart(found, name)),
+        uneven=tuple(words for words, (name, group) in _OF_RANKS.items() if len(set(_numbers(found, name, group))) > 1),
     )
 
 
@@ -148,14 +156,10 @@ def _least(found: Found, name: str, group: str) -> float | None:
     return min(_numbers(found, name, group), default=None)
 
 
-def _apart(found: Found, name: str) -> bool:
-    """The ranks do not agree."""
-    return len(set(_numbers(found, name, "tokens" if name == "kv_cache" else "gib"))) > 1
-
-
 def _pool_gib(found: Found) -> float | None:
-    """Of one device, or of one NUMA node on a CPU."""
-    return _least(found, "kv_available", "gib") if found["kv_available"] else _least(found, "kv_reserved", "gib")
+    """Of one device, or of one NUMA node on a CPU. What the workers have in use is told by all of them, what is available by the first."""
+    told = [_least(found, name, "gib") for name in ("kv_available", "kv_in_use", "kv_reserved")]
+    return min((gib for gib in told if gib is not None), default=None)
 
 
 def _consumed_gib(found: Found) -> float | None:

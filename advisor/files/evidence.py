@@ -37,10 +37,19 @@ def evidence_dict(evidence: EvidenceFile) -> dict[str, Any]:
 def read_evidence(path: Path) -> EvidenceFile:
     """Raises DataError with every fault, UserInputError when it cannot be read."""
     try:
-        return _ADAPTER.validate_json(read_text(path))
+        evidence = _ADAPTER.validate_json(read_text(path))
+        json.dumps(evidence_dict(evidence), allow_nan=False)
     except ValidationError as error:
-        faults = [Fault(str(path), f"{dotted(fault['loc'])}: {fault['msg']}") for fault in error.errors(include_url=False)]
+        faults = [Fault(str(path), _fault_text(fault["loc"], fault["msg"])) for fault in error.errors(include_url=False)]
         raise DataError(faults) from None
+    except ValueError:  # free-form parts may hold what JSON has no word for
+        raise DataError.at(path, "holds a number that is none (NaN, infinite, or of thousands of digits)") from None
+    return evidence
+
+
+def _fault_text(place: tuple[int | str, ...], message: str) -> str:
+    own = message.removeprefix("Value error, ")
+    return own if own != message and not place else f"{dotted(place)}: {own}"
 
 
 def evidence_beside(plan: Path) -> list[Path]:

@@ -23,7 +23,8 @@ def validation_lines(evidence: EvidenceFile) -> Iterator[str]:
     yield from evidence.remarks
     if evidence.contention.get("disturbed"):
         others = evidence.contention.get("others_share")
-        share = f"other work used {others:.0%} of the processors" if others is not None else "steps of the same load differ too much"
+        known = isinstance(others, int | float)
+        share = f"other work used {others:.0%} of the processors" if known else "steps of the same load differ too much"
         yield f"disturbed: {share}; speeds are shown and not judged. Run again on an idle machine"
     free = [claim.name for claim in evidence.claims if not claim.gates and claim.requirement is not None and is_speed(claim.name)]
     if free:
@@ -52,7 +53,7 @@ def _headline(evidence: EvidenceFile) -> str:
         return (
             f"{evidence.deployment}: read-only: a start-up log of {engine.get('name')} {version} on {evidence.device}, no request was sent"
         )
-    concurrency = ", ".join(str(row["concurrency"]) for row in evidence.benchmark) or "none"
+    concurrency = ", ".join(str(row.get("concurrency", "?")) for row in evidence.benchmark) or "none"
     return (
         f"{evidence.deployment}: loaded on {engine.get('name')} (llama-cpp-python {engine.get('binding_version')}) on {evidence.device}, "
         f"{evidence.weights} weights; requests at once: {concurrency}"
@@ -131,14 +132,25 @@ def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
 
 def coverage_line(coverage: Coverage) -> str:
     """`letters: 4 of 4 required claims proven on h100-sxm, 2026-11-24; covers this plan`."""
-    evidence = coverage.evidence
-    if evidence is None:
+    if not coverage.evidence:
         return f"{coverage.deployment}: {coverage.why_not}"
     proven = list(coverage.outcomes.values()).count("proven")
     rest = [f"{name} {outcome}" for name, outcome in coverage.outcomes.items() if outcome != "proven"]
-    weights = ", synthetic weights" if evidence.weights == "synthetic" else ""
+    shown = " and ".join(_shown_by(evidence) for evidence in coverage.evidence)
     return (
-        f"{coverage.deployment}: {proven} of {len(coverage.outcomes)} required claims proven on {evidence.device}, "
-        f"{evidence.engine.get('name')} {evidence.engine.get('binding_version')}{weights}, {evidence.measured_on}; covers this plan "
+        f"{coverage.deployment}: {proven} of {len(coverage.outcomes)} required claims proven on {shown}; covers this plan "
         f"(same model, engine, device, settings){'; ' + ', '.join(rest) if rest else ''}"
     )
+
+
+def _shown_by(evidence: EvidenceFile) -> str:
+    engine = evidence.engine
+    version = engine.get("binding_version") or engine.get("version") or "of an untold version"
+    kind = " (start-up log)" if evidence.source == "log" else ", synthetic weights" if evidence.weights == "synthetic" else ""
+    return f"{evidence.device}, {engine.get('name')} {version}{kind}, {evidence.measured_on}"
+
+
+def not_covering_lines(coverage: Coverage) -> Iterator[str]:
+    """What lies there beside and says nothing about this plan, with the reason; nothing where the coverage line says it already."""
+    for other in coverage.not_covering[0 if coverage.evidence else 1 :]:
+        yield f"  not covering: the evidence of {other.evidence.measured_on} on {other.evidence.device}: {other.why}"

@@ -79,13 +79,14 @@ def _claims(subject: Subject) -> Iterable[Expected]:
     for name, claim in subject.claims.items():
         speed = is_speed(name)
         gates = (name in subject.required or name in _ALWAYS) and may_gate(name, claim)
-        predicted = _quantity(claim)
+        predicted = claimed(claim)
         tolerance = _total_tolerance_pct(subject, predicted.value * GIB) if name in _TOTALS else _part_tolerance_pct(predicted, unit=GIB)
         # a simulated load is not what a smoke benchmark repeats: its speeds are not held against the claim's expectation
         yield Expected(name, None if speed else predicted, claim.at_most, claim.at_least, tolerance, gates)
 
 
-def _quantity(claim: Claim) -> Quantity:
+def claimed(claim: Claim) -> Quantity:
+    """What the plan predicts, with its range."""
     low = claim.expect if claim.low is None else min(claim.low, claim.expect)
     high = claim.expect if claim.high is None else max(claim.high, claim.expect)
     return Quantity(claim.expect, low, high, claim.basis, "plan")

@@ -12,7 +12,7 @@ from advisor.errors import UserInputError
 from advisor.resources import advisor_version
 from advisor.units import GIB
 from advisor.validation.compare import judge
-from advisor.validation.expectations import Expected, expectations
+from advisor.validation.expectations import Expected, claimed, expectations
 from advisor.validation.load import SmokeLoad
 from advisor.validation.log_llama_cpp import read_llama_cpp
 from advisor.validation.log_miss import SIZE_PCT, why_missed
@@ -56,13 +56,20 @@ def validate_log(subject: Subject, log: BinaryIO, catalog: Catalog, *, today: st
 
 
 def _rows(subject: Subject, shown: LogShown) -> list[Expected]:
-    """The plan's promises and claims, then what one device holds, then what the log tells beside it."""
+    """The plan's promises and claims, then what one device holds, then what else the log tells."""
     rows = {row.name: row for row in expectations(subject, _NO_LOAD) if not row.name.endswith("_bytes")}
     for name, quantity in _of_one_device(subject).items():
         rows.setdefault(name, Expected(name, quantity, None, None, 0.0, gates=False))
-    for name in shown.values.keys() - rows.keys():
+    for name in (name for name in shown.values if name not in rows):
         rows[name] = Expected(name, None, None, None, 0.0, gates=False)
-    return [replace(row, tolerance_pct=_tolerance_pct(row)) for row in rows.values()]
+    return [_of_a_log(subject, row) for row in rows.values()]
+
+
+def _of_a_log(subject: Subject, row: Expected) -> Expected:
+    """What the plan requires gates here even where its prediction is modelled: a log has no speed that could show it right or wrong."""
+    claim = subject.claims.get(row.name)
+    predicted = claimed(claim) if claim and row.is_speed else row.predicted
+    return replace(row, predicted=predicted, tolerance_pct=_tolerance_pct(row), gates=row.gates or row.name in subject.required)
 
 
 def _of_one_device(subject: Subject) -> dict[str, Quantity]:

@@ -8,7 +8,7 @@ from advisor.domain.engine_record import EngineRecord
 from advisor.engines.llama_server_log import MEMORY_VERBOSITY, LlamaServerLog, read_llama_server_log
 from advisor.errors import UserInputError
 from advisor.units import GIB
-from advisor.validation.log_shown import LogShown, Names, context_differs, device_differs
+from advisor.validation.log_shown import LogShown, Names, context_differs, device_differs, message_of
 from advisor.validation.subject import Subject
 
 _UNNUMBERED: Final = 1  # what a build from a source distribution calls itself
@@ -134,4 +134,4 @@ def _remarks(subject: Subject, seen: LlamaServerLog, version: str | None) -> Ite
     if version is None:
         yield f"the log does not say which build ran: taken to be the planned {subject.planned.engine.version}"
     if seen.refusal:
-        yield f"llama-server refused: {seen.refusal}"
+        yield f"llama-server refused: {message_of(seen.refusal)}"

@@ -1,5 +1,6 @@
 """What a start-up log shows about a planned deployment, whichever engine wrote it: numbers by claim name, and what is not as planned."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -8,6 +9,9 @@ from advisor.domain.hardware import Node
 from advisor.units import gib_text
 from advisor.validation.subject import Subject
 
+# addresses, paths, IP addresses, keys: evidence tells nothing about whose machine it was
+_PLACES: Final = re.compile(r"\w+://\S+|(?<!\w)(?:[A-Za-z]:)?[\\/][^\s'\",;)]+|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|\b(?:sk|hf)[-_]\w{6,}")
+_LONGEST_MESSAGE: Final = 400
 _MEMORY_APART: Final = 0.03  # what a driver reserves differs a little; two kinds of device differ more
 
 
@@ -71,3 +75,8 @@ def context_differs(subject: Subject, context_tokens: int | None, *, given: bool
     if context_tokens < min(planned, subject.demand.longest_tokens):
         return (moved, "") if given else ("", f"{moved}: smaller than planned, and nobody was told")
     return moved, ""
+
+
+def message_of(text: str) -> str:
+    """An engine's own words without the places in them."""
+    return _PLACES.sub("…", text)[:_LONGEST_MESSAGE]

@@ -8,7 +8,7 @@ from advisor.domain.engine_record import EngineRecord
 from advisor.engines.vllm_log import VllmLog, read_vllm_log
 from advisor.errors import UserInputError
 from advisor.units import GIB
-from advisor.validation.log_shown import LogShown, Names, context_differs, device_differs
+from advisor.validation.log_shown import LogShown, Names, context_differs, device_differs, message_of
 from advisor.validation.subject import Subject
 
 _SAME_KV_TYPE: Final = {"fp8_e4m3": "fp8"}  # two names of one type, vllm/config/cache.py
@@ -132,15 +132,12 @@ def _remarks(subject: Subject, seen: VllmLog) -> Iterator[str]:
     if seen.starts > 1:
         yield f"the log holds {seen.starts} starts: the last one counts"
     if seen.refusal:
-        yield f"vLLM refused: {seen.refusal}"
+        yield f"vLLM refused: {message_of(seen.refusal)}"
     if seen.longest_tokens and not seen.ready:
         yield f"vLLM says that a length of {seen.longest_tokens:,} tokens would fit"
     if seen.later_error:
-        yield f"after it was ready, the log says: {seen.later_error}"
+        yield f"after it was ready, the log says: {message_of(seen.later_error)}"
     if seen.uneven:
         yield f"{seen.ranks} ranks do not agree on {', '.join(seen.uneven)}: the tightest counts"
-    planned_ranks = subject.candidate.parallelism.devices
-    if seen.ranks and seen.ranks < planned_ranks:
-        yield f"{seen.ranks} of {planned_ranks} ranks are in the log"
     if not (seen.on_cpu or seen.device_name or seen.device_bytes):
         yield f"the log does not name the device: taken to be the planned {subject.planned.hardware.device}"

@@ -10,40 +10,76 @@ from advisor.validation.expectations import may_gate
 
 
 @dataclass(frozen=True, slots=True)
+class NotCovering:
+    """Evidence of this deployment's name that does not cover it, and what has moved since."""
+
+    evidence: EvidenceFile
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
-    """One deployment: its evidence (None: none that covers it) and the outcome of every required claim, by name."""
+    """One deployment: what covers it, newest first, the outcome of every required claim by name, and what does not cover it any more."""
 
     deployment: str
     fingerprint: str
-    evidence: EvidenceFile | None
+    evidence: tuple[EvidenceFile, ...]
     outcomes: dict[str, ClaimOutcome]
-    why_not: str
+    not_covering: tuple[NotCovering, ...]
 
     @property
     def exit_code(self) -> int:
         """1 when a required claim is refuted, 3 when one is not proven, 0 otherwise."""
         if "refuted" in self.outcomes.values():
             return 1
-        return 3 if self.evidence is None or "not tested" in self.outcomes.values() else 0
+        return 3 if not self.evidence or "not tested" in self.outcomes.values() else 0
+
+    @property
+    def why_not(self) -> str:
+        """Why nothing covers it; empty when something does."""
+        if self.evidence:
+            return ""
+        if not self.not_covering:
+            return "no evidence"
+        newest = self.not_covering[0]
+        return f"the evidence of {newest.evidence.measured_on} shows another deployment ({newest.why}): validate again"
 
 
 def verify(plan: Plan, evidence: Sequence[EvidenceFile]) -> tuple[Coverage, ...]:
     """Every deployment of the plan. Replicas, prices and comments may differ from the run; what is in the fingerprint may not."""
-    return tuple(_coverage(plan, planned, evidence) for planned in plan.deployments)
+    newest_first = sorted(evidence, key=lambda file: file.measured_on, reverse=True)
+    return tuple(_coverage(plan, planned, newest_first) for planned in plan.deployments)
 
 
 def _coverage(plan: Plan, planned: PlannedDeployment, evidence: Sequence[EvidenceFile]) -> Coverage:
     wanted = fingerprint(planned)
-    found = next((file for file in evidence if file.fingerprint == wanted), None)
+    covering = tuple(file for file in evidence if file.fingerprint == wanted and not file.differs)
+    others = [file for file in evidence if file.deployment == planned.name and file not in covering]
+    not_covering = tuple(NotCovering(file, _differences(planned, file)) for file in others)
+    return Coverage(planned.name, wanted, covering, _outcomes(plan, planned, covering), not_covering)
+
+
+def _outcomes(plan: Plan, planned: PlannedDeployment, covering: Sequence[EvidenceFile]) -> dict[str, ClaimOutcome]:
+    """Of everything that is required. Logs alone test no speed, so a speed that no run has seen is not left out there."""
     claims = plan.claims.get(planned.name, {})
-    shown = {claim.name: claim for claim in found.claims} if found else {}
-    names = dict.fromkeys([*plan.evidence_required, *(name for name, claim in shown.items() if claim.gates)])
-    outcomes = {name: _outcome(shown.get(name), claims.get(name)) for name in names if may_gate(name, claims.get(name))}
-    return Coverage(planned.name, wanted, found, outcomes, "" if found else _why_not(planned, evidence))
+    logs_only = bool(covering) and all(file.source == "log" for file in covering)
+    gating = [claim.name for file in covering for claim in file.claims if claim.gates and file.source != "log"]
+    names = dict.fromkeys([*plan.evidence_required, *gating])
+    return {name: _outcome(name, claims.get(name), covering) for name in names if logs_only or may_gate(name, claims.get(name))}
 
 
-def _outcome(shown: ClaimResult | None, claim: Claim | None) -> ClaimOutcome:
+def _outcome(name: str, claim: Claim | None, covering: Sequence[EvidenceFile]) -> ClaimOutcome:
+    """What the newest evidence that tested it says; of several of one day the worst."""
+    tested = [(file.measured_on, outcome) for file in covering if (outcome := _outcome_in(file, name, claim)) != "not tested"]
+    if not tested:
+        return "not tested"
+    newest = [outcome for day, outcome in tested if day == tested[0][0]]
+    return "refuted" if "refuted" in newest else "proven"
+
+
+def _outcome_in(evidence: EvidenceFile, name: str, claim: Claim | None) -> ClaimOutcome:
     """The measured number against the plan's bounds as they stand now; without bounds in the plan, as the run judged it."""
+    shown: ClaimResult | None = next((one for one in evidence.claims if one.name == name), None)
     if shown is None or shown.measured is None or shown.requirement == "not tested":
         return "not tested"
     at_most = claim.at_most if claim else shown.at_most
@@ -52,21 +88,16 @@ def _outcome(shown: ClaimResult | None, claim: Claim | None) -> ClaimOutcome:
     return "proven" if inside else "refuted"
 
 
-def _why_not(planned: PlannedDeployment, evidence: Sequence[EvidenceFile]) -> str:
-    others = [file for file in evidence if file.deployment == planned.name]
-    if not others:
-        return "no evidence"
-    newest = max(others, key=lambda file: file.measured_on)
-    return f"the evidence of {newest.measured_on} shows another deployment ({_differences(planned, newest)}): validate again"
-
-
 def _differences(planned: PlannedDeployment, evidence: EvidenceFile) -> str:
     """What moved since, as far as the evidence tells."""
+    if evidence.differs:
+        return ", ".join(evidence.differs[:5])
     now = {flag: setting.value for flag, setting in planned.settings.items()}
     flags = [flag for flag in sorted(now.keys() | evidence.settings.keys()) if now.get(flag) != evidence.settings.get(flag)]
     moved = [f"{flag} {evidence.settings.get(flag)} -> {now.get(flag)}" for flag in flags]
     for name, was, is_ in (
         ("engine version", evidence.engine.get("planned_version"), planned.engine.version),
+        ("runtime", evidence.engine.get("planned_runtime"), planned.engine.runtime),
         ("device", evidence.device, planned.hardware.device),
     ):
         if was != is_:

@@ -14,7 +14,7 @@ from advisor.cli.app import app
 from advisor.errors import AdvisorError
 
 FAKE = Path(__file__).parents[2] / "fakes" / "fake_llama_server.py"
-LOG = Path(__file__).parents[2] / "data" / "engine_logs" / "llama_server_qwen3_0_6b_q4_k_m.log"
+LOG = Path(__file__).parents[2] / "data" / "engine_logs" / "llama_server_as_deployed.log"
 WORKLOAD = """\
 schema: advisor.workload/1
 load: {in_flight: 2}

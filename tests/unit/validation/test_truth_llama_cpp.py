@@ -12,7 +12,7 @@ from advisor.validation.truth_llama_cpp import llama_cpp_truth
 
 from .conftest import SETTINGS
 
-LINES = (Path(__file__).parents[2] / "data" / "engine_logs" / "llama_server_qwen3_0_6b_q4_k_m.log").read_text().splitlines()
+LINES = (Path(__file__).parents[2] / "data" / "engine_logs" / "llama_server_as_deployed.log").read_text().splitlines()
 PATTERNS = load_engines()["llama.cpp"].log_patterns
 AS_RUN = replace(SETTINGS, ctx_size=2048, parallel=2, kv_unified=True)
 PROPS = {"/props": {"total_slots": 2, "default_generation_settings": {"n_ctx": 2048}}}

@@ -1,0 +1,61 @@
+"""What a validation leaves as measurements: its memory once, its speeds by concurrency, and nothing that names a machine."""
+
+from dataclasses import replace
+
+import pytest
+
+from advisor.domain.evidence import EvidenceFile
+from advisor.validation.record import measurements_of
+
+from .conftest import planned
+from .test_from_log import VLLM, judged, on_h100  # noqa: F401 - a fixture
+
+SPEEDS = (
+    {"concurrency": 1, "step_s": 0.010, "first_token_p95_s": 0.3, "output_tokens_per_s": 100.0, "prompt_tokens": 200},
+    {"concurrency": 4, "ttft_p50_s": 0.2, "tpot_p95_s": 0.04, "e2e_p99_s": 3.0, "anything": "else"},
+)
+RUN = EvidenceFile(
+    schema="advisor.evidence/1",
+    deployment="letters",
+    fingerprint="ab" * 32,
+    measured_on="2026-11-24",
+    engine={"name": "llama.cpp", "binding_version": "0.3.36"},
+    device="machine-0123456789ab",
+    weights="synthetic",
+    weights_sha256=None,
+    settings={"ctx-size": 8192, "cache-type-k": "q8_0"},
+    reduced=("prompts 400 -> 200 tokens",),
+    claims=(),
+    benchmark=SPEEDS,
+    memory={},
+    contention={"disturbed": True},
+    made_with={},
+)
+
+
+def test_a_log_leaves_its_memory(on_h100):  # noqa: F811
+    subject = on_h100()
+    evidence, _ = judged(subject, VLLM)
+    (row,) = measurements_of(evidence, subject.planned)
+    assert (row.engine, row.engine_version, row.gpu, row.model, row.flags) == ("vllm", "0.33.0", "h100-sxm", "Qwen/Qwen3-32B-FP8", None)
+    assert (row.weights_load_gib_per_gpu, row.peak_activation_gib) == (pytest.approx(31.98), pytest.approx(8.6))
+    assert (row.gpu_kv_cache_tokens, row.max_concurrency_x, row.max_concurrency_at_tokens) == (129_856, 7.93, 16_384)
+    assert row.source == f"log of letters {evidence.fingerprint[:12]}"
+    assert row.max_concurrency is None
+
+
+def test_a_run_leaves_a_row_for_each_concurrency():
+    one, four = measurements_of(RUN, planned())
+    assert (one.max_concurrency, one.tpot_p50_ms, one.ttft_p95_ms, one.output_throughput_tok_s) == (1, 10.0, 300.0, 100.0)
+    assert (four.max_concurrency, four.ttft_p50_ms, four.tpot_p95_ms, four.e2e_p99_ms) == (4, 200.0, 40.0, 3000.0)
+    assert (one.flags, one.kv_dtype, one.engine_version) == ("synthetic_weights;disturbed;reduced", "q8_0", "llama-cpp-python 0.3.36")
+    assert one.row_id != four.row_id
+    assert measurements_of(RUN, planned()) == (one, four)
+
+
+def test_nothing_is_kept_of_another_deployment():
+    assert measurements_of(replace(RUN, differs=("engine version 1 -> 2",)), planned()) == ()
+
+
+def test_nothing_measured_leaves_no_row():
+    assert measurements_of(replace(RUN, benchmark=()), planned()) == ()
