@@ -10,7 +10,7 @@ from advisor.engines.memory_limit import MemoryLimit, memory_limit
 from advisor.errors import AdvisorError, EngineFailed, NotProven, TimedOut
 from advisor.units import gib_text
 
-_WORDS_SHOWN: Final = 4
+_WORDS_SHOWN: Final = 6
 _WORD_CHARACTERS: Final = 300
 _TELLING: Final = re.compile(
     r"error|fail|abort|assert|cannot|could not|unable|invalid|not found|unknown|out of memory|refus", re.IGNORECASE
