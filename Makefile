@@ -37,6 +37,7 @@ unit: $(DEV)
 
 live: $(DEV)
 	$(BIN)/advisor engines install llama.cpp --yes
+	@test "$$(uname)" != Linux || $(BIN)/advisor engines install vllm --cpu --yes
 	$(BIN)/pytest -m live
 
 test: check live

@@ -157,7 +157,7 @@ class DeviceDefaults:
 class Platform:
     """A kind of device the engine runs on. `quantizations` are catalog ids; empty means every quantisation of the engine's formats.
 
-    `refused` and `refused_for_moe` name what does not load there, with the reason.
+    `refused` and `refused_for_moe` name what does not load there, with the reason; `environment` are variables its process needs there.
     """
 
     __pydantic_config__ = STRICT
@@ -168,6 +168,7 @@ class Platform:
     quantizations: tuple[str, ...] = ()
     refused: dict[str, str] = field(default_factory=dict)
     refused_for_moe: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """The life of an engine's environment: made under a lock in a folder of its own, there whole or not at all, listed, removed."""
 
+import hashlib
 import json
 import os
+import platform
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,7 +20,7 @@ from advisor.units import MIB
 
 _RECORD: Final = "engine.json"
 _PARTIAL: Final = ".partial-"
-_LIMITS: Final = Limits(time_s=3 * 3600.0, silence_s=1800.0, output_bytes=256 * MIB, grace_s=5.0)
+LIMITS: Final = Limits(time_s=3 * 3600.0, silence_s=1800.0, output_bytes=256 * MIB, grace_s=5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +60,28 @@ def whole_or_nothing(target: Path) -> Iterator[Path]:
     try:
         with raised():
             yield partial
+            _name_its_place(partial, target)
         partial.rename(target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def _name_its_place(partial: Path, target: Path) -> None:
+    """Programs of an environment begin with the path of its interpreter: they get the one that will be true."""
+    before, after = bytes(partial), bytes(target)
+    for script in (partial / "bin").glob("*"):
+        if script.is_symlink() or not script.is_file():
+            continue
+        with script.open("rb") as file:
+            is_script = file.read(2) == b"#!" or script.name.lower().startswith("activate")
+        if is_script and before in (text := script.read_bytes()):
+            script.write_bytes(text.replace(before, after))
+
+
 def make_environment(folder: Path) -> Path:
     """An empty virtual environment in `folder`; its interpreter. Raises NotProven when this Python cannot make one."""
     try:
-        run([sys.executable, "-m", "venv", "--clear", str(folder)], name="python -m venv", limits=_LIMITS)
+        run([sys.executable, "-m", "venv", "--clear", str(folder)], name="python -m venv", limits=LIMITS)
     except EngineFailed as error:
         packages = "python3-venv (Debian, Ubuntu)"
         raise NotProven(f"this Python cannot make virtual environments; install {packages}.\n{error}") from None
@@ -77,7 +92,7 @@ def pip(python: Path, *arguments: str, environment: Mapping[str, str] | None = N
     """Run pip of an environment. Raises EngineFailed with its last words."""
     command = [str(python), "-m", "pip", "--no-input", "--disable-pip-version-check", *arguments]
     talking = ["/bin/sh", "-c", 'exec "$@" >&2', "sh", *command]  # pip talks on stdout
-    return run(talking, name="pip", limits=_LIMITS, environment=environment, progress=progress)
+    return run(talking, name="pip", limits=LIMITS, environment=environment, progress=progress)
 
 
 def record(folder: Path, engine: str, *, version: str, packages: str) -> InstalledEngine:
@@ -108,6 +123,21 @@ def remove(engine: str) -> list[InstalledEngine]:
         for made in chosen:
             shutil.rmtree(engines_folder() / made.name)
     return chosen
+
+
+def key_of(*parts: str) -> str:
+    """12 hex of what an environment depends on: versions, options, pins, and this processor."""
+    text = "\n".join([*parts, platform.system(), platform.machine(), _cpu_features()])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _cpu_features() -> str:
+    """The `flags` (x86) or `Features` (ARM) line of /proc/cpuinfo; elsewhere the processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
 
 
 def require_space(folder: Path, needed_bytes: int) -> None:

@@ -1,8 +1,6 @@
 """Installs llama.cpp for this machine's CPU: one source build of llama-cpp-python with llama-server, kept as a wheel for the next time."""
 
-import hashlib
 import os
-import platform
 import re
 import shutil
 import tempfile
@@ -11,8 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from advisor.engines import install
-from advisor.engines.find import INSTALLED, Place, probe
+from advisor.engines.find_llama_cpp import probe
 from advisor.engines.install import InstalledEngine
+from advisor.engines.interpreters import INSTALLED, Place
 from advisor.engines.places import engines_folder, wheels_folder
 from advisor.engines.process import Progress
 from advisor.errors import EngineFailed, NotProven
@@ -120,18 +119,7 @@ def _wheel(key: str) -> Path | None:
 
 
 def _key(extra_options: str) -> str:
-    """12 hex of what the build depends on: version, cmake options, processor features."""
-    text = "\n".join([VERSION, *_OPTIONS, extra_options, platform.system(), platform.machine(), _cpu_features()])
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _cpu_features() -> str:
-    """The `flags` (x86) or `Features` (ARM) line of /proc/cpuinfo; elsewhere the processor's name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
+    return install.key_of(VERSION, *_OPTIONS, extra_options)
 
 
 def _jobs(cores: int) -> int:

@@ -145,7 +145,7 @@ def _engines() -> list[dict[str, Any]]:
     try:
         return [_without_home(seen.as_dict()) for seen in survey()]
     except UserInputError as error:
-        return [{"engine": "llama.cpp", "found": False, "reason": _tilde(str(error))}]
+        return [{"engine": None, "found": False, "reason": _tilde(str(error))}]
 
 
 def _place(holds: str, folder: Path) -> PlaceJson:

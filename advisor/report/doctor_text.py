@@ -40,11 +40,18 @@ def _gpu(gpu: GpuJson) -> str:
 def _engines(engines: list[dict[str, Any]]) -> Iterator[str]:
     usable = [engine for engine in engines if engine["found"]]
     for engine in usable:
-        server = "with llama-server" if engine["llama_server"] else "without llama-server"
-        yield f"engine     {engine['engine']}: {engine['origin']}, {engine['python']}: llama-cpp-python {engine['version']}, {server}"
+        yield f"engine     {engine['engine']}: {engine['origin']}, {engine['python']}: {_described(engine)}"
     if not usable:
-        yield f"engine     no llama.cpp ({len(engines)} looked at); plans need none, proofs do: advisor engines install llama.cpp"
+        yield f"engine     none ({len(engines)} looked at); plans need none, proofs do: advisor engines install llama.cpp"
         yield from (f"           {engine['reason']}" for engine in engines if "origin" not in engine)
+
+
+def _described(engine: dict[str, Any]) -> str:
+    if engine["engine"] == "vllm":
+        but = f"; but {engine['problem']}" if engine["problem"] else ""
+        return f"vLLM {engine['version']} built for {engine['backend']}{but}"
+    server = "with llama-server" if engine["llama_server"] else "without llama-server"
+    return f"llama-cpp-python {engine['version']}, {server}"
 
 
 def _variables(variables: dict[str, str]) -> str:

@@ -1,12 +1,13 @@
-"""Live tests use the engine that `advisor validate` would use; without one they are skipped by name."""
+"""Live tests use the engines that the advisor would use; without one they are skipped by name."""
 
 import os
 
-from advisor.engines.find import find_llama_cpp
+from advisor.engines.find import find_llama_cpp, find_vllm
 from advisor.errors import AdvisorError
 
-if "ADVISOR_LLAMA_CPP_PYTHON" not in os.environ:
-    try:
-        os.environ["ADVISOR_LLAMA_CPP_PYTHON"] = str(find_llama_cpp().python)
-    except AdvisorError as absent:
-        print(absent)
+for variable, find in (("ADVISOR_LLAMA_CPP_PYTHON", find_llama_cpp), ("ADVISOR_VLLM_PYTHON", find_vllm)):
+    if variable not in os.environ:
+        try:
+            os.environ[variable] = str(find().python)
+        except AdvisorError as absent:
+            print(absent)

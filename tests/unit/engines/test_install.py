@@ -108,7 +108,7 @@ def test_from_a_cached_wheel(monkeypatch):
         if arguments[0] == "wheel":
             store = arguments[arguments.index("--wheel-dir") + 1]
             name = f"llama_cpp_python-{install_llama_cpp.VERSION}-py3-none-any.whl"
-            run(["/bin/sh", "-c", f"touch {store}/{name}"], name="touch", limits=install._LIMITS)
+            run(["/bin/sh", "-c", f"touch {store}/{name}"], name="touch", limits=install.LIMITS)
             assert "-DLLAMA_BUILD_SERVER=ON" in environment["CMAKE_ARGS"]
 
     class Engine:

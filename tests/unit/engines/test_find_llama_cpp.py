@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from advisor.engines import find, places
+from advisor.engines import find_llama_cpp as find
+from advisor.engines import interpreters, places
 from advisor.errors import NotProven, UserInputError
 
 TOLD = '{"version": "%s", "site_folder": "%s", "system_info": "CPU : AVX2 = 1", "offloads": false}'
@@ -30,7 +31,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path / 'path'}:/usr/bin:/bin")
     monkeypatch.delenv(find.PYTHON_VARIABLE, raising=False)
     monkeypatch.delenv(find.SERVER_VARIABLE, raising=False)
-    monkeypatch.setattr(find, "_THIS_PYTHON", interpreter(tmp_path / "this" / "python"))
+    monkeypatch.setattr(interpreters, "_THIS_PYTHON", interpreter(tmp_path / "this" / "python"))
     interpreter(tmp_path / "path" / "python3")
     interpreter(tmp_path / "path" / "python")
     return tmp_path
@@ -56,7 +57,7 @@ def test_precedence(machine, monkeypatch):
     interpreter(machine / "path" / "python3", "0.1.0")
     assert (find.find_llama_cpp().origin, find.find_llama_cpp().version) == ("PATH", "0.1.0")
     install(machine)
-    assert (find.find_llama_cpp().origin, find.find_llama_cpp().version) == (find.INSTALLED, "0.3.36")
+    assert (find.find_llama_cpp().origin, find.find_llama_cpp().version) == (interpreters.INSTALLED, "0.3.36")
     monkeypatch.setenv(find.PYTHON_VARIABLE, str(interpreter(machine / "var" / "python", "0.2.0")))
     assert (find.find_llama_cpp().origin, find.find_llama_cpp().version) == (find.PYTHON_VARIABLE, "0.2.0")
     by_flag = find.find_llama_cpp(str(interpreter(machine / "flag" / "python", "0.4.0")))
