@@ -25,7 +25,7 @@ from advisor.validation.subject import Subject
 
 _NEARLY_FULL: Final = 0.95  # of the pool: the next long request preempts another one
 _ROUNDING: Final = 0.001
-_ELSEWHERE: Final = Machine("", offloads=False)
+_ELSEWHERE: Final = Machine("", offloads=lambda: False)
 
 
 @dataclass(frozen=True, slots=True)

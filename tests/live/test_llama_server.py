@@ -56,9 +56,9 @@ def planned(settings=SETTINGS):
 
 
 def serving(model, found=None, *, port=None, settings=SETTINGS):
-    runtime = load_engines()["llama.cpp"].runtimes["llama-server"]
-    server = served(planned(settings), runtime, found or find_llama_server(), str(model))
-    return server, program(server, name="llama-server", port=port)
+    record = load_engines()["llama.cpp"]
+    server = served(planned(settings), record.runtimes["llama-server"], found or find_llama_server(), str(model))
+    return server, program(server, name="llama-server", port=port, record=record)
 
 
 def complete(server, served_as, tokens):
