@@ -16,7 +16,10 @@ def validate(
     *,
     model: Annotated[
         Path | None,
-        typer.Option("--model", help="The planned model's .gguf file; without it and --synthetic it is downloaded, pinned to a commit."),
+        typer.Option(
+            "--model",
+            help="The planned model's .gguf file or safetensors folder. Neither this nor --synthetic: downloaded, pinned to a commit.",
+        ),
     ] = None,
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="Write a file of the same tensors with made-up numbers and use it.")

@@ -19,6 +19,7 @@ from advisor.errors import UserInputError
 from advisor.files.plan import read_plan
 from advisor.intake.gguf_file import read_gguf_header
 from advisor.intake.machine import this_machine
+from advisor.intake.safetensors_files import tensor_bytes
 from advisor.planning.case import case_of, workload_of
 from advisor.units import gib_text
 from advisor.validation.download import fetch
@@ -26,7 +27,7 @@ from advisor.validation.find_program import find_program, offloads
 from advisor.validation.prepare import Machine, choose, parse_concurrency, prepare
 from advisor.validation.serving import ServerTerms, validate_server
 from advisor.validation.subject import Subject, Weights
-from advisor.validation.synthetic import make_synthetic, synthetic_path
+from advisor.validation.synthetic import make_synthetic, make_synthetic_folder, synthetic_folder, synthetic_path
 from advisor.validation.validate import Terms, real_weights, validate
 
 _TENSORS_APART_PCT = 2.0
@@ -93,11 +94,16 @@ def _weights(asked: Asked, subject: Subject, case: Case) -> Weights:
     architecture = subject.candidate.model.architecture
     quantization = case.catalog.quantization(subject.candidate.checkpoint.quantization)
     size_bytes = int(sum(device.weights_bytes.value for device in subject.memory.devices) + subject.memory.host.weights_bytes.value)
-    path = synthetic_path(architecture, quantization)
+    is_file = quantization.format == "gguf"
+    path = synthetic_path(architecture, quantization) if is_file else synthetic_folder(architecture, quantization, weights="random")
     if not path.exists():
         typer.echo(f"writing {path.name}: {gib_text(size_bytes, 2)} of made-up numbers in {path.parent}, kept for the next run", err=True)
         confirm("Write it?", yes=asked.yes or size_bytes <= _ASK_ABOVE_BYTES)
-    made = make_synthetic(architecture, quantization, expected_bytes=size_bytes, progress=None if asked.quiet else _say_done("written"))
+    progress = None if asked.quiet else _say_done("written")
+    if is_file:
+        made = make_synthetic(architecture, quantization, expected_bytes=size_bytes, progress=progress)
+    else:
+        made = make_synthetic_folder(architecture, quantization, weights="random", progress=progress)
     return Weights(str(made), synthetic=True)
 
 
@@ -109,7 +115,7 @@ def _agree(asked: Asked, what: str, size_bytes: int) -> None:
 
 def _real(path: Path, subject: Subject) -> Weights:
     """Refuses a file that is not the planned one before it is loaded."""
-    held_bytes = read_gguf_header(path).tensor_bytes
+    held_bytes = tensor_bytes(sorted(path.glob("*.safetensors"))) if path.is_dir() else read_gguf_header(path).tensor_bytes
     planned_bytes = sum(device.weights_bytes.value for device in subject.memory.devices) + subject.memory.host.weights_bytes.value
     if abs(held_bytes - planned_bytes) > planned_bytes * _TENSORS_APART_PCT / 100:
         raise UserInputError(

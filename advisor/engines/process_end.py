@@ -10,19 +10,19 @@ from advisor.engines.memory_limit import MemoryLimit, memory_limit
 from advisor.errors import AdvisorError, EngineFailed, NotProven, TimedOut
 from advisor.units import gib_text
 
-_WORDS_SHOWN: Final = 4
+_WORDS_SHOWN: Final = 6
 _WORD_CHARACTERS: Final = 300
 _TELLING: Final = re.compile(
     r"error|fail|abort|assert|cannot|could not|unable|invalid|not found|unknown|out of memory|refus", re.IGNORECASE
 )
-_NOT_TELLING: Final = re.compile(r"^\s*(File \"|Traceback|\^+$)")
+_NOT_TELLING: Final = re.compile(r"^\s*(File \"|Traceback|\^+$)|print_info:")  # `rope_finetuned = unknown` is no complaint
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
     """What is known when a process is gone. `fault` is the limit it broke, `status` its return code (negative: a signal).
 
-    `awaited` is what it was to become: finished, or ready to serve.
+    `awaited` is what it was to become: finished, or ready to serve. `reason` is what the engine itself gave for ending, where it is known.
     """
 
     name: str
@@ -33,11 +33,12 @@ class Ending:
     peak_rss_bytes: int
     kills_before: int
     awaited: str = "finished"
+    reason: str | None = None
 
 
 def failure(ending: Ending, time_limit_s: float, silence_limit_s: float) -> AdvisorError | None:
     """The error this ending deserves; None when the process ended well."""
-    said = last_words(ending.words) or " It said nothing."
+    said = explained(ending.reason, ending.words)
     match ending.fault:
         case "time":
             return TimedOut(f"{ending.name}: not {ending.awaited} after {time_limit_s:g} s, stopped. Allow more with --time-limit.{said}")
@@ -54,6 +55,12 @@ def failure(ending: Ending, time_limit_s: float, silence_limit_s: float) -> Advi
     if ending.status < 0:
         return EngineFailed(f"{ending.name} crashed after {ending.elapsed_s:.1f} s with {_signal(-ending.status)}.{said}")
     return EngineFailed(f"{ending.name} refused after {ending.elapsed_s:.1f} s (exit code {ending.status}).{said}")
+
+
+def explained(reason: str | None, words: tuple[str, ...]) -> str:
+    """The engine's reason, where it is known, and its last words, each on a line of its own."""
+    told = f"\n    Its reason: {reason[:_WORD_CHARACTERS]}" if reason else ""
+    return f"{told}{last_words(words)}" or " It said nothing."
 
 
 def last_words(words: tuple[str, ...]) -> str:

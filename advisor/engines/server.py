@@ -23,7 +23,7 @@ from advisor.engines.listener import Listener
 from advisor.engines.memory_limit import memory_limit
 from advisor.engines.ports import LOOPBACK, free_port, is_taken, listens
 from advisor.engines.process import Limits, Progress
-from advisor.engines.process_end import Ending, failure, last_words
+from advisor.engines.process_end import Ending, explained, failure, last_words
 from advisor.engines.process_memory import ProcessMemory, descendants
 from advisor.engines.readiness import asking
 from advisor.errors import AdvisorError, EngineFailed, Interrupted, TimedOut, UserInputError
@@ -37,7 +37,8 @@ _LAST_MOMENT_S: Final = 1.0  # between a connection that broke and the process t
 class Program:
     """A server to start. `command` gives its arguments for a port; `name` is what errors call it.
 
-    `readiness` says which answer means that it serves. `port` is the user's own choice, None leaves it to us.
+    `readiness` says which answer means that it serves. `port` is the user's own choice, None leaves it to us. `reason` finds in the log
+    why the engine would not start, in its own words.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Program:
     readiness: Readiness
     environment: Mapping[str, str] = field(default_factory=dict)
     port: int | None = None
+    reason: Callable[[Sequence[str]], str | None] = lambda lines: None
 
 
 class _PortLost(Exception):
@@ -58,7 +60,8 @@ class Server:
         self.name, self.port = program.name, port
         self.base_url = f"http://{LOOPBACK}:{port}"
         self.ready_s = 0.0
-        self._readiness, self._limits, self._listener = program.readiness, limits, listener
+        self._readiness, self._reason = program.readiness, program.reason
+        self._limits, self._listener = limits, listener
         self._started_s = time.monotonic()
         self._kills_before = memory_limit().kills
 
@@ -91,10 +94,10 @@ class Server:
     def _death(self, awaited: str) -> AdvisorError:
         fault = "flood" if self._listener.flooded else None
         status, lived_s = self._status(), time.monotonic() - self._started_s
-        words = self.log.last_words()
-        ending = Ending(self.name, status, fault, lived_s, words, self.peak_bytes, self._kills_before, awaited)
+        words, reason = self.log.last_words(), self._reason(self.log.lines())
+        ending = Ending(self.name, status, fault, lived_s, words, self.peak_bytes, self._kills_before, awaited, reason)
         error = failure(ending, self._limits.time_s, self._limits.silence_s)
-        return error or EngineFailed(f"{self.name}: ended by itself after {lived_s:.1f} s (exit code 0).{last_words(words)}")
+        return error or EngineFailed(f"{self.name}: ended by itself after {lived_s:.1f} s (exit code 0).{explained(reason, words)}")
 
     def _status(self) -> int:
         try:

@@ -28,16 +28,20 @@ def write_gguf(
     imatrix: bool = False,
     seed: int = 0,
     sparse: bool = False,
+    tokenizer: bool | None = None,
     progress: Progress | None = None,
 ) -> int:
     """Write the file and return its bytes. `sparse` writes no weights and takes a few kilobytes of disk, whatever the model.
+
+    A `tokenizer` is what a server needs to speak; not said, a sparse file has none.
 
     Raises UserInputError for an architecture or quantisation that llama.cpp has no file of, and for a full disk.
     """
     types = tensor_types(architecture, quantization, imatrix=imatrix)
     tensors = [StoredTensor(tensor.name, tensor.shape, types[tensor.name]) for tensor in gguf_tensors(architecture)]
-    tokenizer = no_tokenizer() if sparse else byte_tokenizer(architecture.vocab_size)
-    metadata = gguf_metadata(architecture) | _file_type(quantization) | tokenizer
+    speaks = not sparse if tokenizer is None else tokenizer
+    words = byte_tokenizer(architecture.vocab_size) if speaks else no_tokenizer()
+    metadata = gguf_metadata(architecture) | _file_type(quantization) | words
     return write_tensors(path, metadata, tensors, seed=seed, sparse=sparse, progress=progress)
 
 

@@ -80,7 +80,9 @@ def _claims(subject: Subject) -> Iterable[Expected]:
         speed = is_speed(name)
         gates = (name in subject.required or name in _ALWAYS) and may_gate(name, claim)
         predicted = claimed(claim)
-        tolerance = _total_tolerance_pct(subject, predicted.value * GIB) if name in _TOTALS else _part_tolerance_pct(predicted, unit=GIB)
+        tolerance = (
+            _total_tolerance_pct(subject, predicted.value * GIB) if name in _TOTALS else _part_tolerance_pct(subject, predicted, unit=GIB)
+        )
         # a simulated load is not what a smoke benchmark repeats: its speeds are not held against the claim's expectation
         yield Expected(name, None if speed else predicted, claim.at_most, claim.at_least, tolerance, gates)
 
@@ -99,11 +101,24 @@ def _memory_parts(subject: Subject) -> Iterable[Expected]:
     for name in ("weights_bytes", "kv_cache_bytes", "recurrent_state_bytes", "compute_buffer_bytes", "output_buffer_bytes"):
         parts[name] = total([*(getattr(device, name) for device in devices), getattr(host, name)], name)
     parts["repacked_weights_bytes"] = host.repacked_weights_bytes
+    if subject.planned.engine.name == "vllm":  # a few processes of Python and PyTorch are no rounding error
+        overheads = [*(device.runtime_overhead_bytes for device in devices), host.runtime_overhead_bytes]
+        parts["runtime_overhead_bytes"] = total(overheads, "runtime_overhead_bytes")
     for name, quantity in parts.items():
-        yield Expected(name, quantity, None, None, _part_tolerance_pct(quantity), gates=False)
+        yield Expected(name, quantity, None, None, _part_tolerance_pct(subject, quantity), gates=False)
+    yield from _pool(subject)
     whole = total(parts.values(), "sum of the parts")
     usable_bytes = sum(device.usable_bytes.value for device in devices)
     yield Expected("memory_bytes", whole, usable_bytes, None, _total_tolerance_pct(subject, whole.value), gates=True)
+
+
+def _pool(subject: Subject) -> Iterable[Expected]:
+    """What vLLM's log and metrics tell about its pool."""
+    memory = subject.memory
+    for name, quantity in (("num_blocks", memory.num_blocks), ("max_concurrency_x", memory.max_concurrency_x)):
+        if quantity is not None:
+            tolerance = _EXACT_PCT if quantity.basis is Basis.EXACT else _MEMORY_PCT
+            yield Expected(name, quantity, None, None, tolerance, gates=False)
 
 
 def _total_tolerance_pct(subject: Subject, whole_bytes: float) -> float:
@@ -113,11 +128,16 @@ def _total_tolerance_pct(subject: Subject, whole_bytes: float) -> float:
     return _MEMORY_PCT + (100 * _SMALL_SLACK_BYTES / whole_bytes if small else 0.0)
 
 
-def _part_tolerance_pct(quantity: Quantity, unit: int = 1) -> float:
+def _part_tolerance_pct(subject: Subject, quantity: Quantity, unit: int = 1) -> float:
     """Exact numbers are right to what the log rounds off, in each of a few buffers; others within the memory tolerance."""
     if quantity.basis is not Basis.EXACT:
         return _MEMORY_PCT
-    return max(_EXACT_PCT, 100 * _BUFFERS * ROUNDING_BYTES / (quantity.value * unit)) if quantity.value else 0.0
+    return max(_EXACT_PCT, 100 * _rounding_bytes(subject) / (quantity.value * unit)) if quantity.value else 0.0
+
+
+def _rounding_bytes(subject: Subject) -> float:
+    """What a log rounds off: llama.cpp 0.005 MiB in each of a few buffers, vLLM 0.005 GiB."""
+    return 0.005 * GIB if subject.planned.engine.name == "vllm" else _BUFFERS * ROUNDING_BYTES
 
 
 def _steps(subject: Subject, load: SmokeLoad) -> Iterable[Expected]:

@@ -4,7 +4,8 @@ from typing import Final
 
 from advisor.domain.engine_record import Runtime
 from advisor.domain.plan import PlannedDeployment
-from advisor.engines.find import FoundServer, find_llama_cpp, find_llama_server, library_path
+from advisor.engines.find import FoundServer, find_llama_cpp, find_llama_server, find_vllm
+from advisor.engines.find_llama_cpp import library_path
 from advisor.engines.process import Limits, run
 from advisor.errors import NotProven, UserInputError
 
@@ -25,11 +26,20 @@ def find_program(
         engine = find_llama_cpp(engine_python)
         return FoundServer(engine.python, engine.origin, library_path(engine.library_folder))
     if planned.engine.name == "vllm":
-        raise NotProven(f"{planned.name}: no vLLM here, so nothing was proven")
+        return _vllm(engine_python)
     try:
         return find_llama_server(engine_binary, engine_python=engine_python)
     except NotProven as absent:
         raise NotProven(f"{absent}\n    or   --in-process: the same model in llama-cpp-python, without a server") from None
+
+
+def _vllm(engine_python: str | None) -> FoundServer:
+    engine = find_vllm(engine_python)
+    program = engine.program()
+    problem = engine.problem or ("" if program else "it has no `vllm` program beside it")
+    if program is None or problem:
+        raise NotProven(f"vLLM {engine.version} of {engine.python} ({engine.origin}): {problem}, so nothing was proven")
+    return FoundServer(program, engine.origin, {})
 
 
 def offloads(found: FoundServer) -> bool:

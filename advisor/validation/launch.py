@@ -1,14 +1,18 @@
 """A planned server as it is started here: the rendered command with this machine's program, model file and port in their places."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from io import BytesIO
 
-from advisor.domain.engine_record import Launch, Readiness, Runtime
+from advisor.domain.engine_record import EngineRecord, Launch, Readiness, Runtime
 from advisor.domain.plan import PlannedDeployment
 from advisor.engines.find import FoundServer
+from advisor.engines.llama_server_log import read_llama_server_log
 from advisor.engines.ports import LOOPBACK
 from advisor.engines.server import Program
+from advisor.engines.vllm_log import read_vllm_log
 from advisor.errors import UserInputError
 from advisor.manifests.arguments import launch_arguments, with_address
 
@@ -17,7 +21,8 @@ from advisor.manifests.arguments import launch_arguments, with_address
 class Served:
     """How a planned server is started and spoken to. `key` is a made-up one of this run, empty where the server takes none.
 
-    `extra` are flags beyond the rendered ones; whoever gives some must say so in the evidence.
+    `variables` are what the engine needs on this kind of device. `extra` are flags beyond the rendered ones; whoever gives some must say
+    so in the evidence.
     """
 
     planned: PlannedDeployment
@@ -25,6 +30,7 @@ class Served:
     found: FoundServer
     model_path: str
     key: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -39,10 +45,12 @@ class Served:
         return {"Authorization": f"Bearer {self.key}"} if self.key else {}
 
 
-def served(planned: PlannedDeployment, runtime: Runtime, found: FoundServer, model_path: str) -> Served:
+def served(
+    planned: PlannedDeployment, runtime: Runtime, found: FoundServer, model_path: str, *, variables: Mapping[str, str] | None = None
+) -> Served:
     """With a new key where the deployed server has one. Raises UserInputError for a runtime that is no server."""
     _launch(planned, runtime)
-    return Served(planned, runtime, found, model_path, secrets.token_hex(16) if runtime.container else "")
+    return Served(planned, runtime, found, model_path, secrets.token_hex(16) if runtime.container else "", variables or {})
 
 
 def launch_command(server: Served, port: int) -> tuple[list[str], dict[str, str]]:
@@ -59,18 +67,27 @@ def launch_command(server: Served, port: int) -> tuple[list[str], dict[str, str]
     return [*words, *(f"--{flag}={value}" for flag, value in server.extra.items())], _environment(server, launch)
 
 
-def program(server: Served, *, name: str, port: int | None = None) -> Program:
-    """What the runner of servers starts."""
+def program(server: Served, *, name: str, port: int | None = None, record: EngineRecord | None = None) -> Program:
+    """What the runner of servers starts; with the engine's `record` it is told why the engine would not start."""
     _, environment = launch_command(server, 0)
     readiness = server.runtime.readiness or Readiness("/health")
-    return Program(name, lambda chosen: launch_command(server, chosen)[0], readiness, environment, port)
+    return Program(name, lambda chosen: launch_command(server, chosen)[0], readiness, environment, port, partial(_refusal, record))
+
+
+def _refusal(record: EngineRecord | None, lines: Sequence[str]) -> str | None:
+    """Why the engine would not start, by its log."""
+    if record is None:
+        return None
+    log = BytesIO("\n".join(lines).encode())
+    read = read_vllm_log if record.id == "vllm" else read_llama_server_log
+    return read(log, record.log_patterns).refusal
 
 
 def _environment(server: Served, launch: Launch) -> dict[str, str]:
     deployed = dict(server.runtime.container.env) if server.runtime.container else {}
     if server.runtime.container and server.key:
         deployed[server.runtime.container.api_key_env] = server.key
-    return {**server.found.environment, **deployed, **launch.watched}
+    return {**server.found.environment, **server.variables, **deployed, **launch.watched}
 
 
 def _launch(planned: PlannedDeployment, runtime: Runtime) -> Launch:

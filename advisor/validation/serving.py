@@ -10,10 +10,12 @@ from advisor.domain.engine import LlamaCppSettings
 from advisor.domain.engine_record import EngineRecord
 from advisor.domain.evidence import EvidenceFile
 from advisor.engines.find import FoundServer
+from advisor.engines.launch_environment import launch_environment
 from advisor.engines.process import Limits
 from advisor.engines.process_memory import ProcessMemory
 from advisor.engines.server import Server, running
 from advisor.units import GIB
+from advisor.validation import truth_llama_cpp, truth_vllm
 from advisor.validation.bursts import Bursts, stall_ratio
 from advisor.validation.contention import judge_contention
 from advisor.validation.evidence import evidence_of
@@ -26,7 +28,8 @@ from advisor.validation.smoke.requests import Vocabulary
 from advisor.validation.smoke.target import Target
 from advisor.validation.subject import Subject, Weights
 from advisor.validation.truth import Truth, pages
-from advisor.validation.truth_llama_cpp import PAGES, llama_cpp_truth
+from advisor.validation.truth_llama_cpp import llama_cpp_truth
+from advisor.validation.truth_vllm import vllm_truth
 
 _SILENCE_S: Final = 300.0
 _LOG_BYTES: Final = 64 * 1024 * 1024
@@ -63,7 +66,8 @@ def validate_server(subject: Subject, weights: Weights, terms: ServerTerms, prog
     require_memory(subject)
     load = smoke_load(subject, terms.concurrency, terms.time_limit_s)
     runtime = terms.record.runtimes[subject.planned.engine.runtime]
-    server = served(subject.planned, runtime, terms.found, weights.path)
+    variables = launch_environment(terms.record, subject.candidate.runtime.backend)
+    server = served(subject.planned, runtime, terms.found, weights.path, variables=variables)
     measured = _measured(_run(subject, server, load, terms, progress))
     return evidence_of(subject, weights, load, measured, driven=(), today=terms.today, served=True)
 
@@ -72,7 +76,7 @@ def _run(subject: Subject, planned: Served, load: SmokeLoad, terms: ServerTerms,
     deadline_s = time.monotonic() + terms.time_limit_s
     limits = Limits(time_s=terms.time_limit_s, silence_s=min(terms.time_limit_s, _SILENCE_S), output_bytes=_LOG_BYTES)
     _say(progress, {"progress": "serve"})
-    with running(program(planned, name=subject.planned.engine.runtime, port=terms.port), limits=limits) as server:
+    with running(program(planned, name=subject.planned.engine.runtime, port=terms.port, record=terms.record), limits=limits) as server:
         truth, ready = _truth(subject, server, planned, terms.record), server.memory()
         bursts = Bursts(server, _target(server, planned), Vocabulary(subject.candidate.model.architecture.vocab_size), deadline_s)
         bursts.warm_up(max(load.concurrency))
@@ -83,9 +87,10 @@ def _run(subject: Subject, planned: Served, load: SmokeLoad, terms: ServerTerms,
 
 
 def _truth(subject: Subject, server: Server, planned: Served, record: EngineRecord) -> Truth:
-    settings = subject.candidate.settings
-    assert isinstance(settings, LlamaCppSettings)  # noqa: S101
-    return llama_cpp_truth(server.log.lines(), pages(server, planned, PAGES), settings, record.log_patterns)
+    settings, lines = subject.candidate.settings, server.log.lines()
+    if isinstance(settings, LlamaCppSettings):
+        return llama_cpp_truth(lines, pages(server, planned, truth_llama_cpp.PAGES), settings, record.log_patterns)
+    return vllm_truth(subject, lines, pages(server, planned, truth_vllm.PAGES), record)
 
 
 def _target(server: Server, planned: Served) -> Target:

@@ -5,12 +5,13 @@ from typing import Any, Final
 
 import httpx2
 
+from advisor.engines.page import read_page
 from advisor.engines.server import Server
 from advisor.errors import EngineFailed
 from advisor.validation.launch import Served
 
 _ANSWER_S: Final = 30.0
-_MOST_BYTES: Final = 4 * 1024 * 1024
+METRICS: Final = "/metrics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,37 +28,18 @@ class Truth:
 
 
 def pages(server: Server, served: Served, paths: tuple[str, ...]) -> dict[str, Any]:
-    """What the server answers on these paths: JSON where it is that, else text; a path that it does not know is left out.
+    """What the server answers on these paths: JSON, of METRICS the text; a path that it does not know is left out.
 
-    Raises EngineFailed when it answers with something that cannot be read.
+    Raises EngineFailed for something else than JSON, NotProven and TimedOut when it does not answer.
     """
     found: dict[str, Any] = {}
-    with httpx2.Client(base_url=server.base_url, headers=served.headers, trust_env=False, timeout=_ANSWER_S) as client:
-        for path in paths:
-            try:
-                with client.stream("GET", path) as response:
-                    body = b""
-                    for part in response.iter_bytes():
-                        body += part
-                        if len(body) > _MOST_BYTES:
-                            raise EngineFailed(f"{server.name}: endless answer on {path}")
-                    if response.status_code == httpx2.codes.OK:
-                        found[path] = _read(server.name, path, response.headers.get("content-type", ""), body)
-            except httpx2.HTTPError as error:
-                raise EngineFailed(f"{server.name}: does not answer on {path} ({type(error).__name__})") from None
+    for path in paths:
+        page = read_page(f"{server.base_url}{path}", api_key=served.key or None, time_limit_s=_ANSWER_S)
+        if page.status == httpx2.codes.OK:
+            found[path] = page.text if path == METRICS else page.json()
+            if found[path] is None:
+                raise EngineFailed(f"{server.name}: answers on {path} with {page.text[:60]!r}, which is not JSON")
     return found
-
-
-def _read(name: str, path: str, kind: str, body: bytes) -> Any:  # noqa: ANN401 - somebody else's JSON
-    import json
-
-    text = body.decode("utf-8", "replace")
-    if "json" not in kind:
-        return text
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise EngineFailed(f"{name}: answers on {path} with {text[:60]!r}, which is not JSON") from None
 
 
 def number(page: Any, *path: str | int) -> int | None:  # noqa: ANN401 - somebody else's JSON

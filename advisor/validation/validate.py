@@ -1,5 +1,6 @@
 """One validation run without a server: the planned model with the planned settings in llama-cpp-python's own process."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -67,8 +68,13 @@ def _request(subject: Subject, weights: Weights, terms: Terms, load: SmokeLoad) 
 
 
 def real_weights(path: Path) -> Weights:
-    """A model file of the user's, with its digest."""
-    import hashlib
+    """A model file of the user's with its digest; of a folder the digest of its weight files' digests, in the order of their names."""
+    files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
+    digests = [_digest(file) for file in files]
+    whole = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    return Weights(str(path.absolute()), synthetic=False, sha256=whole)
 
+
+def _digest(path: Path) -> str:
     with path.open("rb") as file:
-        return Weights(str(path.absolute()), synthetic=False, sha256=hashlib.file_digest(file, "sha256").hexdigest())
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -101,6 +101,6 @@ def test_a_library_is_not_a_server():
 
 def test_the_runner_gets_the_records_readiness():
     runtime = ENGINES["llama.cpp"].runtimes["llama-cpp-server"]
-    made = program(served(planned_for("llama-cpp-server"), runtime, HERE, "/m"), name="x", port=7)
+    made = program(served(planned_for("llama-cpp-server"), runtime, HERE, "/m"), name="x", port=7, record=ENGINES["llama.cpp"])
     assert (made.readiness.path, made.port) == ("/v1/models", 7)
     assert "8" in made.command(8)
