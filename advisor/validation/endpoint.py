@@ -9,13 +9,14 @@ from typing import Any, Final
 from advisor.domain.evidence import ClaimResult, EvidenceFile
 from advisor.domain.workload import ServiceLevel
 from advisor.engines.page import checked_address
-from advisor.errors import EngineFailed
+from advisor.errors import EngineFailed, TimedOut
 from advisor.resources import advisor_version
 from advisor.validation.compare import judge
 from advisor.validation.endpoint_look import Endpoint, require_quiet
 from advisor.validation.endpoint_speed import measured_latency
 from advisor.validation.expectations import Expected, expectations, is_speed
 from advisor.validation.load import SmokeLoad
+from advisor.validation.smoke.answer import NOT_FINISHED
 from advisor.validation.smoke.connection import port_of
 from advisor.validation.smoke.host import listening_process
 from advisor.validation.smoke.ladder import Climb, Ladder, climb, closed_steps
@@ -51,7 +52,7 @@ def validate_endpoint(subject: Subject, terms: EndpointTerms, *, announce: Told,
     """Measure it. `announce` is told the most that will be sent before anything is.
 
     A server that is not the planned deployment is given no load. Raises NotProven for one that is busy with others' requests,
-    EngineFailed for one that answers nothing, Interrupted.
+    EngineFailed or TimedOut for one that answers nothing, Interrupted.
     """
     if terms.endpoint.shown.differs:
         return _evidence(subject, terms, None)
@@ -69,7 +70,8 @@ def validate_endpoint(subject: Subject, terms: EndpointTerms, *, announce: Told,
     shown = climb(target, ladder, requests, server=_processes(target), progress=progress)
     if not any(rung.failed < rung.requests for rung in shown.rungs):
         error = shown.rungs[0].first_error if shown.rungs else shown.ended
-        raise EngineFailed(f"{terms.endpoint.base_url}: no request was answered: {error}")
+        fault = TimedOut if error == NOT_FINISHED else EngineFailed
+        raise fault(f"{terms.endpoint.base_url}: no request was answered: {error}")
     return _evidence(subject, terms, shown)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from advisor.validation.expectations import Expected
-from advisor.validation.smoke.answer import Answer
+from advisor.validation.smoke.answer import NOT_FINISHED, Answer
 from advisor.validation.smoke.ladder import Climb
 from advisor.validation.smoke.summary import spread
 
@@ -19,13 +19,15 @@ _READ: Final[dict[str, Callable[[Answer], float | None]]] = {
 def measured_latency(row: Expected, shown: Climb, *, planned: int) -> tuple[float | None, str]:
     """The 95th percentile and what it is of; None and the reason when the ladder does not tell.
 
-    Infinite when more than 5 % of the requests failed: a failed request is slower than every limit. A limit that breaks below the
-    planned load is broken at it too.
+    Infinite when more than 5 % of the requests failed: a failed request is slower than every limit; one that our own time limit cut
+    tells nothing. A limit that breaks below the planned load is broken at it too.
     """
     read = _READ.get(row.name)
     if read is None:
         return None, "not measured by a ladder of loads"
     for rung, answers in zip(shown.rungs, shown.answers, strict=True):
+        if any(answer.error == NOT_FINISHED for answer in answers):
+            return None, f"{rung.concurrency} at once: {NOT_FINISHED}"
         value = percentile_95(answers, read)
         broken = value is not None and row.at_most is not None and value > row.at_most
         if (rung.concurrency or 0) >= planned or broken:

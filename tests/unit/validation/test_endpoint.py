@@ -15,7 +15,7 @@ from advisor.validation.contention import Contention
 from advisor.validation.endpoint import rising
 from advisor.validation.endpoint_speed import measured_latency, percentile_95
 from advisor.validation.expectations import Expected
-from advisor.validation.smoke.answer import Answer
+from advisor.validation.smoke.answer import NOT_FINISHED, Answer
 from advisor.validation.smoke.ladder import Climb
 from advisor.validation.smoke.summary import summarise
 
@@ -174,6 +174,12 @@ def test_a_server_that_answers_nothing_has_failed(measure):
     assert "no request was answered: HTTP 503" in said
 
 
+def test_a_server_that_hangs_has_not_failed(measure):
+    code, _, _, said = measure("letters", vllm(), "--time-limit", "1", script=["hang"])
+    assert code == 5
+    assert "not finished in the time limit" in said
+
+
 @pytest.mark.parametrize(
     ("pages", "code", "words"),
     [
@@ -237,6 +243,12 @@ def test_failed_requests_are_slower_than_every_limit():
         math.inf,
         "1 at once, 20 requests, 9 of them failed",
     )
+
+
+def test_what_our_own_limit_cut_tells_nothing():
+    cut = [*answers(0.1, 3), Answer(0.0, error=NOT_FINISHED)]
+    assert measured_latency(row(), climbed((1, answers(0.1)), (2, cut)), planned=2) == (None, f"2 at once: {NOT_FINISHED}")
+    assert measured_latency(row(), climbed((1, answers(0.1)), (2, cut)), planned=1)[0] == 0.1
 
 
 def test_doubling():
