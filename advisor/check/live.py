@@ -1,6 +1,5 @@
 """A running server against its plan, by the metrics it tells: one page is read, nothing is sent to be computed."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -16,10 +15,10 @@ from advisor.domain.verdict import Severity
 from advisor.engines.metrics import CacheConfig, LiveEngine, Reading, read_metrics
 from advisor.engines.page import Page, read_page
 from advisor.errors import NotProven, UserInputError
-from advisor.estimate.load import share_of_load
 from advisor.files.plan import read_plan
 from advisor.manifests.found import NotChecked
 from advisor.planning.case import case_of, workload_of
+from advisor.validation.planned_load import planned_in_flight, settings_apart, tokens_held
 from advisor.validation.prepare import Machine, choose, prepare
 from advisor.validation.subject import Subject
 
@@ -97,22 +96,16 @@ def _finding(url: str, line: int, severity: Severity, rule: str, text: str) -> F
 
 
 def _settings(subject: Subject, cache: CacheConfig, url: str) -> Iterator[Finding]:
-    for name, told in cache.settings.items():
-        planned = getattr(subject.candidate.settings, name, None)
-        if planned is not None and str(planned).lower() != told.lower():
-            flag = name.replace("_", "-")
-            text = f"--{flag}: {planned} in the plan, {told} in the running server. Restart it with the plan's flags, or change the plan"
-            yield _finding(url, cache.line, "warn", SETTING_CHANGED, text)
+    for flag, planned, told in settings_apart(subject, cache):
+        text = f"--{flag}: {planned} in the plan, {told} in the running server. Restart it with the plan's flags, or change the plan"
+        yield _finding(url, cache.line, "warn", SETTING_CHANGED, text)
 
 
 def _pool(subject: Subject, cache: CacheConfig, url: str) -> Iterator[Finding]:
-    """Blocks against the predicted range, tokens against the plan's requirement; blocks of another size are another unit."""
-    blocks, tokens = subject.memory.num_blocks, subject.memory.kv_cache_capacity_tokens
-    size = cache.settings.get("block_size")
-    same_size = size is None or size == str(getattr(subject.candidate.settings, "block_size", size))
-    if cache.num_blocks is None or blocks is None or not blocks.value or not same_size:
+    """Tokens against what the workload needs, blocks against the predicted range."""
+    held_tokens, blocks = tokens_held(subject, cache), subject.memory.num_blocks
+    if held_tokens is None or cache.num_blocks is None or blocks is None:
         return
-    held_tokens = cache.num_blocks * tokens.value / blocks.value
     claim = subject.claims.get("kv_capacity_tokens")
     needed_tokens = (claim.at_least if claim else None) or subject.demand.longest_tokens
     if held_tokens < needed_tokens:
@@ -143,14 +136,6 @@ def _load(subject: Subject, live: LiveEngine, url: str) -> Iterator[Finding]:
     if live.preemptions and live.preemptions.value > 0:
         text = f"{live.preemptions.value:,.0f} requests were pushed out of the KV pool since the start and computed again"
         yield _finding(url, live.preemptions.line, "note", PREEMPTED, text)
-
-
-def planned_in_flight(subject: Subject) -> int | None:
-    """The most requests that the plan reckons with at once on one replica: users and loops have a most, arrivals an expected number."""
-    load = share_of_load(subject.demand.load, subject.planned.replicas)
-    if load.users is not None:
-        return load.users.active
-    return load.in_flight or (math.ceil(subject.in_flight) if subject.in_flight else None)
 
 
 def _context(subject: Subject, longest: Reading | None, url: str) -> Iterator[Finding]:

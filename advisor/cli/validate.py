@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from advisor.cli.output import Format, FormatOption
+from advisor.cli.output import ApiKeyEnvOption, Format, FormatOption, api_key_from
 
 if TYPE_CHECKING:
+    from advisor.cli.validating_endpoint import AskedEndpoint
     from advisor.domain.evidence import EvidenceFile
 
 
@@ -40,13 +41,20 @@ def validate(
     log: Annotated[
         str | None, typer.Option("--log", help="A server's start-up log, - for what is piped in: no engine is started, no request sent.")
     ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option("--endpoint", metavar="URL", help="A server that runs already, such as http://127.0.0.1:8000.")
+    ] = None,
+    api_key_env: ApiKeyEnvOption = None,
+    served_model: Annotated[
+        str | None, typer.Option("--served-model", metavar="NAME", help="With --endpoint: what the planned model is called there.")
+    ] = None,
     time_limit_s: Annotated[float, typer.Option("--time-limit", min=1.0, help="Seconds for the engine, loading included.")] = 600.0,
     record: Annotated[
         bool,
         typer.Option("--record", help="Add what was measured to measurements/ beside the plan: kept for calibration, no plan reads it yet"),
     ] = False,
     format: FormatOption = "text",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a large file is written.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write large files, and measure a busy --endpoint, unasked.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the summary only.")] = False,
 ) -> None:
     """Prove a plan on the engine as deployed: its command starts, serves the context, takes the memory; and how fast its steps are here.
@@ -61,13 +69,16 @@ def validate(
       advisor validate plan.yaml --model models/letters.gguf --concurrency 1,4 --format json
 
       kubectl logs deploy/letters | advisor validate plan.yaml --log -
+
+      advisor validate plan.yaml --endpoint http://127.0.0.1:8000
     """
     from advisor.cli.validating import Asked, run_validation
     from advisor.engines.interruption import raised
     from advisor.files.evidence import write_evidence
 
+    at = _endpoint(endpoint, api_key_env, served_model)
     asked = Asked(
-        plan, model, synthetic, deployment, concurrency, engine_python, engine_binary, in_process, port, time_limit_s, yes, quiet, log
+        plan, model, synthetic, deployment, concurrency, engine_python, engine_binary, in_process, port, time_limit_s, yes, quiet, log, at
     )
     with raised():
         evidence = run_validation(asked)
@@ -80,6 +91,18 @@ def _record(plan: Path, evidence: "EvidenceFile") -> str:
     from advisor.cli.recording import record
 
     return record(plan, evidence)
+
+
+def _endpoint(url: str | None, api_key_env: str | None, served_model: str | None) -> "AskedEndpoint | None":
+    from advisor.errors import UserInputError
+
+    if url is None:
+        if api_key_env or served_model:
+            raise UserInputError("--api-key-env and --served-model go with --endpoint URL")
+        return None
+    from advisor.cli.validating_endpoint import AskedEndpoint
+
+    return AskedEndpoint(url, api_key_from(api_key_env), served_model)
 
 
 def _show(evidence: "EvidenceFile", path: Path | None, recorded: str | None, *, format: Format, quiet: bool) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -30,6 +31,9 @@ from advisor.validation.subject import Subject, Weights
 from advisor.validation.synthetic import make_synthetic, make_synthetic_folder, synthetic_folder, synthetic_path
 from advisor.validation.validate import Terms, real_weights, validate
 
+if TYPE_CHECKING:
+    from advisor.cli.validating_endpoint import AskedEndpoint
+
 _TENSORS_APART_PCT = 2.0
 _ASK_ABOVE_BYTES = 2 * 1024**3
 _STAGES = {"load": "loading the weights", "serve": "starting the server as deployed", "context": "opening the context"}
@@ -52,10 +56,15 @@ class Asked:
     yes: bool
     quiet: bool
     log: str | None = None
+    endpoint: "AskedEndpoint | None" = None
 
 
 def run_validation(asked: Asked) -> EvidenceFile:
     """The whole run. Raises what its parts raise; nothing is left running or half written."""
+    if asked.endpoint is not None:
+        from advisor.cli.validating_endpoint import run_on_endpoint
+
+        return run_on_endpoint(asked, asked.endpoint)
     if asked.log is not None:
         from advisor.cli.validating_log import run_on_log
 

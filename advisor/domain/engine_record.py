@@ -200,3 +200,10 @@ class EngineRecord:
     def platform(self, backend: str) -> Platform | None:
         """What is known about a backend, None where the engine does not run on it."""
         return next((platform for platform in self.platforms if platform.backend == backend), None)
+
+    def version_of_build(self, build: int | None, commit: str | None) -> str | None:
+        """By commit, which a build from source keeps, else by build number; 1 is what a build from a source distribution calls itself."""
+        for known in self.versions.known:
+            if commit and known.commit and known.commit.startswith(commit):
+                return known.version
+        return f"b{build}" if build is not None and build > 1 else None

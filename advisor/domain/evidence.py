@@ -54,7 +54,7 @@ class EvidenceFile:
     memory: dict[str, Any]
     contention: dict[str, Any]
     made_with: dict[str, Any]
-    source: Literal["run", "log"] = "run"  # a run of ours, or a start-up log that was read
+    source: Literal["run", "log", "endpoint"] = "run"  # a run of ours, a start-up log that was read, a server that ran already
     differs: tuple[str, ...] = ()  # why it is of another deployment than the fingerprint's, in words; empty in files that are kept
     remarks: tuple[str, ...] = ()  # what a reader should know besides
     # same: the planned machine or its kind; other: the device is the planned one, the machine is not; scaled: neither, see `reduced`

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from advisor.domain.evidence import ClaimResult, EvidenceFile
+from advisor.report.rungs_text import rung_lines
 from advisor.units import significant, size_unit, time_unit
 from advisor.validation.expectations import is_speed
 from advisor.validation.verdict import tally
@@ -16,6 +17,7 @@ def validation_lines(evidence: EvidenceFile) -> Iterator[str]:
     """The lines to print."""
     yield _headline(evidence)
     yield from _table([_COLUMNS, *(_row(claim) for claim in _shown(evidence.claims))])
+    yield from rung_lines(evidence.benchmark) if evidence.source == "endpoint" else ()
     for text in evidence.reduced:
         yield f"reduced: {text}"
     if evidence.differs:
@@ -54,6 +56,10 @@ def _headline(evidence: EvidenceFile) -> str:
             f"{evidence.deployment}: read-only: a start-up log of {engine.get('name')} {version} on {evidence.device}, no request was sent"
         )
     concurrency = ", ".join(str(row.get("concurrency", "?")) for row in evidence.benchmark) or "none"
+    if evidence.source == "endpoint":
+        version = engine.get("version") or "of an untold version"
+        named = engine.get("name") or "an unnamed engine"
+        return f"{evidence.deployment}: a running server, {named} {version}; requests at once: {concurrency}"
     return (
         f"{evidence.deployment}: loaded on {engine.get('name')} (llama-cpp-python {engine.get('binding_version')}) on {evidence.device}, "
         f"{evidence.weights} weights; requests at once: {concurrency}"

@@ -11,7 +11,6 @@ from advisor.units import GIB
 from advisor.validation.log_shown import LogShown, Names, context_differs, device_differs, message_of
 from advisor.validation.subject import Subject
 
-_UNNUMBERED: Final = 1  # what a build from a source distribution calls itself
 _MISSING: Final = f"memory lines missing: start llama-server with -lv {MEMORY_VERBOSITY}"
 _HOST: Final = "CPU"
 
@@ -21,7 +20,7 @@ def read_llama_cpp(subject: Subject, log: BinaryIO, record: EngineRecord, names:
     seen = read_llama_server_log(log, record.log_patterns)
     if not seen.tells:
         raise UserInputError("no line of a llama-server start-up in it: give the whole log from the start of the server")
-    version = _version(seen, record)
+    version = None if seen.commit is None else record.version_of_build(seen.build, seen.commit)
     context = _number(seen, "n_ctx_seq") or seen.slot_tokens
     other_context, shrunk = context_differs(subject, context)
     differs = [*_identity(subject, seen, version, names), other_context, *_settings(subject, seen)]
@@ -37,16 +36,6 @@ def read_llama_cpp(subject: Subject, log: BinaryIO, record: EngineRecord, names:
 
 
 _FROM_MEMORY_LINES: Final = ("weights_gib", "kv_cache_gib", "recurrent_state_gib", "compute_buffer_gib", "kv_capacity_tokens")
-
-
-def _version(seen: LlamaServerLog, record: EngineRecord) -> str | None:
-    """By commit, which a build from source keeps, else by build number."""
-    if seen.commit is None:
-        return None
-    for known in record.versions.known:
-        if known.commit and known.commit.startswith(seen.commit):
-            return known.version
-    return f"b{seen.build}" if seen.build is not None and seen.build > _UNNUMBERED else None
 
 
 def _values(seen: LlamaServerLog, context: int | None) -> dict[str, float | None]:

@@ -9,6 +9,7 @@ from advisor.validation.smoke.requests import PlannedRequest
 
 _SPARE_CHUNKS: Final = 64  # beyond the tokens asked for: then the server does not mind `max_tokens`
 _WORDS: Final = 200
+NOT_FINISHED: Final = "not finished in the time limit"  # ours, which says nothing about the server
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import h11
 
-from advisor.validation.smoke.answer import Answer, BrokenStream, Transcript
+from advisor.validation.smoke.answer import NOT_FINISHED, Answer, BrokenStream, Transcript
 from advisor.validation.smoke.connection import Connection, connected
 from advisor.validation.smoke.events import EventReader
 from advisor.validation.smoke.requests import PlannedRequest
@@ -60,7 +60,7 @@ async def ask(target: Target, each: Letter, *, since_s: float, time_limit_s: flo
             await connection.send(each.path, each.headers, each.body)
             await _listen(connection, transcript)
     except TimeoutError:
-        return transcript.failed("not finished in the time limit", since_s=since_s)
+        return transcript.failed(NOT_FINISHED, since_s=since_s)
     except BrokenStream as fault:
         return transcript.failed(target.without_key(str(fault)), since_s=since_s)
     except OSError as error:

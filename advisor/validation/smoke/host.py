@@ -45,6 +45,15 @@ def watch_host(server: Iterable[int] | None) -> Iterator[Watched]:
         }
 
 
+def listening_process(port: int) -> int | None:
+    """Whose server that is, None where the system does not say."""
+    with suppress(psutil.Error):
+        for each in psutil.net_connections(kind="tcp"):
+            if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port == port and each.pid is not None:
+                return int(each.pid)
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class _Counters:
     wall_s: float

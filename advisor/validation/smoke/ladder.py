@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from time import perf_counter
+from typing import Final
 
 from advisor.domain.workload import ServiceLevel
 from advisor.validation.contention import Contention
@@ -13,6 +14,8 @@ from advisor.validation.smoke.host import watch_host
 from advisor.validation.smoke.requests import PlannedRequest
 from advisor.validation.smoke.summary import Rung, breaches, summarise
 from advisor.validation.smoke.target import Target
+
+_ROUNDS: Final = 2  # a step is worth beginning when its warm-ups and one round of requests would end
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,8 @@ def climb(
     with watch_host(server) as watched:
         for step in ladder.steps:
             left_s = ladder.time_limit_s - (perf_counter() - began_s)
-            if left_s <= 0:
-                ended = f"the time limit of {ladder.time_limit_s:g} s"
+            if left_s <= _ROUNDS * max((answer.e2e_s or 0.0 for _, answers in taken[-1:] for answer in answers), default=0.0):
+                ended = ended or f"no time for {_words(step)} in the limit of {ladder.time_limit_s:g} s"
             if ended:
                 break
             if progress:

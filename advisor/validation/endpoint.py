@@ -1,0 +1,154 @@
+"""A server that somebody else started, held against its plan: looked at first, then a ladder of loads that stops at the first breach."""
+
+import math
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+from advisor.domain.evidence import ClaimResult, EvidenceFile
+from advisor.domain.workload import ServiceLevel
+from advisor.engines.page import checked_address
+from advisor.errors import EngineFailed, TimedOut
+from advisor.resources import advisor_version
+from advisor.validation.compare import judge
+from advisor.validation.endpoint_look import Endpoint, require_quiet
+from advisor.validation.endpoint_speed import measured_latency
+from advisor.validation.expectations import Expected, expectations, is_speed
+from advisor.validation.load import SmokeLoad
+from advisor.validation.smoke.answer import NOT_FINISHED
+from advisor.validation.smoke.connection import port_of
+from advisor.validation.smoke.host import listening_process
+from advisor.validation.smoke.ladder import Climb, Ladder, climb, closed_steps
+from advisor.validation.smoke.requests import Vocabulary, plan_requests
+from advisor.validation.smoke.summary import Rung
+from advisor.validation.smoke.target import Target
+from advisor.validation.subject import Subject
+
+_NO_LOAD: Final = SmokeLoad((), 0, 0, 0)
+_REQUESTS_EACH: Final = 4
+_FIRST_STEP: Final = 4  # requests one after another: a look before anything comes at once
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointTerms:
+    """How to measure: the server, its key, what its users were promised, requests at once (none: up to the planned load), limit, date.
+
+    `busy_is_fine` measures it while others use it too.
+    """
+
+    endpoint: Endpoint
+    level: ServiceLevel
+    concurrency: tuple[int, ...]
+    time_limit_s: float
+    today: str
+    api_key: str | None = None
+    busy_is_fine: bool = False
+    seed: int = 0
+
+
+def validate_endpoint(subject: Subject, terms: EndpointTerms, *, announce: Told, progress: Told | None = None) -> EvidenceFile:
+    """Measure it. `announce` is told the most that will be sent before anything is.
+
+    A server that is not the planned deployment is given no load. Raises NotProven for one that is busy with others' requests,
+    EngineFailed or TimedOut for one that answers nothing, Interrupted.
+    """
+    if terms.endpoint.shown.differs:
+        return _evidence(subject, terms, None)
+    require_quiet(terms.endpoint, yes=terms.busy_is_fine)
+    ladder = _ladder(subject, terms)
+    announce(_announcement(subject, ladder))
+    target = Target(terms.endpoint.base_url, terms.endpoint.model, api_key=terms.api_key)
+    requests = plan_requests(
+        subject.demand,
+        Vocabulary(subject.candidate.model.architecture.vocab_size),
+        context_tokens=subject.memory.context_per_request_tokens,
+        seed=terms.seed,
+        salt=secrets.randbits(64),
+    )
+    shown = climb(target, ladder, requests, server=_processes(target), progress=progress)
+    if not any(rung.failed < rung.requests for rung in shown.rungs):
+        error = shown.rungs[0].first_error if shown.rungs else shown.ended
+        fault = TimedOut if error == NOT_FINISHED else EngineFailed
+        raise fault(f"{terms.endpoint.base_url}: no request was answered: {error}")
+    return _evidence(subject, terms, shown)
+
+
+def _ladder(subject: Subject, terms: EndpointTerms) -> Ladder:
+    most = min(math.ceil(subject.in_flight or 1), subject.memory.parallel_requests)
+    steps = closed_steps(terms.concurrency or rising(most), requests_each=_REQUESTS_EACH, least=_FIRST_STEP)
+    return Ladder(steps, step_limit_s=terms.time_limit_s, time_limit_s=terms.time_limit_s, level=terms.level, stop_at_breach=True)
+
+
+def rising(most: int) -> tuple[int, ...]:
+    """Doubling from one to the most.
+
+    >>> rising(6)
+    (1, 2, 4, 6)
+    """
+    doubled = [2**power for power in range(max(most, 1).bit_length()) if 2**power < most]
+    return (*doubled, max(most, 1))
+
+
+def _announcement(subject: Subject, ladder: Ladder) -> str:
+    at_once = ", ".join(str(step.concurrency) for step in ladder.steps)
+    demand = subject.demand
+    return (
+        f"sending at most {ladder.most_requests:,} requests, {at_once} at once, of about {demand.input_tokens.p50:,} tokens in and "
+        f"{demand.output_tokens.p50:,} out, for at most {ladder.time_limit_s:g} s; the first broken limit or failed request ends it"
+    )
+
+
+def _processes(target: Target) -> tuple[int, ...] | None:
+    """The server's, where it runs on this machine and its owner may be seen."""
+    found = listening_process(port_of(checked_address(target.base_url))) if target.is_local else None
+    return None if found is None else (found,)
+
+
+# ---- evidence
+
+
+def _evidence(subject: Subject, terms: EndpointTerms, shown: Climb | None) -> EvidenceFile:
+    planned, looked = subject.planned, terms.endpoint.shown
+    rows = [row for row in expectations(subject, _NO_LOAD) if not row.name.endswith("_bytes")]
+    return EvidenceFile(
+        schema="advisor.evidence/1",
+        deployment=planned.name,
+        fingerprint=subject.fingerprint,
+        measured_on=terms.today,
+        engine={**looked.engine, "planned_runtime": planned.engine.runtime, "planned_version": planned.engine.version},
+        device=planned.hardware.device,
+        weights="not claimed",
+        weights_sha256=None,
+        settings={flag: setting.value for flag, setting in planned.settings.items()},
+        reduced=(),
+        claims=tuple(_claim(row, subject, terms, shown) for row in rows),
+        benchmark=tuple(_row(rung) for rung in shown.rungs) if shown else (),
+        memory={},
+        contention=shown.contention.as_dict() if shown else {},
+        made_with={"advisor": advisor_version(), "seed": terms.seed},
+        source="endpoint",
+        differs=looked.differs,
+        remarks=(*looked.remarks, *((f"ended early: {shown.ended}",) if shown and shown.ended else ())),
+    )
+
+
+def _row(rung: Rung) -> dict[str, Any]:
+    """Without the server's own words, which may hold anything."""
+    return {name: value for name, value in asdict(rung).items() if name != "first_error"}
+
+
+def _claim(row: Expected, subject: Subject, terms: EndpointTerms, shown: Climb | None) -> ClaimResult:
+    looked = terms.endpoint.shown
+    if looked.differs:
+        return judge(row, looked.values.get(row.name), note="another deployment runs there", trusted=False)
+    if shown is None or not is_speed(row.name):
+        return judge(row, looked.values.get(row.name), note="" if row.name in looked.values else looked.silence)
+    row = replace(row, gates=row.name in subject.required and row.at_most is not None)  # the workload's own requests were sent
+    if Target(terms.endpoint.base_url, "").is_local and not subject.same_machine:
+        return judge(row, None, note="another machine than the planned one")
+    value, note = measured_latency(row, shown, planned=math.ceil(subject.in_flight or 1))
+    disturbed = value is not None and shown.contention.disturbed
+    result = judge(row, value, note=f"disturbed: {shown.contention.words()}" if disturbed else note, trusted=not disturbed)
+    return replace(result, measured=None) if value == math.inf else result
