@@ -2,6 +2,7 @@
 
 AdvisorError                 what every caller may catch
 ├── UserInputError      2    a wrong flag, a wrong value, a missing file
+│   ├── UnknownArchitecture 2  a model whose structure is not understood: refused, not guessed
 │   └── DataError       2    a file with one or more faults, each at its position
 ├── NotBuiltYet         2    a command that is announced but not there
 ├── NotProven           3    an engine or a tool is absent: it could not be told
@@ -24,6 +25,10 @@ class AdvisorError(Exception):
 
 class UserInputError(AdvisorError):
     """What the user typed cannot be used; the message says what to type instead."""
+
+
+class UnknownArchitecture(UserInputError):
+    """A model file whose structure this version does not understand; an engine may (--ask-engine)."""
 
 
 @dataclass(frozen=True, slots=True)

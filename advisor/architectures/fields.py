@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from advisor.document_faults import shown
-from advisor.errors import UserInputError
+from advisor.errors import UnknownArchitecture, UserInputError
 
 
 def names(text: str) -> frozenset[str]:
@@ -135,10 +135,10 @@ class Fields:
         """Raise UserInputError for the first field that nobody read and that may change a size."""
         left = sorted(name for name in unknown_fields(self._raw, self._read))
         if left:
-            raise UserInputError(
+            raise UnknownArchitecture(
                 f"{self.where}: architecture {self._raw.get('model_type')!r} is known, but not with the field"
                 f"{'s' if len(left) > 1 else ''} {', '.join(map(repr, left))}: refused, not guessed. What it changes must be described in "
-                "advisor/architectures first; until then try --ask-engine with an engine that knows it"
+                "advisor/architectures first; until then try its .gguf file with --ask-engine"
             )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from advisor.architectures.metadata_keys import GgufKeys, experts, layer_count
 from advisor.architectures.metadata_stateful import deepseek2, delta_net, granite_hybrid, mamba2
 from advisor.architectures.metadata_windowed import gemma2, gemma3, gemma4, gpt_oss
-from advisor.errors import UserInputError
+from advisor.errors import UnknownArchitecture, UserInputError
 
 Translation = Callable[[GgufKeys], dict[str, Any]]
 
@@ -21,7 +21,10 @@ def config_of_gguf(metadata: Mapping[str, Any], where: str, *, tensor_names: Col
     translate = TRANSLATIONS.get(str(name))
     if translate is None:
         known = ", ".join(sorted(TRANSLATIONS))
-        raise UserInputError(f"{where}: GGUF architecture {str(name)!r} is not known to this version: refused, not guessed. Known: {known}")
+        raise UnknownArchitecture(
+            f"{where}: GGUF architecture {str(name)!r} is not known to this version: refused, not guessed. Known: {known}."
+            " Try --ask-engine with a llama.cpp that knows it"
+        )
     keys = GgufKeys(metadata, str(name), where, tensor_names)
     config = {**_common(keys), **translate(keys)}
     keys.refuse_unread()

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sized
 from typing import Any, Final
 
 from advisor.architectures.fields import names
-from advisor.errors import UserInputError
+from advisor.errors import UnknownArchitecture, UserInputError
 
 _HARMLESS: Final = names(
     """
@@ -92,7 +92,7 @@ class GgufKeys:
         mine = (key.removeprefix(self._prefix) for key in self._metadata if key.startswith(self._prefix))
         left = sorted(key for key in mine if key not in self._read and key not in _HARMLESS and self._metadata[self._prefix + key])
         if left:
-            raise UserInputError(
+            raise UnknownArchitecture(
                 f"{self.where}: GGUF architecture {self._prefix[:-1]!r} is known, but not with {', '.join(map(repr, left))}:"
                 " refused, not guessed. Try --ask-engine with a llama.cpp that knows it"
             )

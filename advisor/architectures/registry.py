@@ -14,7 +14,7 @@ from advisor.architectures.llama import FAMILIES, read_llama
 from advisor.architectures.mamba import read_mamba2
 from advisor.architectures.qwen3_next import GGUF_NAMES, read_qwen3_next
 from advisor.domain.architecture import ModelArchitecture
-from advisor.errors import UserInputError, near_names
+from advisor.errors import UnknownArchitecture, near_names
 
 Reader = Callable[[Fields], ModelArchitecture]
 READERS: Final[Mapping[str, Reader]] = MappingProxyType(
@@ -40,7 +40,7 @@ def read_config(config: Mapping[str, Any], where: str) -> ModelArchitecture:
     flat = _language_part(config)
     reader = READERS.get(str(flat.get("model_type")))
     if reader is None:
-        raise UserInputError(_refusal(config, where))
+        raise UnknownArchitecture(_refusal(config, where))
     fields = Fields(flat, where)
     architecture = reader(fields)
     fields.refuse_unread()
@@ -66,5 +66,5 @@ def _refusal(config: Mapping[str, Any], where: str) -> str:
     return (
         f"{where}: architecture {str(model_type)!r} is not known to this version: refused, not guessed.{named}"
         f" {'Near names: ' + ', '.join(near) if near else 'Known: ' + ', '.join(sorted(READERS))}."
-        " Try --ask-engine with a llama.cpp that knows it, or catalog/README.md#add-a-model"
+        " Try its .gguf file with --ask-engine and a llama.cpp that knows it, or catalog/README.md#add-a-model"
     )

@@ -107,14 +107,39 @@ def _witness(reference: str, engine_python: str | None) -> "Ask":
 def _print(asked: "EstimateRequest", ask: "Ask | None", output: str, *, quiet: bool) -> None:
     from advisor.catalog import load_catalog
     from advisor.cli.output import emit_json, printable
+    from advisor.errors import UnknownArchitecture
     from advisor.intake.estimation import estimate_request
     from advisor.report.estimate_json import estimate_json
     from advisor.report.estimate_text import FITS, estimate_text
 
-    answer = estimate_request(asked, load_catalog(), ask)
+    try:
+        answer = estimate_request(asked, load_catalog(), ask)
+    except UnknownArchitecture as unknown:
+        _print_witness(asked, ask, unknown, output)
+        return
     if output == "json":
         emit_json(dict(estimate_json(answer)))
     elif quiet:
         typer.echo(FITS[answer.estimate.memory.fits])
     else:
         typer.echo(printable(estimate_text(answer)))
+
+
+def _print_witness(asked: "EstimateRequest", ask: "Ask | None", unknown: Exception, output: str) -> None:
+    """What the engine alone knows, where it is asked about a file that nobody else here understands."""
+    from pathlib import Path
+
+    from advisor.catalog import load_catalog
+    from advisor.cli.output import emit_json, printable
+    from advisor.intake.unread_gguf import ask_about_file
+    from advisor.report.witness_json import witness_document
+    from advisor.report.witness_text import witness_text
+
+    path = Path(asked.model).expanduser()
+    if ask is None or path.suffix != ".gguf":
+        raise unknown
+    told = ask_about_file(asked, path, load_catalog(), ask)
+    if output == "json":
+        emit_json(witness_document(told))
+    else:
+        typer.echo(printable(witness_text(told)))

@@ -45,7 +45,7 @@ def build_candidate(
     record = catalog.engine(engine)
     model = _as_run(record, model)
     weights = find_quantization(quantization or _only_quantization(model), catalog, record)
-    reference = _runtime(record, runtime, version, node)
+    reference = runtime_of(record, runtime, version, node)
     reason = refusal(record, weights, architecture=model.architecture, device=node.device, backend=reference.backend)
     if reason is not None:
         raise UserInputError(reason)
@@ -104,7 +104,8 @@ def _only_quantization(model: Model) -> str:
     return names[0]
 
 
-def _runtime(record: EngineRecord, runtime: str | None, version: str | None, node: Node) -> RuntimeRef:
+def runtime_of(record: EngineRecord, runtime: str | None, version: str | None, node: Node) -> RuntimeRef:
+    """The program that is meant, with the engine's defaults. Raises UserInputError for one that does not exist or not on this node."""
     name, _, backend = (runtime or record.default_runtime).partition("/")
     find_runtime(record, name)
     used = backend or best_backend(record, node.device)

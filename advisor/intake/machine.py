@@ -67,8 +67,8 @@ def inspect_machine() -> MachineFacts:
     )
 
 
-def this_machine(catalog: Catalog) -> Node:
-    """This computer as a node: its GPUs when the catalog knows them, else its processor.
+def this_machine(catalog: Catalog, *, processor_only: bool = False) -> Node:
+    """This computer as a node: its GPUs when the catalog knows them, else its processor, or that alone.
 
     Raises UserInputError for a GPU that the catalog does not know: it is refused by name, not guessed.
     """
@@ -82,7 +82,7 @@ def this_machine(catalog: Catalog) -> Node:
         repacks_weights=facts.repacks_weights,
         source=_SOURCE,
     )
-    if not facts.gpus:
+    if processor_only or not facts.gpus:
         return Node(facts.id, cpu_device(facts), 1, host, assumed_host=False)
     return Node(facts.id, _gpu_device(facts, catalog), len(facts.gpus), host, assumed_host=False)
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from advisor.domain.quantity import Quantity
 from advisor.domain.witness import Testimony, Told
+from advisor.intake.unread_gguf import Asked
+from advisor.report.witness_json import told_numbers
 from advisor.units import size_unit
 
 
@@ -15,6 +17,27 @@ def testimony_lines(testimony: Testimony) -> Iterator[str]:
         yield f"as predicted: {', '.join(agreeing)}"
     yield from (difference_text(one) for one in testimony.differences)
     yield from testimony.remarks
+
+
+def witness_text(asked: Asked) -> str:
+    """What the engine alone told: nothing else is known of the model."""
+    candidate, witness = asked.candidate, asked.witness
+    lines = [
+        f"{candidate.model.id}: architecture {candidate.model.architecture.name!r} is not known to the advisor; only the engine was asked",
+        f"{witness.source}, for one replica, whatever devices it is spread over:",
+    ]
+    for name, value in told_numbers(witness).items():
+        lines.append(f"  {name.removesuffix('_bytes').replace('_', ' '):<28}{_amount(name, value):>14}")
+    return "\n".join([*lines, *witness.remarks])
+
+
+def _amount(name: str, value: float | None) -> str:
+    if value is None:
+        return "not told"
+    if not name.endswith("_bytes"):
+        return f"{value:,}"
+    scale, unit = size_unit(value)
+    return f"{value / scale:,.2f} {unit}"
 
 
 def difference_text(one: Told) -> str:

@@ -25,9 +25,10 @@ from advisor.estimate.weights import checkpoint_weights
 from advisor.intake.candidate import build_candidate
 from advisor.intake.quantization import find_quantization
 from advisor.planning.compose import planned_settings
-from advisor.units import gib_text, round_up
+from advisor.units import MIB, gib_text, round_up
 
 _NAME: Final = "crossover"
+_LEAST_POOL_BYTES: Final = 256 * MIB
 _SLOT_TOKENS: Final = 256  # llama.cpp's slots are multiples of it
 
 
@@ -74,8 +75,10 @@ class Contender:
 
     @property
     def needed_bytes(self) -> float:
-        """Memory it takes to start and to serve."""
-        return sum(device.required_bytes.value for device in self.memory.devices) + self.memory.host.required_bytes.value
+        """Memory it takes to start and to serve: vLLM takes its whole pool at once."""
+        devices = self.memory.devices
+        pool_bytes = sum(device.kv_cache_bytes.value for device in devices) if self.engine == "vllm" else 0.0
+        return max(pool_bytes, sum(device.required_bytes.value for device in devices)) + self.memory.host.required_bytes.value
 
     def predicted(self, loads: Loads, at_once: int) -> Quantity:
         """Output tokens per second of one load."""
@@ -85,7 +88,23 @@ class Contender:
 
 
 def contender(catalog: Catalog, engine: EngineName, *, model: Model, quantization: str, node: Node, loads: Loads) -> Contender:
-    """Size one side. Raises UserInputError for what the engine would refuse."""
+    """Size one side: room for the largest load and no more. Raises UserInputError for what the engine would refuse."""
+    if engine == "llama.cpp":
+        slot = round_up(loads.request_tokens, _SLOT_TOKENS)
+        flags: dict[str, object] = {"ctx_size": slot * loads.most, "parallel": loads.most, "kv_unified": False}
+        return _sized(catalog, engine, model=model, quantization=quantization, node=node, loads=loads, flags=flags)
+    pool_bytes = _LEAST_POOL_BYTES
+    while True:
+        flags = {"max_model_len": loads.request_tokens, "max_num_seqs": loads.most, "kv_cache_memory_bytes": pool_bytes}
+        sized = _sized(catalog, engine, model=model, quantization=quantization, node=node, loads=loads, flags=flags)
+        if sized.memory.requests_held_longest.value >= loads.most or pool_bytes > node.host.memory_bytes:
+            return sized
+        pool_bytes *= 2
+
+
+def _sized(
+    catalog: Catalog, engine: EngineName, *, model: Model, quantization: str, node: Node, loads: Loads, flags: dict[str, object]
+) -> Contender:
     record = catalog.engine(engine)
     chosen = find_quantization(quantization, catalog, record)
     candidate = build_candidate(
@@ -98,7 +117,7 @@ def contender(catalog: Catalog, engine: EngineName, *, model: Model, quantizatio
         node=node,
         devices=1,
         parallelism=Parallelism(),
-        flags=_flags(engine, loads),
+        flags=flags,
     )
     weights = checkpoint_weights(candidate.model.architecture, candidate.checkpoint, chosen, parallelism=Parallelism())
     tokens = loads.request_tokens
@@ -111,14 +130,6 @@ def contender(catalog: Catalog, engine: EngineName, *, model: Model, quantizatio
         memory=estimate_memory(candidate, weights, constants=catalog.memory_constants, typical_tokens=tokens, longest_tokens=tokens),
         steps=step_time_model(candidate, weights, catalog.calibrations[engine], quantization=chosen),
     )
-
-
-def _flags(engine: EngineName, loads: Loads) -> dict[str, object]:
-    """Room for the largest load, and no more."""
-    if engine == "llama.cpp":
-        slot = round_up(loads.request_tokens, _SLOT_TOKENS)
-        return {"ctx_size": slot * loads.most, "parallel": loads.most, "kv_unified": False}
-    return {"max_model_len": loads.request_tokens, "max_num_seqs": loads.most}
 
 
 def _planned(candidate: Candidate, record: EngineRecord) -> PlannedDeployment:

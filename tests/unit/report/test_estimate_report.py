@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from typer.testing import CliRunner
 
 from advisor.catalog import load_catalog
 from advisor.cli.app import app
-from advisor.errors import AdvisorError
+from advisor.errors import AdvisorError, EngineFailed, UnknownArchitecture
 from advisor.estimate.weights import gguf_weights
 from advisor.report.estimate_json import estimate_schema
-from tests.unit.engines.fake_llama_cpp import python, report
+from advisor.synthesis.gguf import write_gguf
+from tests.unit.engines.fake_llama_cpp import asked, python, report
 
 GOLDEN = Path(__file__).parents[2] / "golden/estimate"
 LLAMA_CPP = "google/gemma-3-27b-it --engine llama.cpp --quantization Q4_K_M --device rtx-3090 --context 32768 --parallel 4 --unified-kv"
@@ -119,3 +121,48 @@ def test_wrong_questions_end_in_one_sentence_and_exit_code_2(arguments, message)
     assert isinstance(result.exception, AdvisorError)
     assert result.exception.exit_code == 2
     assert message in str(result.exception)
+
+
+@pytest.fixture
+def strange(tmp_path, monkeypatch):
+    """A file of an architecture that only its engine knows."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    path = tmp_path / "strange.gguf"
+    write_gguf(path, load_catalog().model("Qwen/Qwen3-0.6B").architecture, load_catalog().quantization("Q8_0"), sparse=True)
+    with path.open("r+b") as file:
+        head = file.read(1 << 16)
+        file.seek(0)
+        file.write(head.replace(b"qwen3", b"other"))
+    return path
+
+
+def test_an_unknown_architecture_is_left_to_the_engine_where_it_is_asked(strange, tmp_path):
+    answer = report(tensor_bytes=639_446_016, kv_mib=(448.0,), compute_mib=300.0, context=(4096, 1024))
+    engine = python(tmp_path, answer)
+    arguments = f"{strange} --engine llama.cpp --device cpu --context 4096 --parallel 4 --ask-engine --engine-python {engine}"
+    document = json.loads(run(f"{arguments} --format json"))
+    assert (document["schema"], document["architecture"]) == ("advisor.witness/1", "other")
+    assert (document["weights_bytes"], document["kv_cache_bytes"], document["context_per_request_tokens"]) == (
+        639_446_016,
+        448 * 2**20,
+        1024,
+    )
+    assert document["effective_settings"]["ctx-size"] == asked(tmp_path)["settings"]["ctx_size"] == 4096
+    assert asked(tmp_path)["model"] == str(strange)
+    text = run(arguments)
+    assert "architecture 'other' is not known to the advisor; only the engine was asked" in text
+    assert re.search(r"kv cache +448\.00 MiB", text)
+
+
+def test_what_the_engine_does_not_know_either_is_refused_in_its_words(strange, tmp_path):
+    engine = python(tmp_path, {"error": "the model was not loaded: unknown model architecture: 'other'"})
+    arguments = f"estimate {strange} --engine llama.cpp --device cpu --ask-engine --engine-python {engine}"
+    result = CliRunner().invoke(app, arguments.split())
+    assert isinstance(result.exception, EngineFailed)
+    assert "unknown model architecture: 'other'" in str(result.exception)
+
+
+def test_without_asking_it_is_refused_with_the_way_out(strange):
+    result = CliRunner().invoke(app, ["estimate", str(strange), "--engine", "llama.cpp", "--device", "cpu"])
+    assert isinstance(result.exception, UnknownArchitecture)
+    assert "'other' is not known" in str(result.exception)
