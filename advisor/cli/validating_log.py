@@ -29,6 +29,9 @@ def run_on_log(asked: "Asked", source: str) -> EvidenceFile:
             "--synthetic": asked.synthetic,
             "--concurrency": asked.concurrency is not None,
             "--engine-python": asked.engine_python is not None,
+            "--engine-binary": asked.engine_binary is not None,
+            "--in-process": asked.in_process,
+            "--port": asked.port is not None,
         }
     )
     plan, _ = read_plan(asked.plan)

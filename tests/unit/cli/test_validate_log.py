@@ -118,6 +118,7 @@ def test_exit_codes_and_what_is_kept(folder, change, code, says, written):
         (["--log", LOG, "--synthetic"], None, "--log reads a log and starts nothing: leave out --synthetic"),
         (["--log", LOG, "--model", "x.gguf", "--concurrency", "1"], None, "leave out --model, --concurrency"),
         (["--log", LOG, "--engine-python", "x"], None, "leave out --engine-python"),
+        (["--log", LOG, "--engine-binary", "x", "--in-process", "--port", "80"], None, "leave out --engine-binary, --in-process, --port"),
         (["--log", LOG, "--deployment", "note"], None, "did you mean notes"),
         (["--log", "-"], b"[pod/a/x] llama_server: initializing ...\n[pod/b/x] llama_server: initializing ...\n", "mixes 2 pods"),
     ],

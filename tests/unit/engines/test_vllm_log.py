@@ -153,3 +153,14 @@ def test_a_start_over_midnight_is_one_of_the_next_day():
         + "INFO 11-25 00:00:40 [api_server.py:1] Starting vLLM server\nApplication startup complete.\n"
     )
     assert log.start_s == 70
+
+
+def test_a_whole_log_of_a_processor():
+    log = named("vllm_0_32_qwen3_0_6b_cpu")
+    assert (log.version, log.starts, log.ready, log.refusal, log.later_error, log.on_cpu) == ("0.32.0", 1, True, None, None, True)
+    assert (log.kv_tokens, log.length_tokens, log.max_concurrency_x, gib(log.pool_bytes)) == (9_344, 512, 18.25, 1.0)
+    assert (log.engine_s, log.start_s, log.weights_bytes, log.device_bytes) == (6.5, 224.0, None, None)
+    assert log.given == {
+        "max_model_len": "512", "kv_cache_memory_bytes": "1073741824", "max_num_batched_tokens": "2048", "max_num_seqs": "128",
+    }  # fmt: skip
+    assert (log.settings["max_model_len"], log.settings["load_format"], log.settings["enforce_eager"]) == ("512", "dummy", "True")
