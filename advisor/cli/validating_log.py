@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, BinaryIO
 from advisor.domain.evidence import EvidenceFile
 from advisor.errors import UserInputError
 from advisor.files.plan import read_plan
-from advisor.intake.machine import this_machine
 from advisor.planning.case import case_of, workload_of
 from advisor.validation.from_log import require_no_other_source, validate_log
 from advisor.validation.prepare import Machine, choose, prepare
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from advisor.cli.validating import Asked
 
 _STDIN = "-"
+_ELSEWHERE = Machine("elsewhere", offloads=lambda: False)  # a log says itself where it was written; nothing of this machine is looked at
 
 
 def run_on_log(asked: "Asked", source: str) -> EvidenceFile:
@@ -38,16 +38,18 @@ def run_on_log(asked: "Asked", source: str) -> EvidenceFile:
     planned = choose(plan, asked.deployment)
     workload, _ = workload_of(plan, asked.plan)
     case = case_of(workload, [])
-    subject = prepare(plan, planned, case, Machine(this_machine(case.catalog).id, offloads=lambda: False))
+    subject = prepare(plan, planned, case, _ELSEWHERE)
     try:
         with _opened(source) as log:
             return validate_log(subject, log, case.catalog, today=today())
     except (OSError, UserInputError) as error:
-        raise UserInputError(f"--log {source}: {getattr(error, 'strerror', None) or error}") from None
+        raise UserInputError(f"--log{' ' if source else ''}{source}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _opened(source: str) -> AbstractContextManager[BinaryIO]:
     """The file, or what is piped in."""
+    if not source:
+        raise UserInputError("give a file, or - for what is piped in")
     if source != _STDIN:
         try:
             return Path(source).open("rb")

@@ -75,6 +75,6 @@ def split_of(source_id: str, device: str, model: str) -> Split:
 
 
 def row_id_of(row: Measurement) -> str:
-    """Twelve hex digits of everything else in the row: the same measurement is the same row."""
-    rest = {name: value for name, value in asdict(row).items() if name != "row_id" and value is not None}
+    """Twelve hex digits of everything else in the row but its date: a log that is read again tomorrow is the same row."""
+    rest = {name: value for name, value in asdict(row).items() if name not in ("row_id", "source_date") and value is not None}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:12]

@@ -15,7 +15,8 @@ from advisor.units import MIB
 MEMORY_VERBOSITY: Final = 4
 _START: Final = "start"
 _DETAILS: Final = frozenset({"time"})
-_PROGRESS: Final = ("start", "loading", "context", "slots", "ready", "idle")
+_READY: Final = ("ready", "idle", "application")
+_PROGRESS: Final = ("start", "loading", "context", "slots", *_READY)
 _ENDS: Final = ("failed", "terminated", "aborted")
 _FITTING: Final = "common_fit_params"  # the fit tries settings that fail, and goes on
 
@@ -69,7 +70,7 @@ def read_llama_server_log(log: BinaryIO, log_patterns: Mapping[str, str]) -> Lla
     found = collect(last.lines, patterns)
     build, slots, offloaded = _last(found["build"]), _last(found["slots"]), _last(found["offloaded_layers"])
     verbosity, cache = _last(found["verbosity"]), _last(found["kv_cache"])
-    ready = bool(found["ready"] or found["idle"])
+    ready = any(found[name] for name in _READY)
     return LlamaServerLog(
         starts=last.starts,
         build=int(build["build"]) if build else None,

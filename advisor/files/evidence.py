@@ -49,7 +49,9 @@ def read_evidence(path: Path) -> EvidenceFile:
 
 def _fault_text(place: tuple[int | str, ...], message: str) -> str:
     own = message.removeprefix("Value error, ")
-    return own if own != message and not place else f"{dotted(place)}: {own}"
+    if place:
+        return f"{dotted(place)}: {own}"
+    return own if own != message else f"not an evidence file: {own}"
 
 
 def evidence_beside(plan: Path) -> list[Path]:

@@ -102,7 +102,7 @@ def _settings(subject: Subject, seen: VllmLog) -> Iterator[str]:
     for name, planned in _planned(subject).items():
         shown = seen.given.get(name, seen.settings.get(name))
         if shown is not None and name != "max_model_len" and not _same(planned, shown):
-            yield f"{name.replace('_', '-')} {planned} -> {shown}"
+            yield f"{name.replace('_', '-')} {'unset' if planned is None else planned} -> {shown}"
 
 
 def _planned(subject: Subject) -> Mapping[str, object]:

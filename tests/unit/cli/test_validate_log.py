@@ -110,6 +110,7 @@ def test_exit_codes_and_what_is_kept(folder, change, code, says, written):
     ("arguments", "piped", "says"),
     [
         (["--log", "absent.log"], None, "--log absent.log: No such file or directory"),
+        (["--log", ""], None, "--log: give a file, or - for what is piped in"),
         (["--log", "."], None, "--log .: Is a directory"),
         (["--log", "-"], b"", "--log -: no line of a llama-server start-up in it"),
         (["--log", "-"], bytes(range(256)) * 4096, "--log -: no line of a llama-server start-up in it"),

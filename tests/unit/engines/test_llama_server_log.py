@@ -110,3 +110,9 @@ def test_only_the_last_start_counts():
 def test_broken_lines_give_no_number(line):
     log = read(f"llama_server: initializing ...\n{line}\n")
     assert (log.build, log.memory.weights_bytes) == (None, {})
+
+
+def test_the_python_server_is_ready_when_its_application_is():
+    kept = [line[15:] for line in CPU.splitlines() if "llama_server" not in line and "slots" not in line]
+    log = read("\n".join([*kept, "INFO:     Application startup complete.", "INFO:     Uvicorn running on http://localhost:8000"]))
+    assert (log.ready, log.starts, log.memory.weights_bytes != {}) == (True, 0, True)

@@ -53,6 +53,11 @@ def test_a_run_leaves_a_row_for_each_concurrency():
     assert measurements_of(RUN, planned()) == (one, four)
 
 
+def test_a_log_read_again_another_day_is_the_same_row():
+    again = measurements_of(replace(RUN, measured_on="2026-11-25"), planned())
+    assert [row.row_id for row in again] == [row.row_id for row in measurements_of(RUN, planned())]
+
+
 def test_nothing_is_kept_of_another_deployment():
     assert measurements_of(replace(RUN, differs=("engine version 1 -> 2",)), planned()) == ()
 
