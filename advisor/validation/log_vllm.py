@@ -7,7 +7,7 @@ from advisor.domain.engine import VllmSettings
 from advisor.domain.engine_record import EngineRecord
 from advisor.engines.vllm_log import VllmLog, read_vllm_log
 from advisor.errors import UserInputError
-from advisor.units import GIB
+from advisor.units import GIB, gib_text
 from advisor.validation.log_shown import LogShown, Names, context_differs, device_differs, message_of
 from advisor.validation.subject import Subject
 
@@ -139,5 +139,6 @@ def _remarks(subject: Subject, seen: VllmLog) -> Iterator[str]:
         yield f"after it was ready, the log says: {message_of(seen.later_error)}"
     if seen.uneven:
         yield f"{seen.ranks} ranks do not agree on {', '.join(seen.uneven)}: the tightest counts"
-    if not (seen.on_cpu or seen.device_name or seen.device_bytes):
-        yield f"the log does not name the device: taken to be the planned {subject.planned.hardware.device}"
+    if not (seen.on_cpu or seen.device_name):
+        size = f", only its {gib_text(seen.device_bytes, 2)}" if seen.device_bytes else ""
+        yield f"the log does not name the device{size}: taken to be the planned {subject.planned.hardware.device}"

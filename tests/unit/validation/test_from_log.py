@@ -140,7 +140,8 @@ def test_what_a_log_proves_and_what_is_not_in_it(on_h100):
 
 def test_why_the_pool_missed_its_prediction(on_h100):
     evidence, _ = judged(on_h100(), VLLM)
-    (why,) = evidence.remarks
+    taken, why = evidence.remarks
+    assert taken == "the log does not name the device, only its 79.18 GiB: taken to be the planned h100-sxm"
     assert "the log's activation peak is 8.6 GiB, predicted 5.6 (4.7-6.1): 3.0 GiB = 12,288 tokens" in why
     assert "104,000 needed: the requirement holds all the same" in why
     assert "weights" not in why
