@@ -38,9 +38,12 @@ class Measurement:
     dp: int | None = None
     launch_args: str | None = None
     max_concurrency: int | None = None
+    request_rate_rps: float | None = None
+    num_prompts: int | None = None
     input_len_tokens: float | None = None
     output_len_tokens: float | None = None
     output_throughput_tok_s: float | None = None
+    req_throughput_rps: float | None = None
     ttft_p50_ms: float | None = None
     ttft_p95_ms: float | None = None
     ttft_p99_ms: float | None = None

@@ -24,7 +24,15 @@ _OF_CLAIMS: Final = {  # claim -> column
     "load_s": "load_s",
     "start_s": "start_s",
 }
-_PERCENTILES: Final = tuple(f"{metric}_{point}" for metric in ("ttft", "tpot", "itl", "e2e") for point in ("p50", "p95", "p99"))
+_METRICS: Final = ("ttft", "tpot", "itl", "e2e")
+_POINTS: Final = ("p50", "p95", "p99")
+_OF_ROWS: Final = {  # a benchmark's row -> column
+    "concurrency": "max_concurrency",
+    "rate_per_s": "request_rate_rps",
+    "requests": "num_prompts",
+    "requests_per_s": "req_throughput_rps",
+    "output_tokens_per_s": "output_throughput_tok_s",
+}
 _OWN_SPEEDS: Final = {"step_s": "tpot_p50_ms", "last_first_token_s": "ttft_p50_ms", "first_token_p95_s": "ttft_p95_ms"}
 
 
@@ -87,14 +95,28 @@ def _memory(base: Measurement, evidence: EvidenceFile) -> Iterator[Measurement]:
 
 def _speed(base: Measurement, row: Mapping[str, Any]) -> Measurement:
     """Seconds become the milliseconds of the columns; what a row does not have stays empty."""
-    in_ms = {f"{name}_ms": row.get(f"{name}_s") for name in _PERCENTILES}
     own = {column: row[name] for name, column in _OWN_SPEEDS.items() if name in row}
-    times: dict[str, Any] = {column: 1e3 * seconds for column, seconds in (in_ms | own).items() if isinstance(seconds, int | float)}
-    others: dict[str, Any] = {
-        "max_concurrency": row.get("concurrency"),
-        "input_len_tokens": row.get("prompt_tokens"),
-        "output_len_tokens": row.get("output_tokens"),
-        "output_throughput_tok_s": row.get("output_tokens_per_s"),
-    }
-    known: dict[str, Any] = {name: value for name, value in others.items() if isinstance(value, int | float)}
-    return replace(base, **times, **known)
+    times: dict[str, Any] = {column: 1e3 * seconds for column, seconds in (_percentiles(row) | own).items() if _is_number(seconds)}
+    others: dict[str, Any] = {column: row[name] for name, column in _OF_ROWS.items() if _is_number(row.get(name))}
+    return replace(base, **times, **others, **_lengths(row))
+
+
+def _percentiles(row: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"ttft_s": {"p50": 0.2, …}}` by column."""
+    told = {metric: row.get(f"{metric}_s") for metric in _METRICS}
+    spreads = {metric: spread for metric, spread in told.items() if isinstance(spread, Mapping)}
+    return {f"{metric}_{point}_ms": spread.get(point) for metric, spread in spreads.items() for point in _POINTS}
+
+
+def _lengths(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Tokens of one request: told as they were planned, or as the sum over the requests that were answered."""
+    if _is_number(row.get("prompt_tokens")):
+        return {"input_len_tokens": row["prompt_tokens"]}
+    answered = row.get("requests", 0) - row.get("failed", 0) if _is_number(row.get("requests")) and _is_number(row.get("failed")) else 0
+    if answered <= 0:
+        return {}
+    return {f"{way}_len_tokens": row[f"{way}_tokens"] / answered for way in ("input", "output") if _is_number(row.get(f"{way}_tokens"))}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

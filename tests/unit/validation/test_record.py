@@ -12,7 +12,19 @@ from .test_from_log import VLLM, judged, on_h100  # noqa: F401 - a fixture
 
 SPEEDS = (
     {"concurrency": 1, "step_s": 0.010, "first_token_p95_s": 0.3, "output_tokens_per_s": 100.0, "prompt_tokens": 200},
-    {"concurrency": 4, "ttft_p50_s": 0.2, "tpot_p95_s": 0.04, "e2e_p99_s": 3.0, "anything": "else"},
+    {
+        "concurrency": 4,
+        "rate_per_s": None,
+        "requests": 10,
+        "failed": 2,
+        "ttft_s": {"p50": 0.2, "p95": 0.3, "p99": 0.4},
+        "tpot_s": {"p50": 0.03, "p95": 0.04, "p99": 0.05},
+        "e2e_s": None,
+        "input_tokens": 1600,
+        "output_tokens": 400,
+        "requests_per_s": 2.5,
+        "anything": "else",
+    },
 )
 RUN = EvidenceFile(
     schema="advisor.evidence/1",
@@ -47,7 +59,9 @@ def test_a_log_leaves_its_memory(on_h100):  # noqa: F811
 def test_a_run_leaves_a_row_for_each_concurrency():
     one, four = measurements_of(RUN, planned())
     assert (one.max_concurrency, one.tpot_p50_ms, one.ttft_p95_ms, one.output_throughput_tok_s) == (1, 10.0, 300.0, 100.0)
-    assert (four.max_concurrency, four.ttft_p50_ms, four.tpot_p95_ms, four.e2e_p99_ms) == (4, 200.0, 40.0, 3000.0)
+    assert (four.max_concurrency, four.ttft_p50_ms, four.tpot_p95_ms, four.e2e_p99_ms) == (4, 200.0, 40.0, None)
+    assert (four.num_prompts, four.input_len_tokens, four.output_len_tokens, four.req_throughput_rps) == (10, 200.0, 50.0, 2.5)
+    assert (one.input_len_tokens, one.output_len_tokens) == (200, None)
     assert (one.flags, one.kv_dtype, one.engine_version) == ("synthetic_weights;disturbed;reduced", "q8_0", "llama-cpp-python 0.3.36")
     assert one.row_id != four.row_id
     assert measurements_of(RUN, planned()) == (one, four)
