@@ -7,7 +7,7 @@ from advisor.report.rungs_text import rung_lines
 from advisor.units import significant, size_unit, time_unit
 from advisor.validation.expectations import is_speed
 from advisor.validation.verdict import tally
-from advisor.validation.verify import Coverage
+from advisor.validation.verify import Coverage, version_that_ran
 
 _FACTS = ("starts", "settings_as_planned")  # 1 is yes
 _COLUMNS = ("claim", "required", "predicted", "measured", "requirement", "prediction")
@@ -151,7 +151,7 @@ def coverage_line(coverage: Coverage) -> str:
 
 def _shown_by(evidence: EvidenceFile) -> str:
     engine = evidence.engine
-    version = engine.get("binding_version") or engine.get("version") or "of an untold version"
+    version = version_that_ran(evidence) or engine.get("binding_version") or "of an untold version"
     kind = " (start-up log)" if evidence.source == "log" else ", synthetic weights" if evidence.weights == "synthetic" else ""
     return f"{evidence.device}, {engine.get('name')} {version}{kind}, {evidence.measured_on}"
 

@@ -9,6 +9,7 @@ from advisor.domain.evidence import EvidenceFile
 from advisor.domain.measurement import Measurement, row_id_of, split_of
 from advisor.domain.plan import PlannedDeployment
 from advisor.units import GIB
+from advisor.validation.verify import version_that_ran
 
 _SOURCE_ID: Final = "advisor-validate"
 _OF_CLAIMS: Final = {  # claim -> column
@@ -49,7 +50,7 @@ def _described(evidence: EvidenceFile, planned: PlannedDeployment) -> Measuremen
     """What all rows of the run say: engine, model, device, settings; no machine's name."""
     engine, spread = evidence.engine, planned.parallelism
     binding = engine.get("binding_version")
-    version = engine.get("version") or (f"llama-cpp-python {binding}" if binding else planned.engine.version)
+    version = version_that_ran(evidence) or (f"llama-cpp-python {binding}" if binding else planned.engine.version)
     flags = {
         "synthetic_weights": evidence.weights == "synthetic",
         "disturbed": bool(evidence.contention.get("disturbed")),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from advisor.catalog.engines import load_engines
 from advisor.domain.evidence import ClaimOutcome, ClaimResult, EvidenceFile
 from advisor.domain.plan import Claim, Plan, PlannedDeployment
 from advisor.files.plan import fingerprint
@@ -53,7 +54,7 @@ def verify(plan: Plan, evidence: Sequence[EvidenceFile]) -> tuple[Coverage, ...]
 
 def _coverage(plan: Plan, planned: PlannedDeployment, evidence: Sequence[EvidenceFile]) -> Coverage:
     wanted = fingerprint(planned)
-    covering = tuple(file for file in evidence if file.fingerprint == wanted and not file.differs)
+    covering = tuple(file for file in evidence if file.fingerprint == wanted and not file.differs and not other_version(planned, file))
     others = [file for file in evidence if file.deployment == planned.name and file not in covering]
     not_covering = tuple(NotCovering(file, _differences(planned, file)) for file in others)
     return Coverage(planned.name, wanted, covering, _outcomes(plan, planned, covering), not_covering)
@@ -88,6 +89,32 @@ def _outcome_in(evidence: EvidenceFile, name: str, claim: Claim | None) -> Claim
     return "proven" if inside else "refuted"
 
 
+def other_version(planned: PlannedDeployment, evidence: EvidenceFile) -> str:
+    """`ran on b11206`: the engine that really ran is not the planned one. Empty where it is, and where the evidence does not tell."""
+    ran = version_that_ran(evidence)
+    same = ran is None or _public(ran) == _public(planned.engine.version)
+    return "" if same else f"ran on {ran}, planned is {planned.engine.version}"
+
+
+def _public(version: str) -> str:
+    """Without `+cpu`, `+cu129`: other builds of the same version; `b11549` and `11549` are one."""
+    return version.split("+", maxsplit=1)[0].removeprefix("b")
+
+
+def version_that_ran(evidence: EvidenceFile) -> str | None:
+    """By the version that the engine told, else by its build, else by the binding that vendors it; None where none of them is known."""
+    engine = evidence.engine
+    record = load_engines().get(str(engine.get("name")))
+    build, commit, binding = engine.get("build"), engine.get("commit"), engine.get("binding_version")
+    if isinstance(engine.get("version"), str):
+        return str(engine["version"])
+    if record is None:
+        return None
+    if isinstance(build, int) and isinstance(commit, str):
+        return record.version_of_build(build, commit)
+    return next((known.version for known in record.versions.known if binding and known.binding == binding), None)
+
+
 def _differences(planned: PlannedDeployment, evidence: EvidenceFile) -> str:
     """What moved since, as far as the evidence tells."""
     if evidence.differs:
@@ -102,4 +129,4 @@ def _differences(planned: PlannedDeployment, evidence: EvidenceFile) -> str:
     ):
         if was != is_:
             moved.append(f"{name} {was} -> {is_}")
-    return ", ".join(moved[:5]) or "model files or image"
+    return ", ".join(moved[:5]) or other_version(planned, evidence) or "model files or image"

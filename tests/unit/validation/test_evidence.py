@@ -98,6 +98,24 @@ def test_what_decides_behaviour_needs_a_new_run(evidence, changes, said):
     assert said in coverage_line(covered)
 
 
+@pytest.mark.parametrize(
+    ("engine", "said"),
+    [
+        ({"name": "llama.cpp", "binding_version": "0.3.36"}, ""),
+        ({"name": "llama.cpp", "build": 1, "commit": "0c1e570"}, ""),
+        ({"name": "llama.cpp", "build": 11206, "commit": "1234567"}, "ran on b11206, planned is b11549"),
+        ({"name": "llama.cpp", "version": "b12000"}, "ran on b12000, planned is b11549"),
+        ({"name": "llama.cpp", "binding_version": "0.1"}, ""),
+        ({"name": "another", "build": 7, "commit": "1234567"}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_run_on_another_build_covers_nothing(evidence, engine, said):
+    told = {"planned_version": "b11549", "planned_runtime": "llama-cpp-python", **engine}
+    covered = verify(plan(), [dataclasses.replace(evidence, engine=told)])[0]
+    assert (covered.exit_code, covered.not_covering[0].why if covered.not_covering else "") == (3 if said else 0, said)
+
+
 def test_bounds_are_those_of_today(evidence):
     tightened = {"letters": CLAIMS | {"kv_capacity_tokens": Claim(8192, Basis.EXACT, at_least=9000)}}
     covered = verify(dataclasses.replace(plan(), claims=tightened), [evidence])[0]

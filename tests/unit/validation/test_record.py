@@ -62,7 +62,7 @@ def test_a_run_leaves_a_row_for_each_concurrency():
     assert (four.max_concurrency, four.ttft_p50_ms, four.tpot_p95_ms, four.e2e_p99_ms) == (4, 200.0, 40.0, None)
     assert (four.num_prompts, four.input_len_tokens, four.output_len_tokens, four.req_throughput_rps) == (10, 200.0, 50.0, 2.5)
     assert (one.input_len_tokens, one.output_len_tokens) == (200, None)
-    assert (one.flags, one.kv_dtype, one.engine_version) == ("synthetic_weights;disturbed;reduced", "q8_0", "llama-cpp-python 0.3.36")
+    assert (one.flags, one.kv_dtype, one.engine_version) == ("synthetic_weights;disturbed;reduced", "q8_0", "b11549")
     assert one.row_id != four.row_id
     assert measurements_of(RUN, planned()) == (one, four)
 
