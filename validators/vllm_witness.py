@@ -8,7 +8,6 @@ Exit 0 report, 2 bad request, 3 no vLLM here or another version, 4 this vLLM can
 """
 
 import contextlib
-import dataclasses
 import json
 import os
 import sys
@@ -20,6 +19,7 @@ from typing import Any
 
 ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1", "VLLM_CPU_KVCACHE_SPACE": ""}
 REASON_CHARACTERS = 600
+GPU_KERNEL_BLOCK = 16  # tokens: v1/attention/backends/flash_attn.py
 
 
 class Refused(Exception):
@@ -52,7 +52,7 @@ class World:
         from vllm.distributed import parallel_state
         from vllm.distributed.device_communicators import cpu_communicator
 
-        self._torch, self._state, self._ranks = torch, parallel_state, 0
+        self._torch, self._state = torch, parallel_state
         new_group, new_model_group = torch.distributed.new_group, parallel_state.init_model_parallel_group
         # no peers: no gloo, no shared memory to agree on, no queue to wait at
         torch.distributed.new_group = lambda *given, **options: new_group(*given, **{**options, "backend": "fake"})
@@ -60,14 +60,12 @@ class World:
             *given, **{**options, "use_message_queue_broadcaster": False}
         )
         cpu_communicator.CpuCommunicator._all_group_ranks_share_shm_group_name = lambda _: False
+        parallel_state.in_the_same_node_as = lambda group, source_rank=0: [True] * torch.distributed.get_world_size(group)
 
     def of(self, ranks: int) -> None:
-        """Make the world that large."""
-        if ranks == self._ranks:
-            return
-        if self._ranks:
-            self._state.destroy_model_parallel()
-            self._state.destroy_distributed_environment()
+        """A new world that large: which groups it has depends on the model too."""
+        self._state.destroy_model_parallel()
+        self._state.destroy_distributed_environment()
         if self._torch.distributed.is_initialized():
             self._torch.distributed.destroy_process_group()
         from torch.testing._internal.distributed.fake_pg import FakeStore
@@ -75,7 +73,6 @@ class World:
         self._torch.distributed.init_process_group("fake", store=FakeStore(), rank=0, world_size=ranks)
         self._state.init_distributed_environment(ranks, 0, "env://", 0, "gloo")
         self._state.initialize_model_parallel(ranks, 1)
-        self._ranks = ranks
 
 
 def engine_config(question: dict[str, Any], folder: str) -> Any:  # noqa: ANN401 - vLLM's own type
@@ -93,7 +90,11 @@ def engine_config(question: dict[str, Any], folder: str) -> Any:  # noqa: ANN401
 def undo_cpu(config: Any, settings: dict[str, Any]) -> list[str]:  # noqa: ANN401
     """Take back what only the CPU platform changes; what was taken back, in words."""
     cache, scheduler, changed = config.cache_config, config.scheduler_config, []
-    wanted = {"block_size": settings["block_size"], "enable_prefix_caching": settings["enable_prefix_caching"], "mamba_ssm_cache_dtype": "auto"}
+    wanted = {
+        "block_size": settings["block_size"],
+        "enable_prefix_caching": settings["enable_prefix_caching"],
+        "mamba_ssm_cache_dtype": "auto",
+    }
     for name, value in wanted.items():
         if getattr(cache, name) != value:
             changed.append(f"{name} {getattr(cache, name)} -> {value}")
@@ -102,7 +103,7 @@ def undo_cpu(config: Any, settings: dict[str, Any]) -> list[str]:  # noqa: ANN40
         changed.append(f"max_num_batched_tokens {scheduler.max_num_batched_tokens} -> {settings['max_num_batched_tokens']}")
         scheduler.max_num_batched_tokens = settings["max_num_batched_tokens"]
     scheduler.async_scheduling = True  # so that a step in flight counts too
-    return [*changed, "async_scheduling -> True"]
+    return [*changed, f"kernel blocks of {GPU_KERNEL_BLOCK} tokens", "async_scheduling -> True"]
 
 
 def build(config: Any) -> Any:  # noqa: ANN401
@@ -119,20 +120,28 @@ def build(config: Any) -> Any:  # noqa: ANN401
         torch.set_default_dtype(before)
 
 
-def layer_specs(config: Any, block: int | None) -> dict[str, Any]:  # noqa: ANN401
-    """What each layer keeps, as the engine's own worker collects it; windows in blocks of `block` where one is given."""
+@contextlib.contextmanager
+def kernel_blocks(tokens: int) -> Iterator[None]:
+    """Inside, attention works on blocks that are multiples of `tokens`, as FlashAttention's 16 (the CPU's own kernel needs 32)."""
+    from vllm.v1.attention.backend import MultipleOf
+    from vllm.v1.attention.backends.cpu_attn import CPUAttentionBackend
+
+    before = CPUAttentionBackend.__dict__["get_supported_kernel_block_sizes"]
+    CPUAttentionBackend.get_supported_kernel_block_sizes = staticmethod(lambda kv_cache_spec=None: [MultipleOf(tokens)])
+    try:
+        yield
+    finally:
+        CPUAttentionBackend.get_supported_kernel_block_sizes = before
+
+
+def layer_specs(config: Any) -> dict[str, Any]:  # noqa: ANN401
+    """What each layer keeps, as the engine's own worker collects it."""
     from vllm.config import get_layers_from_vllm_config
     from vllm.model_executor.layers.attention_layer_base import AttentionLayerBase
-    from vllm.v1.kv_cache_interface import SlidingWindowSpec
 
-    found = {}
-    for name, layer in get_layers_from_vllm_config(config, AttentionLayerBase).items():
-        if getattr(layer, "kv_sharing_target_layer_name", None):
-            continue
-        if spec := layer.get_kv_cache_spec(config):
-            windowed = block is not None and isinstance(spec, SlidingWindowSpec)
-            found[name] = dataclasses.replace(spec, block_size=block) if windowed else spec
-    return found
+    layers = get_layers_from_vllm_config(config, AttentionLayerBase).items()
+    own = [(name, layer) for name, layer in layers if not getattr(layer, "kv_sharing_target_layer_name", None)]
+    return {name: spec for name, layer in own if (spec := layer.get_kv_cache_spec(config))}
 
 
 def plan(config: Any, specs: dict[str, Any], kv_bytes: int) -> dict[str, Any]:  # noqa: ANN401
@@ -145,9 +154,7 @@ def plan(config: Any, specs: dict[str, Any], kv_bytes: int) -> dict[str, Any]:  
     resolve_kv_cache_layout(config, [layouts], list(specs.values()))
     (pool,) = kv_cache_utils.get_kv_cache_configs(config, [specs], [kv_bytes])
     concurrency = kv_cache_utils.get_max_concurrency_for_kv_cache_config(config, pool)
-    groups = [
-        {**shown(group.kv_cache_spec), "layers": len(group.layer_names)} for group in pool.kv_cache_groups
-    ]
+    groups = [{**shown(group.kv_cache_spec), "layers": len(group.layer_names)} for group in pool.kv_cache_groups]
     return {
         "num_blocks": pool.num_blocks,
         "bytes_per_block": kv_cache_utils._pool_bytes_per_block(config, pool.kv_cache_groups),
@@ -168,15 +175,15 @@ def answer(question: dict[str, Any], world: World, device: str) -> dict[str, Any
     from vllm.config import set_current_vllm_config
     from vllm.platforms import current_platform
 
-    planned_for_cpu = question["device"] == "cpu"
-    with tempfile.TemporaryDirectory() as folder:
+    as_gpu = question["device"] != "cpu" and device == "cpu"
+    with tempfile.TemporaryDirectory() as folder, kernel_blocks(GPU_KERNEL_BLOCK) if as_gpu else contextlib.nullcontext():
         config = engine_config(question, folder)
-        undone = [] if planned_for_cpu or device != "cpu" else undo_cpu(config, question["settings"])
+        undone = undo_cpu(config, question["settings"]) if as_gpu else []
         with set_current_vllm_config(config):
             world.of(question["tensor"])
             model = build(config)
             current_platform.update_block_size_for_backend(config)  # as every executor does once the model is there
-            specs = layer_specs(config, question["settings"]["block_size"] if undone else None)
+            specs = layer_specs(config)
             pool = plan(config, specs, question["kv_bytes"])
     parameters = list(model.parameters())
     kinds = Counter(json.dumps(shown(spec), sort_keys=True) for spec in specs.values())
