@@ -36,6 +36,7 @@ class Versions:
     below: str | None = None
     default_for: dict[str, str] = field(default_factory=dict)  # by backend
     known: tuple[VersionFact, ...] = ()
+    asked: tuple[str, ...] = ()  # exactly those that may be asked for their own planning
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from advisor.domain.engine import LlamaCppSettings, VllmSettings
 from advisor.domain.engine_record import EngineRecord
 from advisor.domain.quantization import Quantization
 from advisor.domain.witness import Witness
-from advisor.engines.find import find_llama_cpp
+from advisor.engines.find import find_llama_cpp, find_vllm
 from advisor.engines.llama_cpp_witness import ask_llama_cpp
-from advisor.errors import NotProven
+from advisor.engines.vllm_witness import ask_vllm
 
 
 def ask_engine(
@@ -29,6 +29,6 @@ def ask_engine(
         case LlamaCppSettings():
             return ask_llama_cpp(candidate, quantization, record=record, engine=find_llama_cpp(engine_python), file=file)
         case VllmSettings():
-            raise NotProven(f"{record.title}: asking it for its memory is not available: leave --ask-engine out for the computed answer")
+            return ask_vllm(candidate, quantization, record=record, engine=find_vllm(engine_python))
         case _:
             assert_never(candidate.settings)
