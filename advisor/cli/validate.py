@@ -1,7 +1,7 @@
 """`advisor validate`: load the planned model on the engine and hold what it shows against the plan."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -48,6 +48,10 @@ def validate(
     served_model: Annotated[
         str | None, typer.Option("--served-model", metavar="NAME", help="With --endpoint: what the planned model is called there.")
     ] = None,
+    load_generator: Annotated[
+        Literal["own", "vllm-bench"], typer.Option("--load-generator", help="With --endpoint: vllm-bench repeats the last load to compare.")
+    ] = "own",
+    tokenizer: Annotated[str | None, typer.Option("--tokenizer", help="With vllm-bench: a tokenizer's folder or hub id.")] = None,
     time_limit_s: Annotated[float, typer.Option("--time-limit", min=1.0, help="Seconds for the engine, loading included.")] = 600.0,
     record: Annotated[
         bool,
@@ -76,7 +80,7 @@ def validate(
     from advisor.engines.interruption import raised
     from advisor.files.evidence import write_evidence
 
-    at = _endpoint(endpoint, api_key_env, served_model)
+    at = _endpoint(endpoint, api_key_env, served_model, tokenizer, vllm_bench=load_generator == "vllm-bench")
     asked = Asked(
         plan, model, synthetic, deployment, concurrency, engine_python, engine_binary, in_process, port, time_limit_s, yes, quiet, log, at
     )
@@ -93,16 +97,18 @@ def _record(plan: Path, evidence: "EvidenceFile") -> str:
     return record(plan, evidence)
 
 
-def _endpoint(url: str | None, api_key_env: str | None, served_model: str | None) -> "AskedEndpoint | None":
+def _endpoint(
+    url: str | None, api_key_env: str | None, served_model: str | None, tokenizer: str | None, *, vllm_bench: bool
+) -> "AskedEndpoint | None":
     from advisor.errors import UserInputError
 
     if url is None:
-        if api_key_env or served_model:
-            raise UserInputError("--api-key-env and --served-model go with --endpoint URL")
+        if api_key_env or served_model or tokenizer or vllm_bench:
+            raise UserInputError("--api-key-env, --served-model, --load-generator and --tokenizer go with --endpoint URL")
         return None
     from advisor.cli.validating_endpoint import AskedEndpoint
 
-    return AskedEndpoint(url, api_key_from(api_key_env), served_model)
+    return AskedEndpoint(url, api_key_from(api_key_env), served_model, vllm_bench, tokenizer)
 
 
 def _show(evidence: "EvidenceFile", path: Path | None, recorded: str | None, *, format: Format, quiet: bool) -> int:

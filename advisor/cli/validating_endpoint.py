@@ -7,13 +7,16 @@ import typer
 
 from advisor.cli.output import printable
 from advisor.domain.evidence import EvidenceFile
-from advisor.errors import UserInputError
+from advisor.engines.find_vllm import find_vllm
+from advisor.errors import NotProven, UserInputError
 from advisor.files.plan import read_plan
 from advisor.intake.machine import this_machine
 from advisor.planning.case import case_of, workload_of
 from advisor.validation.endpoint import EndpointTerms, validate_endpoint
 from advisor.validation.endpoint_look import look_at
 from advisor.validation.prepare import Machine, choose, parse_concurrency, prepare
+from advisor.validation.subject import Subject
+from advisor.validation.vllm_bench import BenchProgram
 
 if TYPE_CHECKING:
     from advisor.cli.validating import Asked
@@ -21,11 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AskedEndpoint:
-    """The address, the key, and the model's name there, as given."""
+    """The address, the key, the model's name there, and whether vLLM's generator is to repeat the last load, as given."""
 
     url: str
     api_key: str | None
     served_model: str | None
+    vllm_bench: bool = False
+    tokenizer: str | None = None
 
 
 def run_on_endpoint(asked: "Asked", endpoint: AskedEndpoint) -> EvidenceFile:
@@ -35,7 +40,7 @@ def run_on_endpoint(asked: "Asked", endpoint: AskedEndpoint) -> EvidenceFile:
     ours: dict[str, object] = {
         "--model": asked.model,
         "--synthetic": asked.synthetic,
-        "--engine-python": asked.engine_python,
+        "--engine-python": None if endpoint.vllm_bench else asked.engine_python,
         "--engine-binary": asked.engine_binary,
         "--in-process": asked.in_process,
         "--port": asked.port,
@@ -51,10 +56,18 @@ def run_on_endpoint(asked: "Asked", endpoint: AskedEndpoint) -> EvidenceFile:
     subject = prepare(plan, choose(plan, asked.deployment), case, machine)
     records = case.catalog.engines.values()
     looked = look_at(endpoint.url, subject, records, api_key=endpoint.api_key, served_model=endpoint.served_model)
-    terms = EndpointTerms(
-        looked, workload.service_level, concurrency, asked.time_limit_s, today(), api_key=endpoint.api_key, busy_is_fine=asked.yes
-    )
+    bench = _bench(asked, endpoint, subject) if endpoint.vllm_bench else None
+    level, limit_s = workload.service_level, asked.time_limit_s
+    terms = EndpointTerms(looked, level, concurrency, limit_s, today(), api_key=endpoint.api_key, busy_is_fine=asked.yes, bench=bench)
     return validate_endpoint(subject, terms, announce=_say, progress=None if asked.quiet else _say_step)
+
+
+def _bench(asked: "Asked", endpoint: AskedEndpoint, subject: Subject) -> BenchProgram:
+    found = find_vllm(asked.engine_python)
+    program = found.program()
+    if program is None:
+        raise NotProven(f"--load-generator vllm-bench: {found.python} has vLLM without its program `vllm`")
+    return BenchProgram(program, endpoint.tokenizer or subject.planned.model.repo_id or subject.planned.model.id)
 
 
 def _say(text: str) -> None:

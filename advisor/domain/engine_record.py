@@ -137,7 +137,7 @@ class Runtime:
     logs_prompts: tuple[str, ...] = ()  # flags that write prompts to the log or to disk
     guards: tuple[str, ...] = ()  # flags that make it ask for a key
     metrics: dict[str, str] = field(default_factory=dict)  # what is measured -> Prometheus name
-    metric_labels: dict[str, str] = field(default_factory=dict)  # of its `cache_config`: a setting or num_blocks -> label
+    metric_labels: dict[str, str] = field(default_factory=dict)  # of its `cache_config`: num_blocks, capacity_tokens or a setting
     images: dict[str, str] = field(default_factory=dict)  # backend -> image reference with {version}
 
 

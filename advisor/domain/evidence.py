@@ -58,7 +58,8 @@ class EvidenceFile:
     differs: tuple[str, ...] = ()  # why it is of another deployment than the fingerprint's, in words; empty in files that are kept
     remarks: tuple[str, ...] = ()  # what a reader should know besides
     # same: the planned machine or its kind; other: the device is the planned one, the machine is not; scaled: neither, see `reduced`
-    hardware: Literal["same", "other", "scaled"] = "same"
+    # not claimed: of a server that somebody else started
+    hardware: Literal["same", "other", "scaled", "not claimed"] = "same"
 
     def __post_init__(self) -> None:
         if fault := name_fault(self.deployment):

@@ -42,6 +42,7 @@ class CacheConfig:
     """How one rank of vLLM laid out its KV pool; `settings` are told under their own names, as text."""
 
     num_blocks: int | None
+    capacity_tokens: int | None
     settings: Mapping[str, str]
     line: int
 
@@ -106,8 +107,12 @@ def _live(engine: EngineName, name: str, runtime: Runtime, samples: list[Sample]
 
 def _cache(sample: Sample, runtime: Runtime) -> CacheConfig:
     told = {what: sample.labels[label] for what, label in runtime.metric_labels.items() if label in sample.labels}
-    blocks = told.pop("num_blocks", "")
-    return CacheConfig(int(blocks) if re.fullmatch(r"\d{1,18}", blocks, re.ASCII) else None, told, sample.line)
+    blocks, tokens = (_whole(told.pop(name, "")) for name in ("num_blocks", "capacity_tokens"))
+    return CacheConfig(blocks, tokens, told, sample.line)
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"\d{1,18}", text, re.ASCII) else None
 
 
 def _unescaped(match: re.Match[str]) -> str:

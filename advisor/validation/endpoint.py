@@ -2,10 +2,12 @@
 
 import math
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from typing import Any, Final
 
+from advisor.domain.demand import Demand
 from advisor.domain.evidence import ClaimResult, EvidenceFile
 from advisor.domain.workload import ServiceLevel
 from advisor.engines.page import checked_address
@@ -18,12 +20,14 @@ from advisor.validation.expectations import Expected, expectations, is_speed
 from advisor.validation.load import SmokeLoad
 from advisor.validation.smoke.answer import NOT_FINISHED
 from advisor.validation.smoke.connection import port_of
+from advisor.validation.smoke.drive import drive
 from advisor.validation.smoke.host import listening_process
 from advisor.validation.smoke.ladder import Climb, Ladder, climb, closed_steps
-from advisor.validation.smoke.requests import Vocabulary, plan_requests
-from advisor.validation.smoke.summary import Rung
+from advisor.validation.smoke.requests import PlannedRequest, Vocabulary, plan_requests
+from advisor.validation.smoke.summary import Rung, summarise
 from advisor.validation.smoke.target import Target
 from advisor.validation.subject import Subject
+from advisor.validation.vllm_bench import BenchLoad, BenchProgram, compared, run_vllm_bench
 
 _NO_LOAD: Final = SmokeLoad((), 0, 0, 0)
 _REQUESTS_EACH: Final = 4
@@ -35,7 +39,7 @@ Told = Callable[[str], None]
 class EndpointTerms:
     """How to measure: the server, its key, what its users were promised, requests at once (none: up to the planned load), limit, date.
 
-    `busy_is_fine` measures it while others use it too.
+    `busy_is_fine` measures it while others use it too; `bench` repeats the last load with vLLM's own generator and compares.
     """
 
     endpoint: Endpoint
@@ -45,6 +49,7 @@ class EndpointTerms:
     today: str
     api_key: str | None = None
     busy_is_fine: bool = False
+    bench: BenchProgram | None = None
     seed: int = 0
 
 
@@ -58,21 +63,37 @@ def validate_endpoint(subject: Subject, terms: EndpointTerms, *, announce: Told,
         return _evidence(subject, terms, None)
     require_quiet(terms.endpoint, yes=terms.busy_is_fine)
     ladder = _ladder(subject, terms)
-    announce(_announcement(subject, ladder))
+    announce(_announcement(subject, ladder, twice_more=terms.bench is not None))
     target = Target(terms.endpoint.base_url, terms.endpoint.model, api_key=terms.api_key)
-    requests = plan_requests(
-        subject.demand,
+    shown = climb(target, ladder, _requests(subject, subject.demand, terms), server=_processes(target), progress=progress)
+    if not any(rung.failed < rung.requests for rung in shown.rungs):
+        error = shown.rungs[0].first_error if shown.rungs else shown.ended
+        fault = TimedOut if error == NOT_FINISHED else EngineFailed
+        raise fault(f"{terms.endpoint.base_url}: no request was answered: {error}")
+    return replace(evidence := _evidence(subject, terms, shown), remarks=(*evidence.remarks, *_cross_check(subject, terms, target, shown)))
+
+
+def _requests(subject: Subject, demand: Demand, terms: EndpointTerms) -> Iterator[PlannedRequest]:
+    return plan_requests(
+        demand,
         Vocabulary(subject.candidate.model.architecture.vocab_size),
         context_tokens=subject.memory.context_per_request_tokens,
         seed=terms.seed,
         salt=secrets.randbits(64),
     )
-    shown = climb(target, ladder, requests, server=_processes(target), progress=progress)
-    if not any(rung.failed < rung.requests for rung in shown.rungs):
-        error = shown.rungs[0].first_error if shown.rungs else shown.ended
-        fault = TimedOut if error == NOT_FINISHED else EngineFailed
-        raise fault(f"{terms.endpoint.base_url}: no request was answered: {error}")
-    return _evidence(subject, terms, shown)
+
+
+def _cross_check(subject: Subject, terms: EndpointTerms, target: Target, shown: Climb) -> Iterator[str]:
+    """The heaviest load that did not fail once more, in median requests of one length: by our client, then by vLLM's."""
+    rung = next((rung for rung in reversed(shown.rungs) if not rung.failed), None)
+    if terms.bench is None or rung is None or rung.concurrency is None:
+        return
+    demand = subject.demand
+    load = BenchLoad(rung.requests, rung.concurrency, demand.input_tokens.p50, demand.output_tokens.p50, terms.seed)
+    requests = list(islice(_requests(subject, load.demand(demand), terms), load.requests))
+    answers = drive(target, requests, concurrency=load.concurrency, time_limit_s=terms.time_limit_s)
+    ours = summarise(answers, terms.level, concurrency=load.concurrency)
+    yield compared(ours, run_vllm_bench(terms.bench, target, load, level=terms.level, time_limit_s=terms.time_limit_s))
 
 
 def _ladder(subject: Subject, terms: EndpointTerms) -> Ladder:
@@ -91,11 +112,12 @@ def rising(most: int) -> tuple[int, ...]:
     return (*doubled, max(most, 1))
 
 
-def _announcement(subject: Subject, ladder: Ladder) -> str:
+def _announcement(subject: Subject, ladder: Ladder, *, twice_more: bool) -> str:
     at_once = ", ".join(str(step.concurrency) for step in ladder.steps)
-    demand = subject.demand
+    demand, last = subject.demand, ladder.steps[-1]
+    most = ladder.most_requests + (2 * last.requests + last.warm_ups if twice_more else 0)
     return (
-        f"sending at most {ladder.most_requests:,} requests, {at_once} at once, of about {demand.input_tokens.p50:,} tokens in and "
+        f"sending at most {most:,} requests, {at_once} at once, of about {demand.input_tokens.p50:,} tokens in and "
         f"{demand.output_tokens.p50:,} out, for at most {ladder.time_limit_s:g} s; the first broken limit or failed request ends it"
     )
 
@@ -119,6 +141,7 @@ def _evidence(subject: Subject, terms: EndpointTerms, shown: Climb | None) -> Ev
         measured_on=terms.today,
         engine={**looked.engine, "planned_runtime": planned.engine.runtime, "planned_version": planned.engine.version},
         device=planned.hardware.device,
+        hardware="not claimed",
         weights="not claimed",
         weights_sha256=None,
         settings={flag: setting.value for flag, setting in planned.settings.items()},

@@ -17,7 +17,9 @@ def planned_in_flight(subject: Subject) -> int | None:
 
 
 def tokens_held(subject: Subject, cache: CacheConfig) -> float | None:
-    """Tokens in a running pool, by the plan's own layout of a block; None where the server does not tell, or its blocks are others."""
+    """Tokens in a running pool: as told, else by the plan's own layout of a block; None where neither says."""
+    if cache.capacity_tokens is not None:
+        return cache.capacity_tokens
     blocks, tokens = subject.memory.num_blocks, subject.memory.kv_cache_capacity_tokens
     size = cache.settings.get("block_size")
     same_size = size is None or size == str(getattr(subject.candidate.settings, "block_size", size))

@@ -36,7 +36,7 @@ class Server:
         body = await reader.readexactly(length)
         method, path, _ = head.split(" ", 2)
         self.heads.append(head)
-        if method == "GET":
+        if method == "GET" or not path.endswith("/completions"):
             self._page(writer, path)
         else:
             self.bodies.append(json.loads(body))

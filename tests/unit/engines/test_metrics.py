@@ -22,6 +22,15 @@ def test_llama_server_as_recorded():
     assert (told.kv_used, told.caches) == (None, ())
 
 
+def test_vllm_as_recorded():
+    told = live((RECORDED / "vllm_0_32_0_cpu.txt").read_text())
+    assert (told.engine, told.runtime, told.busy) == ("vllm", "vllm-serve", 0)
+    (cache,) = told.caches
+    assert (cache.num_blocks, cache.capacity_tokens) == (223, 223 * 128)
+    assert cache.settings == {"block_size": "128", "kv_cache_dtype": "auto", "enable_prefix_caching": "True"}
+    assert (told.kv_used.value, told.preemptions.value) == (0, 0)
+
+
 def test_names_are_those_of_the_records():
     for record in load_engines().values():
         for name, runtime in record.runtimes.items():

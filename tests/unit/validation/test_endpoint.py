@@ -4,13 +4,17 @@ import json
 import math
 import re
 from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
+from advisor.cli import validating_endpoint
 from advisor.cli.app import app
 from advisor.domain.quantity import exact
 from advisor.domain.workload import ServiceLevel
+from advisor.validation import endpoint
 from advisor.validation.contention import Contention
 from advisor.validation.endpoint import rising
 from advisor.validation.endpoint_speed import measured_latency, percentile_95
@@ -19,6 +23,7 @@ from advisor.validation.smoke.answer import NOT_FINISHED, Answer
 from advisor.validation.smoke.ladder import Climb
 from advisor.validation.smoke.summary import summarise
 
+NOT_PROVEN = (3, 5)  # 5: whoever runs this has a busy machine, and two halves of a load lie far apart
 VLLM = """\
 vllm:num_requests_running{{engine="0"}} {running}
 vllm:num_requests_waiting{{engine="0"}} {waiting}
@@ -95,14 +100,15 @@ def test_a_server_as_planned_is_measured(measure):
     assert len(server.bodies) == 4 + 1 + 8 + 2
     assert len({tuple(body["prompt"]) for body in server.bodies}) == 15
     assert {tuple(body["prompt"][:600]) for body in server.bodies} == {tuple(server.bodies[0]["prompt"][:600])}
-    assert code == 3  # this machine is not the planned one, so nothing is said about its speed
+    assert code in NOT_PROVEN  # this machine is not the planned one, so nothing is said about its speed
     assert shown["ttft_p95_s"]["note"] == "another machine than the planned one"
 
 
 def test_evidence_says_what_it_does_not_know(measure):
     _, answer, server, _ = measure("letters", vllm(), "--concurrency", "1")
     evidence = json.loads((measure.folder("letters") / "evidence" / answer["evidence"].rsplit("/")[-1]).read_text())
-    assert (evidence["weights"], evidence["source"], evidence["memory"]) == ("not claimed", "endpoint", {})
+    assert (evidence["weights"], evidence["hardware"]) == ("not claimed", "not claimed")
+    assert (evidence["source"], evidence["memory"]) == ("endpoint", {})
     assert any("cannot be seen from outside" in remark for remark in evidence["remarks"])
     assert "127.0.0.1" not in json.dumps(evidence)
     assert server.url not in json.dumps(evidence)
@@ -127,7 +133,7 @@ def test_a_busy_server_is_left_alone(measure, pages, words):
     assert (code, server.bodies) == (3, [])
     assert words in said
     code, _, server, _ = measure("letters", vllm(**pages), "--yes", "--concurrency", "1")
-    assert code == 3
+    assert code in NOT_PROVEN
     assert len(server.bodies) == 5
 
 
@@ -159,7 +165,19 @@ def test_llama_server_under_its_own_name(measure):
     assert claims(answer)["kv_capacity_tokens"]["measured"] == 39680
     assert (server.bodies[0]["model"], answer["engine"]["version"]) == ("org/other-name", "b11549")
     assert "/srv/secret" not in json.dumps(answer)
-    assert code == 3
+    assert code in NOT_PROVEN
+
+
+def test_vllms_generator_repeats_the_last_load(measure, monkeypatch):
+    def theirs(bench, target, load, *, level, time_limit_s):
+        assert (load.requests, load.concurrency, load.input_tokens, load.output_tokens) == (8, 2, 4000, 5)
+        return summarise(answers(0.1, load.requests), level, concurrency=load.concurrency)
+
+    monkeypatch.setattr(endpoint, "run_vllm_bench", theirs)
+    monkeypatch.setattr(validating_endpoint, "find_vllm", lambda _: SimpleNamespace(program=lambda: Path("/x/vllm"), python="/x/python"))
+    _, answer, server, _ = measure("letters", vllm(), "--concurrency", "1,2", "--load-generator", "vllm-bench")
+    assert any(remark.startswith("vllm bench serve, 2 at once: TTFT p50 0.1 s (ours") for remark in answer["remarks"])
+    assert [len(body["prompt"]) for body in server.bodies[15:]] == [4000] * 8
 
 
 def test_the_first_failure_ends_it(measure):
