@@ -1,21 +1,18 @@
 """catalog/models/<org>/<repo>.yaml -> Model: the structural keys of its config.json, and the files it is published as."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from advisor.architectures import from_config
+from advisor.catalog.json_values import json_value
 from advisor.catalog.records import yaml_records
 from advisor.documents import Document
 from advisor.domain.model import Checkpoint, LossBand, Model
 from advisor.domain.quantization import Quantization
 from advisor.domain.strict import STRICT, IsoDate
 from advisor.errors import DataError, UserInputError
-
-_NUMBER: Final = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
-_WORDS: Final = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ def load_models(root: Path, quantizations: Mapping[str, Quantization]) -> dict[s
 
 def _model(name: str, record: ModelRecord, document: Document, quantizations: Mapping[str, Quantization]) -> Model:
     try:
-        architecture = from_config(_json(record.config), name)
+        architecture = from_config(json_value(record.config), name)
     except UserInputError as error:
         raise DataError.at(document.position(("config",)), str(error)) from None
     checkpoints = [_checkpoint(entry, document, index, quantizations) for index, entry in enumerate(record.checkpoints)]
@@ -89,14 +86,3 @@ def _known(quantization: str, known: Mapping[str, Quantization], document: Docum
     if quantization not in known:
         raise DataError.at(document.position(place), f"{quantization}: no such quantization; known: {', '.join(sorted(known))}")
     return known[quantization]
-
-
-def _json(value: Any) -> Any:  # noqa: ANN401 - raw YAML scalars to what JSON would have held
-    """Text of a YAML scalar as the JSON value it stands for; the files hold no text that looks like a number."""
-    if isinstance(value, dict):
-        return {key: _json(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_json(inner) for inner in value]
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
-        return float(value) if "." in value or "e" in value else int(value)
-    return _WORDS.get(value, value) if isinstance(value, str) else value

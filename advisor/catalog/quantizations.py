@@ -3,8 +3,10 @@
 The folder keeps apart what differs in nothing but case (`BF16`, `bf16`): some file systems cannot hold both in one.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
+from advisor.catalog.json_values import json_value
 from advisor.catalog.records import yaml_records
 from advisor.domain.quantization import Quantization
 from advisor.errors import DataError
@@ -21,5 +23,5 @@ def load_quantizations(root: Path) -> dict[str, Quantization]:
         if rules is None:
             needed = "mix" if record.format == "gguf" else "scheme"
             raise DataError.at(document.position(("format",)), f"{needed}: required for format {record.format}, but missing")
-        found[record.id] = record
+        found[record.id] = replace(record, config_json=json_value(record.config_json))
     return found

@@ -4,7 +4,23 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli import ask, catalog, check, doctor, engines, estimate, evidence, explain, pending, plan, render, rules, schema, validate
+from advisor.cli import (
+    ask,
+    catalog,
+    check,
+    crossover,
+    doctor,
+    engines,
+    estimate,
+    evidence,
+    explain,
+    pending,
+    plan,
+    render,
+    rules,
+    schema,
+    validate,
+)
 
 app = typer.Typer(
     name="advisor",
@@ -47,5 +63,6 @@ app.command("check")(check.check)
 app.command("render")(render.render)
 app.add_typer(rules.app, name="rules")
 app.command("validate")(validate.validate)
+app.command("crossover")(crossover.crossover)
 app.command("schema")(schema.schema)
 pending.register(app)

@@ -158,7 +158,8 @@ class DeviceDefaults:
 class Platform:
     """A kind of device the engine runs on. `quantizations` are catalog ids; empty means every quantisation of the engine's formats.
 
-    `refused` and `refused_for_moe` name what does not load there, with the reason; `environment` are variables its process needs there.
+    `refused` and `refused_for_moe` name what does not load there, with the reason; `environment` are variables its process needs there,
+    an empty one must not be set.
     """
 
     __pydantic_config__ = STRICT

@@ -67,7 +67,9 @@ def _replaced(place: Place, told: Mapping[str, Told], witness: Witness) -> Place
     before: dict[str, Quantity] = {name: getattr(place, name) for name in _PARTS if name in told}
     after = {name: _share(part, told[name], witness) for name, part in before.items()}
     parts = [after.get(name, getattr(place, name)) for name in (*_PARTS, "runtime_overhead_bytes")]
-    sums = ("required_bytes", "reserved_bytes") if isinstance(place, DeviceMemory) else ("required_bytes",)
+    sums = ["required_bytes"]
+    if isinstance(place, DeviceMemory) and place.reserved_bytes != place.usable_bytes:  # equal: a pool takes whatever is left
+        sums.append("reserved_bytes")
     changed: dict[str, Any] = {name: _moved(getattr(place, name), before.values(), after.values(), parts) for name in sums}
     return replace(place, **{**changed, **after})
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from advisor.engines.process import Limits, run
+from advisor.engines.surroundings import engine_environment
 from advisor.errors import AdvisorError, EngineFailed, Interrupted, NotProven, TimedOut
 
 from .left_over import assert_nothing_left, running_in
@@ -124,3 +125,9 @@ def test_a_killed_advisor_leaves_no_engine(tmp_path):
     deadline = time.monotonic() + 8
     while (running_in(tmp_path) or list(tmp_path.iterdir())) and time.monotonic() < deadline:
         time.sleep(0.05)
+
+
+def test_a_variable_that_must_not_be_set_is_taken_away():
+    found = engine_environment({"MUST_NOT": "", "MUST": "0"}, base={"MUST_NOT": "4", "EMPTY": "", "PYTHONPATH": "/x"})
+    assert {"MUST_NOT", "PYTHONPATH"}.isdisjoint(found)
+    assert (found["MUST"], found["EMPTY"]) == ("0", "")

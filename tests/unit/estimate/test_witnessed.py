@@ -14,25 +14,27 @@ from advisor.units import GIB, MIB
 
 CATALOG = load_catalog()
 SOURCE = "llama.cpp b11549"
+LLAMA_CPP = {"ctx_size": 32768, "parallel": 4}
 
 
 @pytest.fixture
 def estimated():
-    def make(device, *, devices=1, model="Qwen/Qwen3-8B"):
+    def make(device, *, devices=1, engine="llama.cpp", quantization="Q4_K_M", flags=LLAMA_CPP):
         candidate = build_candidate(
             CATALOG,
-            model=CATALOG.model(model),
-            quantization="Q4_K_M",
-            engine="llama.cpp",
+            model=CATALOG.model("Qwen/Qwen3-8B"),
+            quantization=quantization,
+            engine=engine,
             runtime=None,
             version=None,
             node=CATALOG.node(device, devices),
             devices=devices,
             parallelism=Parallelism(),
-            flags={"ctx_size": 32768, "parallel": 4},
+            flags=flags,
         )
-        quantization = CATALOG.quantization("Q4_K_M")
-        weights = checkpoint_weights(candidate.model.architecture, candidate.checkpoint, quantization, parallelism=Parallelism())
+        weights = checkpoint_weights(
+            candidate.model.architecture, candidate.checkpoint, CATALOG.quantization(quantization), parallelism=Parallelism()
+        )
         memory = estimate_memory(candidate, weights, constants=CATALOG.memory_constants, typical_tokens=1000, longest_tokens=8000)
         return candidate, weights, memory
 
@@ -110,3 +112,15 @@ def test_a_context_that_the_engine_changed(estimated):
     asked, testimony = with_witness(memory, witness(memory, **told), candidate=candidate, weights=weights)
     assert (asked.context_total_tokens, asked.context_per_request_tokens, asked.kv_cache_capacity_tokens.value) == (4096, 1024, 4096)
     assert {one.name for one in testimony.differences} == set(told)
+
+
+def test_vllms_pool_takes_what_is_left_whatever_the_weights(estimated):
+    candidate, weights, memory = estimated("h100-sxm", engine="vllm", quantization="bf16", flags={"max_model_len": 8192})
+    told = Witness(SOURCE, scope="device", weights_bytes=weights.total_bytes + GIB, context_per_request_tokens=8192)
+    asked, testimony = with_witness(memory, told, candidate=candidate, weights=weights)
+    before, after = memory.devices[0], asked.devices[0]
+    assert after.weights_bytes.value == weights.total_bytes + GIB
+    assert after.required_bytes.value == before.required_bytes.value + GIB
+    assert after.reserved_bytes == before.reserved_bytes
+    assert asked.host == memory.host
+    assert [one.name for one in testimony.differences] == ["weights_bytes"]

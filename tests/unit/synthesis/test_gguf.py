@@ -58,8 +58,8 @@ def test_keys_of_unusual_structures():
     gemma, deepseek, hybrid, granite = (gguf_metadata(TINY[name]) for name in ("gemma3", "deepseek2", "qwen3next", "granitehybrid"))
     assert gemma["gemma3.attention.sliding_window"] == 128
     assert gemma["gemma3.attention.sliding_window_pattern"] == ([True] * 5 + [False]) * 2
-    assert deepseek["deepseek2.attention.key_length"] == 256 + 32
-    assert deepseek["deepseek2.attention.key_length_mla"] == 64 + 32
+    assert deepseek["deepseek2.attention.key_length"] == 512 + 64
+    assert deepseek["deepseek2.attention.key_length_mla"] == 128 + 64
     assert deepseek["deepseek2.attention.head_count_kv"] == 1
     assert deepseek["deepseek2.leading_dense_block_count"] == 1
     assert deepseek["deepseek2.expert_shared_count"] == 2

@@ -50,6 +50,14 @@ def test_the_folder_states_its_quantisation(tmp_path, quantization):
     assert written == sum(file.stat().st_size for file in (tmp_path / "model").iterdir())
 
 
+def test_a_quantisation_is_stated_in_jsons_own_types():
+    awq = CATALOG.quantization("awq-int4").config_json["quantization_config"]
+    assert awq == {"quant_method": "awq", "bits": 4, "group_size": 128, "zero_point": True, "version": "gemm"}
+    packed = CATALOG.quantization("w4a16").config_json["quantization_config"]["config_groups"]["group_0"]
+    assert packed["input_activations"] is None
+    assert packed["weights"]["dynamic"] is False
+
+
 @pytest.mark.parametrize("size", [259, 1024, 151_936])
 def test_every_byte_and_every_id_is_a_token(size):
     document = tokenizer_json(size)

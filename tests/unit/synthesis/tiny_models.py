@@ -38,7 +38,9 @@ DENSE = DenseFfn(768)
 EXPERTS = MoeFfn(experts=8, experts_per_token=2, expert_width=256)
 DELTA = GatedDeltaNet(key_heads=4, value_heads=8, key_dim=64, value_dim=64, conv_kernel=4)
 MAMBA = Mamba2(heads=8, head_dim=64, state_dim=64, groups=1, conv_kernel=4)
-LATENT = LatentAttention(heads=4, q_lora_rank=256, kv_lora_rank=256, qk_nope_dim=64, qk_rope_dim=32, value_dim=64)
+# the compressed row of 512 + 64 is the one that vLLM knows latent attention for
+LATENT = LatentAttention(heads=4, q_lora_rank=256, kv_lora_rank=512, qk_nope_dim=128, qk_rope_dim=64, value_dim=128)
+LATENT_ROWS = (LatentCache(512, 64),)
 MAMBA_STATE = StateCache(3 * (512 + 2 * 64), 64 * 512)
 DELTA_STATE = StateCache(3 * (512 + 2 * 4 * 64), 64 * 512)
 EVERY_SIXTH = [layer for layer in range(12) if layer % 6 == 5]
@@ -75,8 +77,8 @@ TINY = {
         "deepseek_v3",
         "deepseek2",
         [
-            LayerGroup((0,), LATENT, (LatentCache(256, 32),), DENSE),
-            LayerGroup((1, 2, 3), LATENT, (LatentCache(256, 32),), CORRECTED),
+            LayerGroup((0,), LATENT, LATENT_ROWS, DENSE),
+            LayerGroup((1, 2, 3), LATENT, LATENT_ROWS, CORRECTED),
         ],
     ),
     "qwen3next": model(
