@@ -116,6 +116,8 @@ def _values(shown: _Shown) -> dict[str, float]:
     """What it told, and what the system counts: the whole server, its own code included."""
     whole = float(shown.end.counted_once_bytes)
     values = {**shown.truth.values, "start_s": shown.ready_s, "memory_bytes": whole, "reserved_bytes": whole}
+    if values.get("kv_capacity_tokens") and "kv_cache_bytes" in values:
+        values["kv_cache_bytes_per_token"] = values["kv_cache_bytes"] / values["kv_capacity_tokens"]
     values["required_bytes"] = whole - values.get("repacked_weights_bytes", 0.0)  # mapped originals may be evicted
     in_gib = {name.replace("_bytes", "_gib"): value / GIB for name, value in values.items() if name.endswith("_bytes")}
     return {**values, **in_gib, "settings_as_planned": float(not shown.truth.differing)}
