@@ -125,3 +125,40 @@ def test_a_chosen_port_that_is_taken(folder):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         code, said = validate(folder, "good", "--port", str(taken.getsockname()[1]))
     assert (code, "taken by another program" in said) == (2, True)
+
+
+def on_a_card(folder):
+    """The same deployment planned for a card that is not here."""
+    (folder / "workload.yaml").write_text(WORKLOAD.replace("owned: [{device: cpu}]", "owned: [{device: h100-sxm}]"))
+    card = PLAN.replace("backend: cpu", "backend: cuda").replace("hardware: {device: cpu}", "hardware: {device: h100-sxm}")
+    (folder / "plan.yaml").write_text(card.replace("n-gpu-layers: {value: 0}", "n-gpu-layers: {value: 29}, tensor-split: {value: '1'}"))
+
+
+def test_scaled_down_shows_flags_and_start_and_proves_nothing_more(folder):
+    on_a_card(folder)
+    code, said = validate(folder, "good", "--scale-down")
+    assert code == 3, said
+    written = evidence(folder)
+    claims = {claim["name"]: claim for claim in written["claims"]}
+    assert {claim["requirement"] for claim in claims.values() if claim["gates"]} == {"not tested"}
+    assert claims["starts"]["measured"] == 1
+    assert "needs h100-sxm" in claims["starts"]["note"]
+    assert {"memory_bytes", "kv_capacity_tokens"} <= claims.keys()
+    assert claims["memory_bytes"]["measured"] is None
+    assert claims["kv_cache_bytes_per_token"]["measured"] == 224 * 1024**2 / 2048
+    assert written["reduced"][:4] == [
+        "device 1 x h100-sxm -> cpu",
+        "layers 28 -> 2",
+        "n-gpu-layers 29 -> 0",
+        "without tensor-split 1",
+    ]
+    assert (written["hardware"], written["device"], written["settings"]["n-gpu-layers"]) == ("scaled", "cpu", 29)
+    assert CliRunner().invoke(app, ["evidence", "verify", str(folder / "plan.yaml")]).exit_code == 3
+
+
+def test_scaling_down_needs_a_reason_and_made_up_weights(folder):
+    assert validate(folder, "good", "--scale-down")[0] == 2
+    on_a_card(folder)
+    arguments = ["validate", str(folder / "plan.yaml"), "--scale-down", "--model", "x.gguf"]
+    refused = CliRunner().invoke(app, arguments).exception
+    assert "--model and --scale-down" in str(refused)
