@@ -25,7 +25,7 @@ from advisor.planning.case import case_of, workload_of
 from advisor.units import gib_text
 from advisor.validation.download import fetch
 from advisor.validation.expectations import gating_names
-from advisor.validation.find_program import find_program, offloads
+from advisor.validation.find_program import find_program, require_version
 from advisor.validation.prepare import Machine, choose, parse_concurrency, prepare
 from advisor.validation.scale_down import as_scaled, scale_down
 from advisor.validation.serving import ServerTerms, validate_server
@@ -87,9 +87,11 @@ def run_validation(asked: Asked) -> EvidenceFile:
         subject = prepare(plan, planned, case, _machine(case, lambda: engine.offloads))
         subject.settings  # noqa: B018 - refuses an engine that cannot be run without a server
         return validate(subject, _weights(asked, subject, case), Terms(engine, concurrency, asked.time_limit_s, today()), progress)
-    found = find_program(planned, runtime, engine_python=asked.engine_python, engine_binary=asked.engine_binary)
-    subject = prepare(plan, planned, case, _machine(case, partial(offloads, found)))
-    terms = ServerTerms(found, record, concurrency, asked.time_limit_s, today(), asked.port)
+    here = find_program(planned, record, engine_python=asked.engine_python, engine_binary=asked.engine_binary)
+    if not asked.scale_down:
+        require_version(planned, here)
+    subject = prepare(plan, planned, case, _machine(case, here.offloads))
+    terms = ServerTerms(here.found, record, concurrency, asked.time_limit_s, today(), asked.port, here.version)
     if asked.scale_down:
         return _scaled_down(asked, subject, case, terms, progress)
     return validate_server(subject, _weights(asked, subject, case), terms, progress)

@@ -46,6 +46,7 @@ class ServerTerms:
     time_limit_s: float
     today: str
     port: int | None = None
+    version: str | None = None  # of the program, as plans write it
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def validate_server(subject: Subject, weights: Weights, terms: ServerTerms, prog
     runtime = terms.record.runtimes[subject.planned.engine.runtime]
     variables = launch_environment(terms.record, subject.candidate.runtime.backend)
     server = served(subject.planned, runtime, terms.found, weights.path, variables=variables)
-    measured = _measured(_run(subject, server, load, terms, progress))
+    measured = _measured(_run(subject, server, load, terms, progress), terms)
     return evidence_of(subject, weights, load, measured, driven=(), today=terms.today, served=True)
 
 
@@ -97,11 +98,11 @@ def _target(server: Server, planned: Served) -> Target:
     return Target(server.base_url, planned.model_name, api_key=planned.key or None)
 
 
-def _measured(shown: _Shown) -> Measurements:
+def _measured(shown: _Shown, terms: ServerTerms) -> Measurements:
     rows = sorted(shown.rows, key=lambda row: int(row["concurrency"]))
     speeds, incomplete = read_speeds(rows)
     return Measurements(
-        engine=shown.truth.engine,
+        engine={"version": terms.version, **shown.truth.engine},
         values=_values(shown),
         speeds=speeds,
         incomplete=incomplete,

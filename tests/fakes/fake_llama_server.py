@@ -51,7 +51,10 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    if "--list-devices" in FLAGS:
+    if "--version" in FLAGS:
+        build = "build 12000, commit abcdef0" if BEHAVIOUR == "newer" else "build 1, commit 0c1e570"
+        print(f"version: 0.5.0-dev ({build})", file=sys.stderr)
+    elif "--list-devices" in FLAGS:
         print("Available devices:\n  (none)")
     elif BEHAVIOUR == "refuses":
         sys.exit("error: invalid argument: --kv-unified")

@@ -85,7 +85,7 @@ def test_a_server_as_planned_proves_the_plan(folder, behaviour):
     assert {claims[f"{part}_bytes"]["prediction"] for part in parts} == {"right"}
     assert claims["start_s"]["predicted"] > 0
     assert [row["concurrency"] for row in written["benchmark"]] == [1, 2]
-    assert written["engine"]["build"] == 1
+    assert (written["engine"]["build"], written["engine"]["version"]) == (1, "b11549")
     assert (written["hardware"], written["weights"]) == ("other", "synthetic")
     assert written["memory"]["end_anonymous_bytes"] > 0
     assert str(folder) not in json.dumps(written)
@@ -116,6 +116,13 @@ def test_a_server_that_takes_something_else_is_refuted(folder, behaviour, refute
 def test_each_fault_of_a_server(folder, behaviour, code, says):
     answer = validate(folder, behaviour)
     assert (answer[0], says in answer[1]) == (code, True), answer[1]
+    assert not (folder / "evidence").exists()
+
+
+def test_another_version_is_no_evidence_of_the_plan(folder):
+    code, said = validate(folder, "newer")
+    assert code == 3
+    assert "b12000" in said and "b11549" in said
     assert not (folder / "evidence").exists()
 
 
