@@ -83,7 +83,9 @@ def _of_a_server(subject: Subject) -> Iterable[Expected]:
     if memory.kv_cache_capacity_tokens.low > 0 and cache.low > 0:
         tokens = memory.kv_cache_capacity_tokens
         each = Quantity(cache.value / tokens.value, cache.low / tokens.low, cache.high / tokens.high, cache.basis, "cache and its tokens")
-        yield Expected("kv_cache_bytes_per_token", each, None, None, _part_tolerance_pct(subject, cache), gates=False)
+        # a pool is told by its size, which whole blocks fill but for a part of one
+        rest_pct = 100 / memory.num_blocks.low if memory.num_blocks is not None and memory.num_blocks.low > 0 else 0.0
+        yield Expected("kv_cache_bytes_per_token", each, None, None, _part_tolerance_pct(subject, cache) + rest_pct, gates=False)
 
 
 def _claims(subject: Subject) -> Iterable[Expected]:

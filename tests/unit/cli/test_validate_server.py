@@ -169,3 +169,46 @@ def test_scaling_down_needs_a_reason_and_made_up_weights(folder):
     arguments = ["validate", str(folder / "plan.yaml"), "--scale-down", "--model", "x.gguf"]
     refused = CliRunner().invoke(app, arguments).exception
     assert "--model and --scale-down" in str(refused)
+
+
+PROBED = '{"version": "0.3.36", "site_folder": "/site", "system_info": "CPU : AVX2 = 1", "offloads": false}'
+SERIAL = (
+    PLAN.replace("runtime: llama-server", "runtime: llama-cpp-server")
+    .replace(SETTINGS, "{n_ctx: {value: 2048}, flash_attn: {value: true}, n_batch: {value: 2048}, n_ubatch: {value: 512}}")
+    .replace("[starts, kv_capacity_tokens]", "[starts]")
+)
+
+
+def validate_serial(folder, import_code):
+    """`python -m llama_cpp.server` of an interpreter whose server parts can be imported, or not."""
+    (folder / "plan.yaml").write_text(SERIAL)
+    log = folder / "server.log"
+    log.write_text(LOG.read_text().replace("n_slots = 2", "n_slots = 1").replace("kv_unified = 'true'", "kv_unified = 'false'"))
+    python = folder / "python"
+    python.write_text(
+        f"""#!/bin/sh
+case "$2" in *llama_print_system_info*) echo '{PROBED}'; exit;; "import llama_cpp.server.app") exit {import_code};; esac
+shift 2
+exec {sys.executable} {FAKE} serial {log} "$@"
+"""
+    )
+    python.chmod(python.stat().st_mode | stat.S_IXUSR)
+    given = ["validate", str(folder / "plan.yaml"), "--synthetic", "--quiet", "--engine-python", str(python)]
+    return CliRunner().invoke(app, given)
+
+
+def test_the_serial_server_is_shown_for_what_it_is(folder):
+    result = validate_serial(folder, import_code=0)
+    assert result.exit_code == 0, result.exception or result.output
+    written = evidence(folder)
+    assert [(row["concurrency"], row["repeats"]) for row in written["benchmark"]] == [(1, 3)]
+    assert 0.001 < written["benchmark"][0]["step_s"] < 1
+    assert any("one request at a time" in text for text in written["reduced"])
+    claims = {claim["name"]: claim for claim in written["claims"]}
+    assert claims["context_per_request_tokens"]["requirement"] == "proven"
+
+
+def test_llama_cpp_without_its_server_is_not_proven(folder):
+    result = validate_serial(folder, import_code=1)
+    assert result.exception.exit_code == 3
+    assert "llama-cpp-python[server]" in str(result.exception)
