@@ -35,6 +35,10 @@ def validate(
         bool,
         typer.Option("--in-process", help="Without a server, where there is none: llama.cpp in llama-cpp-python's process."),
     ] = False,
+    scale_down: Annotated[
+        bool,
+        typer.Option("--scale-down", help="The planned device is not here: a few layers on this processor (exit code 3)."),
+    ] = False,
     port: Annotated[
         int | None, typer.Option("--port", min=1, max=65535, help="The server's port on the loopback address. Default: any free one.")
     ] = None,
@@ -82,7 +86,21 @@ def validate(
 
     at = _endpoint(endpoint, api_key_env, served_model, tokenizer, vllm_bench=load_generator == "vllm-bench")
     asked = Asked(
-        plan, model, synthetic, deployment, concurrency, engine_python, engine_binary, in_process, port, time_limit_s, yes, quiet, log, at
+        plan,
+        model,
+        synthetic,
+        deployment,
+        concurrency,
+        engine_python,
+        engine_binary,
+        in_process,
+        scale_down,
+        port,
+        time_limit_s,
+        yes,
+        quiet,
+        log,
+        at,
     )
     with raised():
         evidence = run_validation(asked)

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -24,8 +24,10 @@ from advisor.intake.safetensors_files import tensor_bytes
 from advisor.planning.case import case_of, workload_of
 from advisor.units import gib_text
 from advisor.validation.download import fetch
-from advisor.validation.find_program import find_program, offloads
+from advisor.validation.expectations import gating_names
+from advisor.validation.find_program import find_program, require_version
 from advisor.validation.prepare import Machine, choose, parse_concurrency, prepare
+from advisor.validation.scale_down import as_scaled, scale_down
 from advisor.validation.serving import ServerTerms, validate_server
 from advisor.validation.subject import Subject, Weights
 from advisor.validation.synthetic import make_synthetic, make_synthetic_folder, synthetic_folder, synthetic_path
@@ -51,6 +53,7 @@ class Asked:
     engine_python: str | None
     engine_binary: str | None
     in_process: bool
+    scale_down: bool
     port: int | None
     time_limit_s: float
     yes: bool
@@ -69,8 +72,8 @@ def run_validation(asked: Asked) -> EvidenceFile:
         from advisor.cli.validating_log import run_on_log
 
         return run_on_log(asked, asked.log)
-    if asked.model is not None and asked.synthetic:
-        raise UserInputError("--model and --synthetic: give one of them")
+    if asked.model is not None and (asked.synthetic or asked.scale_down):
+        raise UserInputError(f"--model and --{'synthetic' if asked.synthetic else 'scale-down'}: give one of them")
     concurrency = parse_concurrency(asked.concurrency)
     plan, _ = read_plan(asked.plan)
     planned = choose(plan, asked.deployment)
@@ -84,10 +87,21 @@ def run_validation(asked: Asked) -> EvidenceFile:
         subject = prepare(plan, planned, case, _machine(case, lambda: engine.offloads))
         subject.settings  # noqa: B018 - refuses an engine that cannot be run without a server
         return validate(subject, _weights(asked, subject, case), Terms(engine, concurrency, asked.time_limit_s, today()), progress)
-    found = find_program(planned, runtime, engine_python=asked.engine_python, engine_binary=asked.engine_binary)
-    subject = prepare(plan, planned, case, _machine(case, partial(offloads, found)))
-    terms = ServerTerms(found, record, concurrency, asked.time_limit_s, today(), asked.port)
+    here = find_program(planned, record, engine_python=asked.engine_python, engine_binary=asked.engine_binary)
+    if not asked.scale_down:
+        require_version(planned, here)
+    subject = prepare(plan, planned, case, _machine(case, here.offloads))
+    terms = ServerTerms(here.found, record, concurrency, asked.time_limit_s, today(), asked.port, here.version)
+    if asked.scale_down:
+        return _scaled_down(asked, subject, case, terms, progress)
     return validate_server(subject, _weights(asked, subject, case), terms, progress)
+
+
+def _scaled_down(asked: Asked, whole: Subject, case: Case, terms: ServerTerms, progress: Callable[[str], None] | None) -> EvidenceFile:
+    """A small one in place of what only the planned device could run; its weights are made up."""
+    scaled = scale_down(whole, case, this_machine(case.catalog, processor_only=True))
+    evidence = validate_server(scaled.subject, _weights(replace(asked, model=None, synthetic=True), scaled.subject, case), terms, progress)
+    return as_scaled(evidence, scaled, gating_names(whole))
 
 
 def _machine(case: Case, offloads: Callable[[], bool]) -> Machine:

@@ -19,11 +19,11 @@ _FIXED: Final = {
 
 
 def engine_environment(extra: Mapping[str, str] | None = None, *, base: Mapping[str, str] | None = None) -> dict[str, str]:
-    """`base` (this process's own when None) scrubbed, with the engine defaults and `extra` on top; an empty one of those is taken away."""
+    """`base` (this process's own when None) scrubbed, with the engine defaults and `extra` on top; what is empty in `extra` is unset."""
     source = os.environ if base is None else base
     kept = {name: value for name, value in source.items() if _passes(name)}
     wanted = kept | _FIXED | dict(extra or {})
-    return {name: value for name, value in wanted.items() if value or not (extra and name in extra)}
+    return {name: value for name, value in wanted.items() if value or name not in (extra or {})}
 
 
 def _passes(name: str) -> bool:

@@ -1,6 +1,7 @@
 """A validation run in text: one claim a line, in two columns of outcome, and what was reduced or disturbed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from advisor.domain.evidence import ClaimResult, EvidenceFile
 from advisor.report.rungs_text import rung_lines
@@ -61,9 +62,17 @@ def _headline(evidence: EvidenceFile) -> str:
         named = engine.get("name") or "an unnamed engine"
         return f"{evidence.deployment}: a running server, {named} {version}; requests at once: {concurrency}"
     return (
-        f"{evidence.deployment}: loaded on {engine.get('name')} (llama-cpp-python {engine.get('binding_version')}) on {evidence.device}, "
+        f"{evidence.deployment}: loaded on {engine.get('name')} ({_version(engine)}) on {evidence.device}, "
         f"{evidence.weights} weights; requests at once: {concurrency}"
     )
+
+
+def _version(engine: Mapping[str, Any]) -> str:
+    """What ran: the binding in its own process, or the server as deployed."""
+    if binding := engine.get("binding_version"):
+        return f"llama-cpp-python {binding}"
+    build = f"build {engine.get('build')}, commit {engine.get('commit')}" if engine.get("commit") else "of an untold version"
+    return f"{engine.get('planned_runtime')} {engine.get('version') or build}"
 
 
 def _row(claim: ClaimResult) -> tuple[str, ...]:
@@ -151,7 +160,7 @@ def coverage_line(coverage: Coverage) -> str:
 
 def _shown_by(evidence: EvidenceFile) -> str:
     engine = evidence.engine
-    version = version_that_ran(evidence) or engine.get("binding_version") or "of an untold version"
+    version = version_that_ran(evidence) or engine.get("binding_version") or engine.get("commit") or "of an untold version"
     kind = " (start-up log)" if evidence.source == "log" else ", synthetic weights" if evidence.weights == "synthetic" else ""
     return f"{evidence.device}, {engine.get('name')} {version}{kind}, {evidence.measured_on}"
 

@@ -62,6 +62,11 @@ def expectations(subject: Subject, load: SmokeLoad, *, served: bool = False) -> 
     return tuple(rows.values())
 
 
+def gating_names(subject: Subject) -> tuple[str, ...]:
+    """What has to be proven of a server, speeds that are modelled left out."""
+    return tuple(row.name for row in expectations(subject, SmokeLoad((), 0, 0, 0), served=True) if row.gates)
+
+
 def _promises(subject: Subject) -> Iterable[Expected]:
     """What every plan promises without saying so."""
     yield Expected("starts", exact(1, "the plan"), None, 1, 0.0, gates=True)
@@ -73,6 +78,14 @@ def _promises(subject: Subject) -> Iterable[Expected]:
 def _of_a_server(subject: Subject) -> Iterable[Expected]:
     yield Expected("settings_as_planned", None, None, 1, 0.0, gates=True)
     yield Expected("start_s", subject.start_s, None, None, 0.0, gates=False)
+    memory = subject.memory
+    cache = total([*(device.kv_cache_bytes for device in memory.devices), memory.host.kv_cache_bytes], "the whole cache")
+    if memory.kv_cache_capacity_tokens.low > 0 and cache.low > 0:
+        tokens = memory.kv_cache_capacity_tokens
+        each = Quantity(cache.value / tokens.value, cache.low / tokens.low, cache.high / tokens.high, cache.basis, "cache and its tokens")
+        # a pool is told by its size, which whole blocks fill but for a part of one
+        rest_pct = 100 / memory.num_blocks.low if memory.num_blocks is not None and memory.num_blocks.low > 0 else 0.0
+        yield Expected("kv_cache_bytes_per_token", each, None, None, _part_tolerance_pct(subject, cache) + rest_pct, gates=False)
 
 
 def _claims(subject: Subject) -> Iterable[Expected]:

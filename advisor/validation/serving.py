@@ -23,6 +23,7 @@ from advisor.validation.launch import Served, program, served
 from advisor.validation.load import SmokeLoad, smoke_load
 from advisor.validation.measurements import Measurements, read_speeds
 from advisor.validation.room import require_memory
+from advisor.validation.serial_load import SerialRequests
 from advisor.validation.smoke.host import watch_host
 from advisor.validation.smoke.requests import Vocabulary
 from advisor.validation.smoke.target import Target
@@ -32,6 +33,7 @@ from advisor.validation.truth_llama_cpp import llama_cpp_truth
 from advisor.validation.truth_vllm import vllm_truth
 
 _SILENCE_S: Final = 300.0
+_SERIAL: Final = "{} serves one request at a time: others wait in line, and it streams no token counts, so whole answers were timed"
 _LOG_BYTES: Final = 64 * 1024 * 1024
 Progress = Callable[[str], None]
 
@@ -46,6 +48,7 @@ class ServerTerms:
     time_limit_s: float
     today: str
     port: int | None = None
+    version: str | None = None  # of the program, as plans write it
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +71,9 @@ def validate_server(subject: Subject, weights: Weights, terms: ServerTerms, prog
     runtime = terms.record.runtimes[subject.planned.engine.runtime]
     variables = launch_environment(terms.record, subject.candidate.runtime.backend)
     server = served(subject.planned, runtime, terms.found, weights.path, variables=variables)
-    measured = _measured(_run(subject, server, load, terms, progress))
-    return evidence_of(subject, weights, load, measured, driven=(), today=terms.today, served=True)
+    measured = _measured(_run(subject, server, load, terms, progress), terms)
+    driven = (_SERIAL.format(subject.planned.engine.runtime),) if runtime.concurrency == "serial" else ()
+    return evidence_of(subject, weights, load, measured, driven=driven, today=terms.today, served=True)
 
 
 def _run(subject: Subject, planned: Served, load: SmokeLoad, terms: ServerTerms, progress: Progress | None) -> _Shown:
@@ -78,12 +82,19 @@ def _run(subject: Subject, planned: Served, load: SmokeLoad, terms: ServerTerms,
     _say(progress, {"progress": "serve"})
     with running(program(planned, name=subject.planned.engine.runtime, port=terms.port, record=terms.record), limits=limits) as server:
         truth, ready = _truth(subject, server, planned, terms.record), server.memory()
-        bursts = Bursts(server, _target(server, planned), Vocabulary(subject.candidate.model.architecture.vocab_size), deadline_s)
+        bursts = _load_of(subject, server, planned, deadline_s)
         bursts.warm_up(max(load.concurrency))
         with watch_host([server.pid]) as host:
             rows = list(bursts.rows(load, progress))
         end = server.memory()
     return _Shown(truth, ready, end, server.peak_bytes, server.ready_s, rows, host.told)
+
+
+def _load_of(subject: Subject, server: Server, planned: Served, deadline_s: float) -> Bursts | SerialRequests:
+    """Streams at once; a serial server gets its requests one by one."""
+    if planned.runtime.concurrency == "serial":
+        return SerialRequests(server, planned, deadline_s)
+    return Bursts(server, _target(server, planned), Vocabulary(subject.candidate.model.architecture.vocab_size), deadline_s)
 
 
 def _truth(subject: Subject, server: Server, planned: Served, record: EngineRecord) -> Truth:
@@ -97,11 +108,11 @@ def _target(server: Server, planned: Served) -> Target:
     return Target(server.base_url, planned.model_name, api_key=planned.key or None)
 
 
-def _measured(shown: _Shown) -> Measurements:
+def _measured(shown: _Shown, terms: ServerTerms) -> Measurements:
     rows = sorted(shown.rows, key=lambda row: int(row["concurrency"]))
     speeds, incomplete = read_speeds(rows)
     return Measurements(
-        engine=shown.truth.engine,
+        engine={"version": terms.version, **shown.truth.engine},
         values=_values(shown),
         speeds=speeds,
         incomplete=incomplete,
@@ -116,6 +127,8 @@ def _values(shown: _Shown) -> dict[str, float]:
     """What it told, and what the system counts: the whole server, its own code included."""
     whole = float(shown.end.counted_once_bytes)
     values = {**shown.truth.values, "start_s": shown.ready_s, "memory_bytes": whole, "reserved_bytes": whole}
+    if values.get("kv_capacity_tokens") and "kv_cache_bytes" in values:
+        values["kv_cache_bytes_per_token"] = values["kv_cache_bytes"] / values["kv_capacity_tokens"]
     values["required_bytes"] = whole - values.get("repacked_weights_bytes", 0.0)  # mapped originals may be evicted
     in_gib = {name.replace("_bytes", "_gib"): value / GIB for name, value in values.items() if name.endswith("_bytes")}
     return {**values, **in_gib, "settings_as_planned": float(not shown.truth.differing)}

@@ -33,6 +33,14 @@ class Llama(Server):
             print("GGML_ASSERT(n_tokens_all <= cparams.n_batch) failed", file=sys.stderr, flush=True)
             os.kill(os.getpid(), signal.SIGABRT)
 
+    async def normal(self, writer, body):
+        if BEHAVIOUR != "serial":
+            await super().normal(writer, body)
+            return
+        await asyncio.sleep(0.002 * body["max_tokens"])
+        answer = {"choices": [{"text": "x"}], "usage": {"prompt_tokens": 9, "completion_tokens": body["max_tokens"]}}
+        self._answer(writer, "200 OK", "application/json", json.dumps(answer))
+
     def _page(self, writer, path):
         if BEHAVIOUR == "guarded" and path != "/health" and f"Bearer {os.environ['LLAMA_API_KEY']}" not in self.heads[-1]:
             self._answer(writer, "401 Unauthorized", "application/json", "{}")
@@ -41,7 +49,9 @@ class Llama(Server):
 
 
 async def serve() -> None:
-    pages = {"/health": ("200 OK", "application/json", "{}"), "/props": ("200 OK", "application/json", props())}
+    pages = {"/v1/models": ("200 OK", "application/json", "{}")}
+    if BEHAVIOUR != "serial":
+        pages |= {"/health": ("200 OK", "application/json", "{}"), "/props": ("200 OK", "application/json", props())}
     if BEHAVIOUR == "garbage":
         pages["/props"] = ("200 OK", "application/json", '{"total_slots":')
     script = ["unavailable"] * 100 if BEHAVIOUR == "overloaded" else []
@@ -51,7 +61,10 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    if "--list-devices" in FLAGS:
+    if "--version" in FLAGS:
+        build = "build 12000, commit abcdef0" if BEHAVIOUR == "newer" else "build 1, commit 0c1e570"
+        print(f"version: 0.5.0-dev ({build})", file=sys.stderr)
+    elif "--list-devices" in FLAGS:
         print("Available devices:\n  (none)")
     elif BEHAVIOUR == "refuses":
         sys.exit("error: invalid argument: --kv-unified")

@@ -71,9 +71,8 @@ def plan(folder, model):
 def test_memory_context_and_start_are_as_planned(tmp_path, sparse, model, how):
     path = plan(tmp_path, model)
     code, said = advisor("validate", path, "--synthetic", "--concurrency", "1", "--time-limit", "200", "--format", "json", "--quiet", *how)
-    assert code in (0, 5), said
-    answer = json.loads(said)
     assert code in (0, 5), said  # 5: whoever runs this has a busy machine; memory is told all the same
+    answer = json.loads(said)
     claims = {claim["name"]: claim for claim in answer["claims"]}
     for name in ("starts", "context_per_request_tokens", "kv_capacity_tokens", "memory_bytes"):
         assert claims[name]["requirement"] == "proven", claims[name]

@@ -125,7 +125,7 @@ def test_no_vllm_is_not_proven(folder):
         .replace("device: cpu", "device: h100-sxm")
     )
     (folder / "plan.yaml").write_text(vllm)
-    code, said = run(folder, "--synthetic")
+    code, said = run(folder, "--synthetic", "--engine-python", "/bin/false")
     assert (code, "no vLLM here" in said) == (3, True), said
 
 

@@ -85,7 +85,7 @@ def test_a_server_as_planned_proves_the_plan(folder, behaviour):
     assert {claims[f"{part}_bytes"]["prediction"] for part in parts} == {"right"}
     assert claims["start_s"]["predicted"] > 0
     assert [row["concurrency"] for row in written["benchmark"]] == [1, 2]
-    assert written["engine"]["build"] == 1
+    assert (written["engine"]["build"], written["engine"]["version"]) == (1, "b11549")
     assert (written["hardware"], written["weights"]) == ("other", "synthetic")
     assert written["memory"]["end_anonymous_bytes"] > 0
     assert str(folder) not in json.dumps(written)
@@ -119,9 +119,96 @@ def test_each_fault_of_a_server(folder, behaviour, code, says):
     assert not (folder / "evidence").exists()
 
 
+def test_another_version_is_no_evidence_of_the_plan(folder):
+    code, said = validate(folder, "newer")
+    assert code == 3
+    assert "b12000" in said and "b11549" in said
+    assert not (folder / "evidence").exists()
+
+
 def test_a_chosen_port_that_is_taken(folder):
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         code, said = validate(folder, "good", "--port", str(taken.getsockname()[1]))
     assert (code, "taken by another program" in said) == (2, True)
+
+
+def on_a_card(folder):
+    """The same deployment planned for a card that is not here."""
+    (folder / "workload.yaml").write_text(WORKLOAD.replace("owned: [{device: cpu}]", "owned: [{device: h100-sxm}]"))
+    card = PLAN.replace("backend: cpu", "backend: cuda").replace("hardware: {device: cpu}", "hardware: {device: h100-sxm}")
+    (folder / "plan.yaml").write_text(card.replace("n-gpu-layers: {value: 0}", "n-gpu-layers: {value: 29}, tensor-split: {value: '1'}"))
+
+
+def test_scaled_down_shows_flags_and_start_and_proves_nothing_more(folder):
+    on_a_card(folder)
+    code, said = validate(folder, "good", "--scale-down")
+    assert code == 3, said
+    written = evidence(folder)
+    claims = {claim["name"]: claim for claim in written["claims"]}
+    assert {claim["requirement"] for claim in claims.values() if claim["gates"]} == {"not tested"}
+    assert claims["starts"]["measured"] == 1
+    assert "needs h100-sxm" in claims["starts"]["note"]
+    assert {"memory_bytes", "kv_capacity_tokens"} <= claims.keys()
+    assert claims["memory_bytes"]["measured"] is None
+    assert claims["kv_cache_bytes_per_token"]["measured"] == 224 * 1024**2 / 2048
+    assert written["reduced"][:4] == [
+        "device 1 x h100-sxm -> cpu",
+        "layers 28 -> 2",
+        "n-gpu-layers 29 -> 0",
+        "without tensor-split 1",
+    ]
+    assert (written["hardware"], written["device"], written["settings"]["n-gpu-layers"]) == ("scaled", "cpu", 29)
+    assert CliRunner().invoke(app, ["evidence", "verify", str(folder / "plan.yaml")]).exit_code == 3
+
+
+def test_scaling_down_needs_a_reason_and_made_up_weights(folder):
+    assert validate(folder, "good", "--scale-down")[0] == 2
+    on_a_card(folder)
+    arguments = ["validate", str(folder / "plan.yaml"), "--scale-down", "--model", "x.gguf"]
+    refused = CliRunner().invoke(app, arguments).exception
+    assert "--model and --scale-down" in str(refused)
+
+
+PROBED = '{"version": "0.3.36", "site_folder": "/site", "system_info": "CPU : AVX2 = 1", "offloads": false}'
+SERIAL = (
+    PLAN.replace("runtime: llama-server", "runtime: llama-cpp-server")
+    .replace(SETTINGS, "{n_ctx: {value: 2048}, flash_attn: {value: true}, n_batch: {value: 2048}, n_ubatch: {value: 512}}")
+    .replace("[starts, kv_capacity_tokens]", "[starts]")
+)
+
+
+def validate_serial(folder, import_code):
+    """`python -m llama_cpp.server` of an interpreter whose server parts can be imported, or not."""
+    (folder / "plan.yaml").write_text(SERIAL)
+    log = folder / "server.log"
+    log.write_text(LOG.read_text().replace("n_slots = 2", "n_slots = 1").replace("kv_unified = 'true'", "kv_unified = 'false'"))
+    python = folder / "python"
+    python.write_text(
+        f"""#!/bin/sh
+case "$2" in *llama_print_system_info*) echo '{PROBED}'; exit;; "import llama_cpp.server.app") exit {import_code};; esac
+shift 2
+exec {sys.executable} {FAKE} serial {log} "$@"
+"""
+    )
+    python.chmod(python.stat().st_mode | stat.S_IXUSR)
+    given = ["validate", str(folder / "plan.yaml"), "--synthetic", "--quiet", "--engine-python", str(python)]
+    return CliRunner().invoke(app, given)
+
+
+def test_the_serial_server_is_shown_for_what_it_is(folder):
+    result = validate_serial(folder, import_code=0)
+    assert result.exit_code == 0, result.exception or result.output
+    written = evidence(folder)
+    assert [(row["concurrency"], row["repeats"]) for row in written["benchmark"]] == [(1, 3)]
+    assert 0.001 < written["benchmark"][0]["step_s"] < 1
+    assert any("one request at a time" in text for text in written["reduced"])
+    claims = {claim["name"]: claim for claim in written["claims"]}
+    assert claims["context_per_request_tokens"]["requirement"] == "proven"
+
+
+def test_llama_cpp_without_its_server_is_not_proven(folder):
+    result = validate_serial(folder, import_code=1)
+    assert result.exception.exit_code == 3
+    assert "llama-cpp-python[server]" in str(result.exception)
