@@ -8,6 +8,7 @@ import typer
 from advisor.cli.output import ApiKeyEnvOption, Format, FormatOption, api_key_from
 
 if TYPE_CHECKING:
+    from advisor.cli.validating import Asked
     from advisor.cli.validating_endpoint import AskedEndpoint
     from advisor.domain.evidence import EvidenceFile
 
@@ -80,9 +81,7 @@ def validate(
 
       advisor validate plan.yaml --endpoint http://127.0.0.1:8000
     """
-    from advisor.cli.validating import Asked, run_validation
-    from advisor.engines.interruption import raised
-    from advisor.files.evidence import write_evidence
+    from advisor.cli.validating import Asked
 
     at = _endpoint(endpoint, api_key_env, served_model, tokenizer, vllm_bench=load_generator == "vllm-bench")
     asked = Asked(
@@ -102,11 +101,20 @@ def validate(
         log,
         at,
     )
+    raise typer.Exit(_prove(asked, record=record, format=format))
+
+
+def _prove(asked: "Asked", *, record: bool, format: Format) -> int:
+    """Run it, keep what it showed, print it; the exit code."""
+    from advisor.cli.validating import run_validation
+    from advisor.engines.interruption import raised
+    from advisor.files.evidence import write_evidence
+
     with raised():
         evidence = run_validation(asked)
-        path = None if evidence.differs else write_evidence(plan, evidence)
-        recorded = _record(plan, evidence) if record else None
-    raise typer.Exit(_show(evidence, path, recorded, format=format, quiet=quiet))
+        path = None if evidence.differs else write_evidence(asked.plan, evidence)
+        recorded = _record(asked.plan, evidence) if record else None
+    return _show(evidence, path, recorded, format=format, quiet=asked.quiet)
 
 
 def _record(plan: Path, evidence: "EvidenceFile") -> str:
