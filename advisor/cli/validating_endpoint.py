@@ -43,6 +43,7 @@ def run_on_endpoint(asked: "Asked", endpoint: AskedEndpoint) -> EvidenceFile:
         "--engine-python": None if endpoint.vllm_bench else asked.engine_python,
         "--engine-binary": asked.engine_binary,
         "--in-process": asked.in_process,
+        "--scale-down": asked.scale_down,
         "--port": asked.port,
         "--log": asked.log,
     }
