@@ -211,7 +211,8 @@ def answers(request: dict[str, Any], device: str) -> Iterator[dict[str, Any]]:
         try:
             yield answer(question, world, device)
         except Exception as error:
-            yield {"refused": f"{type(error).__name__}: {error}"[:REASON_CHARACTERS]}
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            yield {"refused": reason[:REASON_CHARACTERS]}
 
 
 def report_for(request: dict[str, Any]) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def find_vllm(engine_python: str | None = None) -> FoundVllm:
         doubtful = doubtful or found
     if doubtful is not None:
         return doubtful
-    install = "advisor engines install vllm --cpu   (Linux, about 5 minutes, 2.3 GiB)"
+    install = "advisor engines install vllm --cpu   (Linux, about 5 minutes, 2 GiB)"
     raise absent("vLLM", looked_at, do=(install, f"{PYTHON_FLAG} PATH", f"{PYTHON_VARIABLE}=PATH"))
 
 

@@ -95,7 +95,7 @@ def ask_vllm(candidate: Candidate, quantization: Quantization, *, record: Engine
     return Witness(
         source=f"{record.title} {engine.version}, asked without loading",
         scope="device",
-        weights_bytes=float(answer.weight_bytes),
+        weights_bytes=None if candidate.model.architecture.encoder_parameters else float(answer.weight_bytes),
         kv_cache_bytes=float(answer.num_blocks * answer.bytes_per_block) if given else None,
         context_per_request_tokens=answer.max_model_len,
         kv_cache_capacity_tokens=answer.capacity_tokens if given else None,
@@ -156,6 +156,8 @@ def _remarks(candidate: Candidate, settings: VllmSettings, answer: VllmAnswer, e
         agreed = layout.bytes_per_block == answer.bytes_per_block
         predicted = "as predicted" if agreed else f"predicted were {layout.bytes_per_block:,}"
         yield f"one block of the pool takes {answer.bytes_per_block:,} bytes, {predicted}; how many fit depends on the device's free memory"
+    if candidate.model.architecture.encoder_parameters:
+        yield "asked was the language model alone: the weights, its vision encoder among them, are the prediction's"
     if answer.undone:
         yield f"asked was its CPU build, as a GPU would plan: {'; '.join(answer.undone)}"
     if candidate.on_cpu and answer.enable_prefix_caching != settings.enable_prefix_caching:

@@ -34,21 +34,23 @@ _LATENT_TOKEN_BYTES: Final = {"fp8_ds_mla": 656}  # bytes a token and layer of D
 _INDEXER_TOKEN_BYTES: Final = 132  # 128 FP8 elements and one float32 scale
 _CPU_WINDOW_BLOCK: Final = 32  # the CPU backend's windowed attention works on at least 32 tokens
 _STATE_ALIGNMENT: Final = 16  # tokens: the hybrid attention block is a multiple of the attention kernel's
-_STATES_CACHED: Final = 3  # state blocks of a request when prefixes are cached at block boundaries ("align"), else 1
+_STATES_CACHED: Final = 2  # state blocks of a request when prefixes are cached at block boundaries ("align"), else 1
+_CHECKPOINTS: Final = 1  # one more of Mamba-2 layers then, for prefills: mamba_mixer2.py get_kv_cache_spec
 _MOSTLY_EQUAL: Final = 1.5  # kinds whose layer counts differ by less share the larger group size
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Layers that cache the same way: `page_bytes` is one block of one layer; `span_tokens` the window or chunk."""
+    """Layers that cache the same way: `page_bytes` is one block of one layer, `span_tokens` the window or chunk, `states` a request's."""
 
     kind: Kind
     layers: int
     block_tokens: int
     page_bytes: int
     span_tokens: int = 0
+    states: int = 0
 
-    def blocks(self, tokens: int, in_flight_tokens: int, states: int) -> int:
+    def blocks(self, tokens: int, in_flight_tokens: int) -> int:
         """Blocks that a request of `tokens` takes in one group, kv_cache_interface.py max_memory_usage_bytes."""
         match self.kind:
             case "full":
@@ -58,7 +60,7 @@ class Bucket:
             case "chunked":
                 return -(-min(self.span_tokens + in_flight_tokens, tokens) // self.block_tokens)
             case "state":
-                return states
+                return self.states
             case _:
                 assert_never(self.kind)
 
@@ -69,11 +71,10 @@ class PoolLayout:
 
     buckets: tuple[tuple[Bucket, int], ...]
     bytes_per_block: int
-    states: int
 
     def blocks_per_request(self, tokens: int, *, in_flight_tokens: int = 0) -> int:
         """Block ids of one request, all groups; `in_flight_tokens` are those of steps still running, which windows must keep too."""
-        return sum(groups * bucket.blocks(tokens, in_flight_tokens, self.states) for bucket, groups in self.buckets)
+        return sum(groups * bucket.blocks(tokens, in_flight_tokens) for bucket, groups in self.buckets)
 
     @property
     def bytes_per_token(self) -> float:
@@ -132,18 +133,17 @@ def pool_layout(architecture: ModelArchitecture, settings: VllmSettings, paralle
     if settings.kv_cache_dtype not in _CACHE_ELEMENT_BYTES:
         known = ", ".join(_CACHE_ELEMENT_BYTES)
         raise UserInputError(f"--kv-cache-dtype {settings.kv_cache_dtype}: its size per token is not known here; known: {known}")
-    states = _STATES_CACHED if settings.enable_prefix_caching else 1
     buckets = _buckets(architecture, settings, parallelism.tensor, on_cpu=on_cpu)
     spans = {(bucket.kind, bucket.span_tokens) for bucket in buckets}
     if len(spans) == 1 and buckets[0].kind != "state":
         whole = sum(bucket.page_bytes * _per_stage(bucket.layers, parallelism) for bucket in buckets)
-        return PoolLayout(((buckets[0], 1),), whole, states)
+        return PoolLayout(((buckets[0], 1),), whole)
     equal = _equal_pages(buckets, raise_block=not on_cpu)
     counts = [bucket.layers for bucket in equal]
     group_layers = max(counts) if max(counts) < _MOSTLY_EQUAL * min(counts) else min(counts)
     groups = tuple((bucket, -(-bucket.layers // group_layers)) for bucket in equal)
     widest = max(-(-bucket.layers // count) for bucket, count in groups)
-    return PoolLayout(groups, equal[0].page_bytes * _per_stage(widest, parallelism), states)
+    return PoolLayout(groups, equal[0].page_bytes * _per_stage(widest, parallelism))
 
 
 def _per_stage(layers: int, parallelism: Parallelism) -> int:
@@ -203,7 +203,8 @@ def _bucket(cache: Cache, group: LayerGroup, settings: VllmSettings, tensor: int
         case IndexerCache():
             return Bucket("full", group.count, block, block * _INDEXER_TOKEN_BYTES * cache.head_dim // 128)
         case StateCache():
-            return Bucket("state", group.count, 0, state_bytes(cache, group, tensor, on_cpu=on_cpu))
+            size_bytes = state_bytes(cache, group, tensor, on_cpu=on_cpu)
+            return Bucket("state", group.count, 0, size_bytes, states=_states(group, settings))
         case _:
             assert_never(cache)
 
@@ -222,6 +223,13 @@ def state_bytes(cache: StateCache, group: LayerGroup, tensor: int, *, on_cpu: bo
     """One state of one layer on one rank: convolution tail in 16 bits, matrix in 16 bits or (CPU, some models) float32."""
     wide = on_cpu or cache.state_float32
     return 2 * _conv_elements(cache, group, tensor) + (4 if wide else 2) * cache.state_elements // tensor
+
+
+def _states(group: LayerGroup, settings: VllmSettings) -> int:
+    """State blocks of one request, MambaSpec.max_memory_usage_bytes."""
+    if not settings.enable_prefix_caching:
+        return 1
+    return _STATES_CACHED + (_CHECKPOINTS if isinstance(group.mixer, Mamba2) else 0)
 
 
 def _conv_elements(cache: StateCache, group: LayerGroup, tensor: int) -> int:

@@ -29,7 +29,7 @@ CELLS = [
         "Qwen/Qwen3-8B",
         "google/gemma-3-12b-it",  # windows
         "Qwen/Qwen3-30B-A3B",  # experts
-        "deepseek-ai/DeepSeek-V2-Lite",  # latent
+        "deepseek-ai/DeepSeek-V3",  # latent
     )
     for device, tensor in (("cpu", 1), ("h100-sxm", 1), ("h100-sxm", 2))
 ]
@@ -69,13 +69,14 @@ def answers():
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: "-".join(map(str, cell)).replace("/", "-"))
 def test_blocks_and_their_bytes_are_what_the_engine_plans(answers, cell):
-    _, weights, memory = predicted(*cell)
+    candidate, weights, memory = predicted(*cell)
     answer = answers[cell]
     assert answer.refused == ""
     assert memory.num_blocks.value == answer.num_blocks
     assert memory.devices[0].kv_cache_bytes.value == answer.num_blocks * answer.bytes_per_block
     assert memory.max_concurrency_x.value == pytest.approx(answer.max_concurrency, rel=1e-9)
-    assert weights.total_bytes == answer.weight_bytes
+    encoder_bytes = 2 * candidate.model.architecture.encoder_parameters  # asked was the language model alone
+    assert weights.total_bytes == answer.weight_bytes + encoder_bytes
 
 
 def test_the_planner_s_question_is_answered():
