@@ -72,7 +72,7 @@ def _curve(side: Equipped, loads: Loads, *, budget_s: float, progress: Progress 
     one, began_s = side.contender, monotonic()
     planned = replace(served(one.planned, one.runtime, side.found, side.model_path), extra=side.extra)
     name = f"{one.candidate.runtime.runtime} ({one.record.title} {side.version})"
-    limits = Limits(time_s=budget_s, silence_s=min(budget_s, _SILENCE_S), output_bytes=_LOG_BYTES)
+    limits = Limits(time_s=float(round(budget_s)), silence_s=min(budget_s, _SILENCE_S), output_bytes=_LOG_BYTES)
     _say(progress, f"{one.engine}: starting")
     with running(program(planned, name=name), limits=limits) as server:
         left_s = budget_s - (monotonic() - began_s)
