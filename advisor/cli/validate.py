@@ -80,28 +80,13 @@ def validate(
 
       advisor validate plan.yaml --endpoint http://127.0.0.1:8000
     """
-    from advisor.cli.validating import Asked, run_validation
+    from advisor.cli.validating import Asked, AskedStart, run_validation
     from advisor.engines.interruption import raised
     from advisor.files.evidence import write_evidence
 
     at = _endpoint(endpoint, api_key_env, served_model, tokenizer, vllm_bench=load_generator == "vllm-bench")
-    asked = Asked(
-        plan,
-        model,
-        synthetic,
-        deployment,
-        concurrency,
-        engine_python,
-        engine_binary,
-        in_process,
-        scale_down,
-        port,
-        time_limit_s,
-        yes,
-        quiet,
-        log,
-        at,
-    )
+    start = AskedStart(engine_python, engine_binary, in_process, scale_down, port)
+    asked = Asked(plan, model, synthetic, deployment, concurrency, start, time_limit_s, yes, quiet, log, at)
     with raised():
         evidence = run_validation(asked)
         path = None if evidence.differs else write_evidence(plan, evidence)
