@@ -81,26 +81,11 @@ def validate(
 
       advisor validate plan.yaml --endpoint http://127.0.0.1:8000
     """
-    from advisor.cli.validating import Asked
+    from advisor.cli.validating import Asked, AskedStart
 
     at = _endpoint(endpoint, api_key_env, served_model, tokenizer, vllm_bench=load_generator == "vllm-bench")
-    asked = Asked(
-        plan,
-        model,
-        synthetic,
-        deployment,
-        concurrency,
-        engine_python,
-        engine_binary,
-        in_process,
-        scale_down,
-        port,
-        time_limit_s,
-        yes,
-        quiet,
-        log,
-        at,
-    )
+    start = AskedStart(engine_python, engine_binary, in_process, scale_down, port)
+    asked = Asked(plan, model, synthetic, deployment, concurrency, start, time_limit_s, yes, quiet, log, at)
     raise typer.Exit(_prove(asked, record=record, format=format))
 
 

@@ -42,6 +42,17 @@ _STAGES = {"load": "loading the weights", "serve": "starting the server as deplo
 
 
 @dataclass(frozen=True, slots=True)
+class AskedStart:
+    """What of the command line says how an engine is started."""
+
+    engine_python: str | None
+    engine_binary: str | None
+    in_process: bool
+    scale_down: bool
+    port: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """The command line."""
 
@@ -50,11 +61,7 @@ class Asked:
     synthetic: bool
     deployment: str | None
     concurrency: str | None
-    engine_python: str | None
-    engine_binary: str | None
-    in_process: bool
-    scale_down: bool
-    port: int | None
+    start: AskedStart
     time_limit_s: float
     yes: bool
     quiet: bool
@@ -72,7 +79,7 @@ def run_validation(asked: Asked) -> EvidenceFile:
         from advisor.cli.validating_log import run_on_log
 
         return run_on_log(asked, asked.log)
-    if asked.model is not None and (asked.synthetic or asked.scale_down):
+    if asked.model is not None and (asked.synthetic or asked.start.scale_down):
         raise UserInputError(f"--model and --{'synthetic' if asked.synthetic else 'scale-down'}: give one of them")
     concurrency = parse_concurrency(asked.concurrency)
     plan, _ = read_plan(asked.plan)
@@ -82,17 +89,17 @@ def run_validation(asked: Asked) -> EvidenceFile:
     record = case.catalog.engine(planned.engine.name)
     runtime = find_runtime(record, planned.engine.runtime)
     progress = None if asked.quiet else _say_progress
-    if asked.in_process or runtime.launch is None:
-        engine = find_llama_cpp(asked.engine_python)
+    if asked.start.in_process or runtime.launch is None:
+        engine = find_llama_cpp(asked.start.engine_python)
         subject = prepare(plan, planned, case, _machine(case, lambda: engine.offloads))
         subject.settings  # noqa: B018 - refuses an engine that cannot be run without a server
         return validate(subject, _weights(asked, subject, case), Terms(engine, concurrency, asked.time_limit_s, today()), progress)
-    here = find_program(planned, record, engine_python=asked.engine_python, engine_binary=asked.engine_binary)
-    if not asked.scale_down:
+    here = find_program(planned, record, engine_python=asked.start.engine_python, engine_binary=asked.start.engine_binary)
+    if not asked.start.scale_down:
         require_version(planned, here)
     subject = prepare(plan, planned, case, _machine(case, here.offloads))
-    terms = ServerTerms(here.found, record, concurrency, asked.time_limit_s, today(), asked.port, here.version)
-    if asked.scale_down:
+    terms = ServerTerms(here.found, record, concurrency, asked.time_limit_s, today(), asked.start.port, here.version)
+    if asked.start.scale_down:
         return _scaled_down(asked, subject, case, terms, progress)
     return validate_server(subject, _weights(asked, subject, case), terms, progress)
 

@@ -40,11 +40,11 @@ def run_on_endpoint(asked: "Asked", endpoint: AskedEndpoint) -> EvidenceFile:
     ours: dict[str, object] = {
         "--model": asked.model,
         "--synthetic": asked.synthetic,
-        "--engine-python": None if endpoint.vllm_bench else asked.engine_python,
-        "--engine-binary": asked.engine_binary,
-        "--in-process": asked.in_process,
-        "--scale-down": asked.scale_down,
-        "--port": asked.port,
+        "--engine-python": None if endpoint.vllm_bench else asked.start.engine_python,
+        "--engine-binary": asked.start.engine_binary,
+        "--in-process": asked.start.in_process,
+        "--scale-down": asked.start.scale_down,
+        "--port": asked.start.port,
         "--log": asked.log,
     }
     if wrong := [flag for flag, value in ours.items() if value]:
@@ -64,7 +64,7 @@ def run_on_endpoint(asked: "Asked", endpoint: AskedEndpoint) -> EvidenceFile:
 
 
 def _bench(asked: "Asked", endpoint: AskedEndpoint, subject: Subject) -> BenchProgram:
-    found = find_vllm(asked.engine_python)
+    found = find_vllm(asked.start.engine_python)
     program = found.program()
     if program is None:
         raise NotProven(f"--load-generator vllm-bench: {found.python} has vLLM without its program `vllm`")

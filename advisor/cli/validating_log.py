@@ -28,10 +28,11 @@ def run_on_log(asked: "Asked", source: str) -> EvidenceFile:
             "--model": asked.model is not None,
             "--synthetic": asked.synthetic,
             "--concurrency": asked.concurrency is not None,
-            "--engine-python": asked.engine_python is not None,
-            "--engine-binary": asked.engine_binary is not None,
-            "--in-process": asked.in_process,
-            "--port": asked.port is not None,
+            "--engine-python": asked.start.engine_python is not None,
+            "--engine-binary": asked.start.engine_binary is not None,
+            "--in-process": asked.start.in_process,
+            "--scale-down": asked.start.scale_down,
+            "--port": asked.start.port is not None,
         }
     )
     plan, _ = read_plan(asked.plan)

@@ -40,6 +40,7 @@ class Answering(http.server.BaseHTTPRequestHandler):
 def die(how: str) -> None:
     say("CUDA error: an illegal memory access was encountered" if how != "full" else "write failed: No space left on device")
     os._exit(1) if how in ("exit", "full") else os.kill(os.getpid(), getattr(signal, how))
+    time.sleep(60)  # the signal arrives in another thread: nothing is answered meanwhile
 
 
 def listening() -> http.server.ThreadingHTTPServer:
