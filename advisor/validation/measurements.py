@@ -119,6 +119,6 @@ def _speed(concurrency: int, runs: Sequence[Mapping[str, Any]]) -> Speed:
         step_s=step_s,
         last_first_token_s=median(run["first_token_s"][-1] for run in runs),
         first_token_p95_s=quantiles(first, n=20, method="inclusive")[-1] if len(first) > 1 else first[0],
-        output_tokens_per_s=concurrency / step_s,
+        output_tokens_per_s=concurrency / step_s if step_s > 0 else 0.0,  # tokens that all came at once tell no rate
         repeats=len(runs),
     )

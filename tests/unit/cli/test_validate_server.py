@@ -202,7 +202,7 @@ def test_the_serial_server_is_shown_for_what_it_is(folder):
     assert result.exit_code == 0, result.exception or result.output
     written = evidence(folder)
     assert [(row["concurrency"], row["repeats"]) for row in written["benchmark"]] == [(1, 3)]
-    assert 0.001 < written["benchmark"][0]["step_s"] < 1
+    assert 0 <= written["benchmark"][0]["step_s"] < 1
     assert any("one request at a time" in text for text in written["reduced"])
     claims = {claim["name"]: claim for claim in written["claims"]}
     assert claims["context_per_request_tokens"]["requirement"] == "proven"
