@@ -33,12 +33,12 @@ lint: $(DEV)
 	$(BIN)/mypy
 
 unit: $(DEV)
-	$(BIN)/pytest -n 2 -m 'not live'
+	$(BIN)/pytest -n 2 -m 'not live' --ignore tests/live
 
 live: $(DEV)
 	$(BIN)/advisor engines install llama.cpp --yes
 	@test "$$(uname)" != Linux || $(BIN)/advisor engines install vllm --cpu --yes
-	$(BIN)/pytest -m live
+	$(BIN)/pytest -m live tests/live
 
 test: check live
 

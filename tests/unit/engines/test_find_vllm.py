@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from advisor.catalog.engines import load_engines
-from advisor.engines import find, find_vllm, interpreters, places
+from advisor.engines import find, find_llama_cpp, find_vllm, interpreters, places
 from advisor.errors import NotProven, UserInputError
 
 DEFAULT = load_engines()["vllm"].versions.default
@@ -32,7 +32,8 @@ def machine(tmp_path, monkeypatch):
     """A machine with nothing on it."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("PATH", f"{tmp_path / 'path'}:/usr/bin:/bin")
-    monkeypatch.delenv(find_vllm.PYTHON_VARIABLE, raising=False)
+    for variable in (find_vllm.PYTHON_VARIABLE, find_llama_cpp.PYTHON_VARIABLE):
+        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(interpreters, "_THIS_PYTHON", interpreter(tmp_path / "this" / "python"))
     return tmp_path
 
