@@ -113,3 +113,35 @@ def test_an_interpreter_without_vllm_is_not_proven(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(NotProven, match="vllm cannot be imported"):
         tried(this_environment(), (tmp_path,))
+
+
+FAKE_VLLM = """
+import os
+__version__ = "0.32.0+cpu"
+class SamplingParams: pass
+def LLM(model, **settings):
+    if model.endswith("aborts"):
+        os.abort()
+    if model.endswith("leaves"):
+        os._exit(7)
+    raise RuntimeError("no kernel for\\n  " + settings["load_format"])
+"""
+
+
+def test_each_model_has_a_process_of_its_own(tmp_path):
+    """A kernel that aborts takes no other model with it, and what an engine raises comes back on one line."""
+    package, folders = tmp_path / "site" / "vllm", [tmp_path / name for name in ("aborts", "leaves", "raises")]
+    for folder in (package, *folders):
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text("{}")
+    (package / "__init__.py").write_text(FAKE_VLLM)
+    (package / "platforms.py").write_text("class current_platform: device_type = 'cpu'")
+    program = tmp_path / "python"
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={package.parent} exec {sys.executable} "$@"\n')
+    program.chmod(0o755)
+    runs = tried(FoundVllm(program, "--engine-python", "0.32.0", "cpu", None, tmp_path, ""), folders)
+    assert [run.refused for run in runs] == [
+        "vLLM's process ended by SIGABRT and no other word",
+        "vLLM's process ended with exit status 7 and no other word",
+        "RuntimeError: no kernel for dummy",
+    ]
