@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from advisor.architectures.cut_down import cut_down
 from advisor.catalog import load_catalog
 from advisor.domain.engine import Parallelism
 from advisor.domain.model import Model
@@ -28,7 +27,6 @@ RECURRENT = ("granitehybrid", "bf16")
 PASSING = [
     ("llama", "bf16"),
     ("qwen3", "bf16"),
-    ("Qwen/Qwen3-0.6B", "bf16"),  # two layers of a real one
     ("gemma3", "bf16"),  # windows
     ("qwen3moe", "bf16"),  # experts
     ("deepseek2", "bf16"),  # latent
@@ -39,17 +37,13 @@ PASSING = [
 REFUSED = {("llama", "fp8"): "static_scaled_fp8_quant", ("qwen3moe", "gptq-int4"): "No WNA16 MoE backend"}
 MISSING_KERNEL = "cpu_gemm_wna16"  # of the 4-bit formats: vLLM builds it into its AVX-512 libraries only, not into _C_AVX2
 FLAGS = {"max_model_len": 512, "max_num_seqs": 2, "max_num_batched_tokens": 512, "kv_cache_memory_bytes": 64 * MIB, "enforce_eager": True}
-TRAFFIC = VllmTraffic(sequences=2, prompt_tokens=150, output_tokens=4)  # longer than a block and than gemma's window
-
-
-def architecture_of(name):
-    return TINY.get(name) or cut_down(CATALOG.model(name).architecture, 2)
+TRAFFIC = VllmTraffic(sequences=2, prompt_tokens=24, output_tokens=4)
 
 
 def planned(name, quantization):
     return build_candidate(
         CATALOG,
-        model=Model(name, architecture_of(name), "none", ()),
+        model=Model(name, TINY[name], "none", ()),
         quantization=quantization,
         engine="vllm",
         runtime=None,
@@ -71,7 +65,7 @@ def predicted(name, quantization):
 def written(name, quantization, folder):
     """The engine draws 16-bit weights itself, its loaders get real tensors of the other formats; settings as for 16 bits, the same."""
     drawn = quantization == "bf16"
-    write_hf_folder(folder, architecture_of(name), quantization=CATALOG.quantization(quantization), weights="none" if drawn else "random")
+    write_hf_folder(folder, TINY[name], quantization=CATALOG.quantization(quantization), weights="none" if drawn else "random")
     return VllmLoad(folder, planned(name, "bf16").settings, "dummy" if drawn else "auto")
 
 
