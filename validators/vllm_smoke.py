@@ -13,6 +13,7 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
@@ -147,7 +148,9 @@ def report_for(request: dict[str, Any]) -> dict[str, Any]:
     for model in request["models"]:
         if model["load_format"] not in LOAD_FORMATS or not Path(model["folder"], "config.json").is_file():
             raise Refused(f"a model needs a folder with a config.json, and load_format one of {', '.join(LOAD_FORMATS)}: {model}", 2)
-    return {"engine": version_here(), "answers": list(answers(request))}
+    with tempfile.TemporaryDirectory(prefix="vllm_smoke_") as folder:  # each engine leaves the file that its ranks would meet at
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+        return {"engine": version_here(), "answers": list(answers(request))}
 
 
 def main() -> int:

@@ -116,10 +116,11 @@ def test_an_interpreter_without_vllm_is_not_proven(tmp_path):
 
 
 FAKE_VLLM = """
-import os
+import os, tempfile
 __version__ = "0.32.0+cpu"
 class SamplingParams: pass
 def LLM(model, **settings):
+    tempfile.mkstemp(prefix="left_by_vllm")
     if model.endswith("aborts"):
         os.abort()
     if model.endswith("leaves"):
@@ -128,8 +129,11 @@ def LLM(model, **settings):
 """
 
 
-def test_each_model_has_a_process_of_its_own(tmp_path):
-    """A kernel that aborts takes no other model with it, and what an engine raises comes back on one line."""
+def test_each_model_has_a_process_of_its_own(tmp_path, monkeypatch):
+    """A kernel that aborts takes no other model with it, what an engine raises comes back on one line, and no file of it stays."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr("tempfile.tempdir", None)
     package, folders = tmp_path / "site" / "vllm", [tmp_path / name for name in ("aborts", "leaves", "raises")]
     for folder in (package, *folders):
         folder.mkdir(parents=True)
@@ -145,3 +149,4 @@ def test_each_model_has_a_process_of_its_own(tmp_path):
         "vLLM's process ended with exit status 7 and no other word",
         "RuntimeError: no kernel for dummy",
     ]
+    assert list((tmp_path / "tmp").iterdir()) == []
