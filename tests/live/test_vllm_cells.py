@@ -22,8 +22,11 @@ from tests.unit.synthesis.tiny_models import TINY
 PYTHON = os.environ.get("ADVISOR_VLLM_PYTHON")
 pytestmark = [pytest.mark.live, pytest.mark.skipif(not PYTHON, reason="ADVISOR_VLLM_PYTHON is not set")]
 CATALOG = load_catalog()
+HAS_AVX512 = Path("/proc/cpuinfo").exists() and re.search(r"\bavx512f\b", Path("/proc/cpuinfo").read_text()) is not None
 RECORD = CATALOG.engine("vllm")
 RECURRENT = ("granitehybrid", "bf16")
+FOUR_BIT = ("llama", "awq-int4")
+MISSING_KERNEL = "cpu_gemm_wna16"  # of the 4-bit formats: vLLM builds it into its AVX-512 libraries only, not into _C_AVX2
 PASSING = [
     ("llama", "bf16"),
     ("qwen3", "bf16"),
@@ -32,10 +35,9 @@ PASSING = [
     ("deepseek2", "bf16"),  # latent
     RECURRENT,
     ("llama", "w8a8-int8"),
-    ("llama", "awq-int4"),
+    *([FOUR_BIT] if HAS_AVX512 else []),
 ]
 REFUSED = {("llama", "fp8"): "static_scaled_fp8_quant", ("qwen3moe", "gptq-int4"): "No WNA16 MoE backend"}
-MISSING_KERNEL = "cpu_gemm_wna16"  # of the 4-bit formats: vLLM builds it into its AVX-512 libraries only, not into _C_AVX2
 FLAGS = {"max_model_len": 512, "max_num_seqs": 2, "max_num_batched_tokens": 512, "kv_cache_memory_bytes": 64 * MIB, "enforce_eager": True}
 TRAFFIC = VllmTraffic(sequences=2, prompt_tokens=24, output_tokens=4)
 
@@ -72,41 +74,29 @@ def written(name, quantization, folder):
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """Every cell, one after another under one import of the engine."""
-    cells = [*PASSING, *REFUSED]
+    cells = [*dict.fromkeys([*PASSING, FOUR_BIT, *REFUSED])]
     loads = [written(*cell, tmp_path_factory.mktemp("model")) for cell in cells]
     return dict(zip(cells, smoke(find_vllm(PYTHON), loads, record=RECORD, traffic=TRAFFIC), strict=True))
 
 
-def processor_has_avx512():
-    return re.search(r"\bavx512f\b", Path("/proc/cpuinfo").read_text()) is not None
-
-
-def passed(runs, cell):
-    """The run of a cell that has to pass; skipped by name where the processor lacks what its kernel is built for."""
-    run = runs[cell]
-    if MISSING_KERNEL in run.refused and not processor_has_avx512():
-        pytest.skip(f"this processor has no AVX-512, which vLLM's 4-bit kernel needs: {run.refused}")
-    assert run.refused == ""
-    return run
-
-
 @pytest.mark.parametrize("cell", PASSING, ids="-".join)
 def test_it_loads_and_generates(runs, cell):
-    run = passed(runs, cell)
+    run = runs[cell]
+    assert run.refused == ""
     assert run.generated_tokens == (TRAFFIC.output_tokens,) * TRAFFIC.sequences
     assert run.finite
 
 
 @pytest.mark.parametrize("cell", [cell for cell in PASSING if cell != RECURRENT], ids="-".join)
 def test_its_pool_is_as_predicted(runs, cell):
-    pool_is_as_predicted(passed(runs, cell), predicted(*cell))
+    pool_is_as_predicted(runs[cell], predicted(*cell))
 
 
 @pytest.mark.xfail(
     strict=True, reason="on CPUs vLLM too raises the block to a state's size, and keeps states in 16 bits without AVX-512 BF16"
 )
 def test_its_pool_with_recurrent_states_is_as_predicted(runs):
-    pool_is_as_predicted(passed(runs, RECURRENT), predicted(*RECURRENT))
+    pool_is_as_predicted(runs[RECURRENT], predicted(*RECURRENT))
 
 
 def pool_is_as_predicted(run, memory):
@@ -114,6 +104,10 @@ def pool_is_as_predicted(run, memory):
     assert run.kv_cache_bytes == memory.devices[0].kv_cache_bytes.value
     assert run.max_concurrency == pytest.approx(memory.max_concurrency_x.value, rel=1e-9)
     assert run.max_model_len == memory.context_per_request_tokens
+
+
+def test_four_bits_need_a_kernel_that_only_some_processors_have(runs):
+    assert (MISSING_KERNEL in runs[FOUR_BIT].refused) == (not HAS_AVX512)
 
 
 @pytest.mark.parametrize(("cell", "reason"), REFUSED.items(), ids=lambda given: "-".join(given) if isinstance(given, tuple) else "")
