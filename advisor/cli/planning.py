@@ -11,7 +11,6 @@ from advisor.documents import read_text
 from advisor.domain.hardware import Node
 from advisor.domain.witness import Ask
 from advisor.domain.workload import Workload
-from advisor.engines.witness import ask_engine
 from advisor.files.plan import deployments_sha256, read_plan, updated_text
 from advisor.files.writing import write_atomically
 from advisor.intake.machine import this_machine
@@ -36,7 +35,11 @@ def decide_from_file(path: Path, rules: Sequence[Path], *, insist: Mapping[str, 
 
 def asker(wanted: bool, engine_python: str | None) -> Ask | None:
     """--ask-engine with --engine-python."""
-    return partial(ask_engine, engine_python=engine_python) if wanted else None
+    if not wanted:
+        return None
+    from advisor.engines.witness import ask_engine  # what starts engines is not loaded to plan without one
+
+    return partial(ask_engine, engine_python=engine_python)
 
 
 def machine_of(workload: Workload) -> Node | None:
