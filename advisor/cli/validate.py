@@ -8,8 +8,7 @@ import typer
 from advisor.cli.output import ApiKeyEnvOption, Format, FormatOption, api_key_from
 
 if TYPE_CHECKING:
-    from advisor.cli.validating import Asked
-    from advisor.cli.validating_endpoint import AskedEndpoint
+    from advisor.cli.asked import Asked, AskedEndpoint
     from advisor.domain.evidence import EvidenceFile
 
 
@@ -81,7 +80,7 @@ def validate(
 
       advisor validate plan.yaml --endpoint http://127.0.0.1:8000
     """
-    from advisor.cli.validating import Asked, AskedStart
+    from advisor.cli.asked import Asked, AskedStart
 
     at = _endpoint(endpoint, api_key_env, served_model, tokenizer, vllm_bench=load_generator == "vllm-bench")
     start = AskedStart(engine_python, engine_binary, in_process, scale_down, port)
@@ -117,7 +116,7 @@ def _endpoint(
         if api_key_env or served_model or tokenizer or vllm_bench:
             raise UserInputError("--api-key-env, --served-model, --load-generator and --tokenizer go with --endpoint URL")
         return None
-    from advisor.cli.validating_endpoint import AskedEndpoint
+    from advisor.cli.asked import AskedEndpoint
 
     return AskedEndpoint(url, api_key_from(api_key_env), served_model, vllm_bench, tokenizer)
 

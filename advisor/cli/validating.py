@@ -1,17 +1,16 @@
 """What `advisor validate` does before and around the run: read the plan, find the engine, have a model file, say what happens."""
 
 import json
-import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
 from advisor.assess import Case
+from advisor.cli.asked import Asked
+from advisor.cli.dates import today
 from advisor.cli.output import confirm
 from advisor.domain.evidence import EvidenceFile
 from advisor.engines.find import find_llama_cpp
@@ -33,40 +32,9 @@ from advisor.validation.subject import Subject, Weights
 from advisor.validation.synthetic import make_synthetic, make_synthetic_folder, synthetic_folder, synthetic_path
 from advisor.validation.validate import Terms, real_weights, validate
 
-if TYPE_CHECKING:
-    from advisor.cli.validating_endpoint import AskedEndpoint
-
 _TENSORS_APART_PCT = 2.0
 _ASK_ABOVE_BYTES = 2 * 1024**3
 _STAGES = {"load": "loading the weights", "serve": "starting the server as deployed", "context": "opening the context"}
-
-
-@dataclass(frozen=True, slots=True)
-class AskedStart:
-    """What of the command line says how an engine is started."""
-
-    engine_python: str | None
-    engine_binary: str | None
-    in_process: bool
-    scale_down: bool
-    port: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The command line."""
-
-    plan: Path
-    model: Path | None
-    synthetic: bool
-    deployment: str | None
-    concurrency: str | None
-    start: AskedStart
-    time_limit_s: float
-    yes: bool
-    quiet: bool
-    log: str | None = None
-    endpoint: "AskedEndpoint | None" = None
 
 
 def run_validation(asked: Asked) -> EvidenceFile:
@@ -156,11 +124,6 @@ def _real(path: Path, subject: Subject) -> Weights:
     if subject.planned.model.sha256 and weights.sha256 not in subject.planned.model.sha256:
         raise UserInputError(f"{path}: sha256 {weights.sha256} is not the plan's {', '.join(subject.planned.model.sha256)}")
     return weights
-
-
-def today() -> str:
-    """The date that evidence carries; ADVISOR_TODAY makes runs repeatable."""
-    return os.environ.get("ADVISOR_TODAY") or datetime.now(UTC).date().isoformat()
 
 
 def _say_progress(line: str) -> None:

@@ -1,10 +1,9 @@
 """`advisor validate --endpoint`: a server that already runs against the plan."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 import typer
 
+from advisor.cli.asked import Asked, AskedEndpoint
+from advisor.cli.dates import today
 from advisor.cli.output import printable
 from advisor.domain.evidence import EvidenceFile
 from advisor.engines.find_vllm import find_vllm
@@ -18,24 +17,9 @@ from advisor.validation.prepare import Machine, choose, parse_concurrency, prepa
 from advisor.validation.subject import Subject
 from advisor.validation.vllm_bench import BenchProgram
 
-if TYPE_CHECKING:
-    from advisor.cli.validating import Asked
 
-
-@dataclass(frozen=True, slots=True)
-class AskedEndpoint:
-    """The address, the key, the model's name there, and whether vLLM's generator is to repeat the last load, as given."""
-
-    url: str
-    api_key: str | None
-    served_model: str | None
-    vllm_bench: bool = False
-    tokenizer: str | None = None
-
-
-def run_on_endpoint(asked: "Asked", endpoint: AskedEndpoint) -> EvidenceFile:
+def run_on_endpoint(asked: Asked, endpoint: AskedEndpoint) -> EvidenceFile:
     """The whole run. Raises UserInputError for flags that belong to an engine of our own, and what its parts raise."""
-    from advisor.cli.validating import today
 
     ours: dict[str, object] = {
         "--model": asked.model,
@@ -63,7 +47,7 @@ def run_on_endpoint(asked: "Asked", endpoint: AskedEndpoint) -> EvidenceFile:
     return validate_endpoint(subject, terms, announce=_say, progress=None if asked.quiet else _say_step)
 
 
-def _bench(asked: "Asked", endpoint: AskedEndpoint, subject: Subject) -> BenchProgram:
+def _bench(asked: Asked, endpoint: AskedEndpoint, subject: Subject) -> BenchProgram:
     found = find_vllm(asked.start.engine_python)
     program = found.program()
     if program is None:

@@ -3,8 +3,10 @@
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
+from advisor.cli.asked import Asked
+from advisor.cli.dates import today
 from advisor.domain.evidence import EvidenceFile
 from advisor.errors import UserInputError
 from advisor.files.plan import read_plan
@@ -12,16 +14,12 @@ from advisor.planning.case import case_of, workload_of
 from advisor.validation.from_log import require_no_other_source, validate_log
 from advisor.validation.prepare import Machine, choose, prepare
 
-if TYPE_CHECKING:
-    from advisor.cli.validating import Asked
-
 _STDIN = "-"
 _ELSEWHERE = Machine("elsewhere", offloads=lambda: False)  # a log says itself where it was written; nothing of this machine is looked at
 
 
-def run_on_log(asked: "Asked", source: str) -> EvidenceFile:
+def run_on_log(asked: Asked, source: str) -> EvidenceFile:
     """The evidence in a log. Raises UserInputError for flags that belong to a run, and for a log that cannot be read."""
-    from advisor.cli.validating import today
 
     require_no_other_source(
         {

@@ -253,3 +253,10 @@ def test_evidence_of_a_deployment_that_moved_on_says_what_moved(folder, evidence
     (row,) = json.loads(said)["deployments"]
     assert (code, row["covered_by"], row["not_covering"][0]["why"], row["exit_code"]) == (3, [], "ctx-size 512 -> 1024", 3)
     assert validate(folder, "--log", "-", piped=LOG.read_text().replace("= 512", "= 1024"))[0] in (0, 3)
+
+
+def test_a_day_that_is_none_is_refused(folder, monkeypatch):
+    monkeypatch.setenv("ADVISOR_TODAY", "banana")
+    code, said = advisor("validate", folder / "plan.yaml", "--log", LOG)
+    assert (code, said) == (2, "ADVISOR_TODAY: 'banana' is not a date such as 2026-11-20")
+    assert not (folder / "evidence").exists()

@@ -1,0 +1,43 @@
+"""The command line of `advisor validate`, as given."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class AskedEndpoint:
+    """The address, the key, the model's name there, and whether vLLM's generator is to repeat the last load, as given."""
+
+    url: str
+    api_key: str | None
+    served_model: str | None
+    vllm_bench: bool = False
+    tokenizer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskedStart:
+    """What of the command line says how an engine is started."""
+
+    engine_python: str | None
+    engine_binary: str | None
+    in_process: bool
+    scale_down: bool
+    port: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The command line."""
+
+    plan: Path
+    model: Path | None
+    synthetic: bool
+    deployment: str | None
+    concurrency: str | None
+    start: AskedStart
+    time_limit_s: float
+    yes: bool
+    quiet: bool
+    log: str | None = None
+    endpoint: AskedEndpoint | None = None
