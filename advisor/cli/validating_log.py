@@ -34,13 +34,14 @@ def run_on_log(asked: Asked, source: str) -> EvidenceFile:
         }
     )
     plan, _ = read_plan(asked.plan)
+    day = today()
     planned = choose(plan, asked.deployment)
     workload, _ = workload_of(plan, asked.plan)
     case = case_of(workload, [])
     subject = prepare(plan, planned, case, _ELSEWHERE)
     try:
         with _opened(source) as log:
-            return validate_log(subject, log, case.catalog, today=today())
+            return validate_log(subject, log, case.catalog, today=day)
     except (OSError, UserInputError) as error:
         raise UserInputError(f"--log{' ' if source else ''}{source}: {getattr(error, 'strerror', None) or error}") from None
 
