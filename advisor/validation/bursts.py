@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from random import Random
-from statistics import median
 from typing import Any, Final
 
 from advisor.engines.server import Server
@@ -68,9 +67,3 @@ class Bursts:
             raise EngineFailed(f"{self._server.name}: {len(failed)} of {len(answers)} requests failed: {failed[0]}")
         if not answers:
             raise TimedOut(f"{self._server.name}: it was ready too late to be asked anything. Allow more with --time-limit")
-
-
-def stall_ratio(rows: list[Row]) -> float | None:
-    """The slowest step over the median of its own row."""
-    ratios = [max(row["steps_s"]) / median(row["steps_s"]) for row in rows if row["steps_s"] and median(row["steps_s"]) > 0]
-    return max(ratios, default=None)

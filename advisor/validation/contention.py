@@ -1,6 +1,6 @@
 """Whether the machine was ours while we measured: who else used the processors, and how far the same step's times lie apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from statistics import median
@@ -50,6 +50,12 @@ def judge_contention(told: Mapping[str, Any], runs: Sequence[Mapping[str, Any]])
         others = min(1.0, max(0.0, busy_s - own_s) / (wall_s * cores))
     load = told.get("load_average")
     return Contention(others, told.get("max_step_over_median"), _medians_apart(runs), load[0] if load else None, cores)
+
+
+def stall_ratio(loads: Iterable[Sequence[float]]) -> float | None:
+    """The slowest step over the median of its own load, of the load where that is most; None when nothing was timed."""
+    ratios = [max(steps_s) / median(steps_s) for steps_s in loads if steps_s and median(steps_s) > 0]
+    return max(ratios, default=None)
 
 
 def _medians_apart(runs: Sequence[Mapping[str, Any]]) -> float | None:

@@ -16,8 +16,8 @@ from advisor.engines.process_memory import ProcessMemory
 from advisor.engines.server import Server, running
 from advisor.units import GIB
 from advisor.validation import truth_llama_cpp, truth_vllm
-from advisor.validation.bursts import Bursts, stall_ratio
-from advisor.validation.contention import judge_contention
+from advisor.validation.bursts import Bursts
+from advisor.validation.contention import judge_contention, stall_ratio
 from advisor.validation.evidence import evidence_of
 from advisor.validation.launch import Served, program, served
 from advisor.validation.load import SmokeLoad, smoke_load
@@ -117,7 +117,7 @@ def _measured(shown: _Shown, terms: ServerTerms) -> Measurements:
         speeds=speeds,
         incomplete=incomplete,
         memory=_memory(shown),
-        contention=judge_contention({**shown.host, "max_step_over_median": stall_ratio(rows)}, rows),
+        contention=judge_contention({**shown.host, "max_step_over_median": stall_ratio(row["steps_s"] for row in rows)}, rows),
         ignored_settings=(),
         differing_settings=shown.truth.differing,
     )

@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from statistics import median
 from time import perf_counter
 from typing import Any
 
 import psutil
 
-from advisor.validation.contention import Contention, judge_contention
+from advisor.validation.contention import Contention, judge_contention, stall_ratio
 from advisor.validation.smoke.answer import Answer
 
 
@@ -22,7 +21,8 @@ class Watched:
     def contention(self, loads: Sequence[Sequence[Answer]]) -> Contention:
         """The machine's state over the loads that ran meanwhile."""
         steps = [run for answers in loads for run in _runs(answers)]
-        return judge_contention({**self.told, "max_step_over_median": _stall_ratio(loads)}, steps)
+        gaps = ([gap for answer in answers if answer.error is None for gap in answer.itl_s] for answers in loads)
+        return judge_contention({**self.told, "max_step_over_median": stall_ratio(gaps)}, steps)
 
 
 @contextmanager
@@ -88,13 +88,3 @@ def _runs(answers: Sequence[Answer]) -> list[dict[str, Any]]:
     middle = len(whole) // 2
     halves = (whole[:middle], whole[middle:]) if middle else (whole,)
     return [{"concurrency": id(answers), "steps_s": [gap for answer in half for gap in answer.itl_s]} for half in halves]
-
-
-def _stall_ratio(loads: Sequence[Sequence[Answer]]) -> float | None:
-    """The slowest gap over the median of its own load."""
-    ratios = []
-    for answers in loads:
-        gaps = [gap for answer in answers if answer.error is None for gap in answer.itl_s]
-        if gaps and median(gaps) > 0:
-            ratios.append(max(gaps) / median(gaps))
-    return max(ratios, default=None)
