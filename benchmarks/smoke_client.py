@@ -17,12 +17,12 @@ from advisor.domain.workload import ServiceLevel
 from advisor.engines.find_vllm import find_vllm
 from advisor.errors import NotProven
 from advisor.synthesis.hf_folder import write_hf_folder
+from advisor.validation.served.vllm_bench import BenchLoad, BenchProgram, run_vllm_bench
 from advisor.validation.smoke.drive import drive
 from advisor.validation.smoke.host import watch_host
 from advisor.validation.smoke.requests import PlannedRequest
 from advisor.validation.smoke.summary import Rung, summarise
 from advisor.validation.smoke.target import Target
-from advisor.validation.vllm_bench import BenchLoad, BenchProgram, run_vllm_bench
 
 SERVER = Path(__file__).parent.parent / "tests" / "fakes" / "openai_server.py"
 CONCURRENCY, REQUESTS = 16, 320

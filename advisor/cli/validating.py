@@ -24,10 +24,10 @@ from advisor.planning.case import case_of, workload_of
 from advisor.units import gib_text
 from advisor.validation.download import fetch
 from advisor.validation.expectations import gating_names
-from advisor.validation.find_program import find_program, require_version
 from advisor.validation.prepare import Machine, choose, parse_concurrency, prepare
 from advisor.validation.scale_down import as_scaled, scale_down
-from advisor.validation.serving import ServerTerms, validate_server
+from advisor.validation.served.find_program import find_program, require_version
+from advisor.validation.served.run import ServerTerms, validate_server
 from advisor.validation.subject import Subject, Weights
 from advisor.validation.synthetic import make_synthetic, make_synthetic_folder, synthetic_folder, synthetic_path
 from advisor.validation.validate import Terms, real_weights, validate

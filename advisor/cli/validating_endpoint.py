@@ -11,11 +11,11 @@ from advisor.errors import NotProven, UserInputError
 from advisor.files.plan import read_plan
 from advisor.intake.machine import this_machine
 from advisor.planning.case import case_of, workload_of
-from advisor.validation.endpoint import EndpointTerms, validate_endpoint
-from advisor.validation.endpoint_look import look_at
+from advisor.validation.endpoint.look import look_at
+from advisor.validation.endpoint.run import EndpointTerms, validate_endpoint
 from advisor.validation.prepare import Machine, choose, parse_concurrency, prepare
+from advisor.validation.served.vllm_bench import BenchProgram
 from advisor.validation.subject import Subject
-from advisor.validation.vllm_bench import BenchProgram
 
 
 def run_on_endpoint(asked: Asked, endpoint: AskedEndpoint) -> EvidenceFile:

@@ -11,7 +11,7 @@ from advisor.domain.evidence import EvidenceFile
 from advisor.errors import UserInputError
 from advisor.files.plan import read_plan
 from advisor.planning.case import case_of, workload_of
-from advisor.validation.from_log import require_no_other_source, validate_log
+from advisor.validation.log.run import require_no_other_source, validate_log
 from advisor.validation.prepare import Machine, choose, prepare
 
 _STDIN = "-"

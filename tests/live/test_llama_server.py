@@ -22,7 +22,7 @@ from advisor.engines.server import running
 from advisor.errors import EngineFailed, UserInputError
 from advisor.resources import folder
 from advisor.synthesis.gguf import write_gguf
-from advisor.validation.launch import program, served
+from advisor.validation.served.launch import program, served
 from tests.unit.engines.left_over import assert_nothing_left
 from tests.unit.synthesis.tiny_models import TINY
 

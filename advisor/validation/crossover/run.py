@@ -12,7 +12,7 @@ from advisor.engines.server import running
 from advisor.errors import TimedOut
 from advisor.validation.crossover.contender import Contender, Loads
 from advisor.validation.crossover.curves import Curve, Point
-from advisor.validation.launch import program, served
+from advisor.validation.served.launch import program, served
 from advisor.validation.smoke.ladder import Climb, Ladder, climb, closed_steps
 from advisor.validation.smoke.requests import Vocabulary, plan_requests
 from advisor.validation.smoke.summary import Rung

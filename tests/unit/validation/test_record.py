@@ -8,7 +8,7 @@ from advisor.domain.evidence import EvidenceFile
 from advisor.validation.record import measurements_of
 
 from .conftest import planned
-from .test_from_log import VLLM, judged, on_h100  # noqa: F401 - a fixture
+from .log.test_run import VLLM, judged, on_h100  # noqa: F401 - a fixture
 
 SPEEDS = (
     {"concurrency": 1, "step_s": 0.010, "first_token_p95_s": 0.3, "output_tokens_per_s": 100.0, "prompt_tokens": 200},

@@ -14,7 +14,7 @@ from advisor.domain.plan import PlannedDeployment, PlannedEngine, PlannedHardwar
 from advisor.engines.find import FoundServer
 from advisor.errors import UserInputError
 from advisor.files.plan import read_plan
-from advisor.validation.launch import launch_command, program, served
+from advisor.validation.served.launch import launch_command, program, served
 
 ENGINES = load_engines()
 HERE = FoundServer(Path("/here/program"), "PATH", {"LD_LIBRARY_PATH": "/here/lib"})

@@ -14,10 +14,11 @@ from advisor.engines.page import checked_address
 from advisor.errors import EngineFailed, TimedOut
 from advisor.resources import advisor_version
 from advisor.validation.compare import judge
-from advisor.validation.endpoint_look import Endpoint, require_quiet
-from advisor.validation.endpoint_speed import measured_latency
+from advisor.validation.endpoint.look import Endpoint, require_quiet
+from advisor.validation.endpoint.speed import measured_latency
 from advisor.validation.expectations import Expected, expectations, is_speed
 from advisor.validation.load import SmokeLoad
+from advisor.validation.served.vllm_bench import BenchLoad, BenchProgram, compared, run_vllm_bench
 from advisor.validation.smoke.answer import NOT_FINISHED
 from advisor.validation.smoke.connection import port_of
 from advisor.validation.smoke.drive import drive
@@ -27,7 +28,6 @@ from advisor.validation.smoke.requests import PlannedRequest, Vocabulary, plan_r
 from advisor.validation.smoke.summary import Rung, summarise
 from advisor.validation.smoke.target import Target
 from advisor.validation.subject import Subject
-from advisor.validation.vllm_bench import BenchLoad, BenchProgram, compared, run_vllm_bench
 
 _NO_LOAD: Final = SmokeLoad((), 0, 0, 0)
 _REQUESTS_EACH: Final = 4

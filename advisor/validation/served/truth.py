@@ -8,7 +8,7 @@ import httpx2
 from advisor.engines.page import read_page
 from advisor.engines.server import Server
 from advisor.errors import EngineFailed
-from advisor.validation.launch import Served
+from advisor.validation.served.launch import Served
 
 _ANSWER_S: Final = 30.0
 METRICS: Final = "/metrics"

@@ -8,7 +8,7 @@ from advisor.domain.engine_record import EngineRecord
 from advisor.engines.llama_server_log import MEMORY_VERBOSITY, LlamaServerLog, read_llama_server_log
 from advisor.errors import UserInputError
 from advisor.units import GIB
-from advisor.validation.log_shown import LogShown, Names, context_differs, device_differs, message_of
+from advisor.validation.log.shown import LogShown, Names, context_differs, device_differs, message_of
 from advisor.validation.subject import Subject
 
 _MISSING: Final = f"memory lines missing: start llama-server with -lv {MEMORY_VERBOSITY}"

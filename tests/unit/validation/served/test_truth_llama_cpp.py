@@ -7,12 +7,12 @@ import pytest
 
 from advisor.catalog.engines import load_engines
 from advisor.units import MIB
-from advisor.validation.truth import number
-from advisor.validation.truth_llama_cpp import llama_cpp_truth
+from advisor.validation.served.truth import number
+from advisor.validation.served.truth_llama_cpp import llama_cpp_truth
 
-from .conftest import SETTINGS
+from ..conftest import SETTINGS
 
-LINES = (Path(__file__).parents[2] / "data" / "engine_logs" / "llama_server_as_deployed.log").read_text().splitlines()
+LINES = (Path(__file__).parents[3] / "data" / "engine_logs" / "llama_server_as_deployed.log").read_text().splitlines()
 PATTERNS = load_engines()["llama.cpp"].log_patterns
 AS_RUN = replace(SETTINGS, ctx_size=2048, parallel=2, kv_unified=True)
 PROPS = {"/props": {"total_slots": 2, "default_generation_settings": {"n_ctx": 2048}}}

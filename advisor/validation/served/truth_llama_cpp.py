@@ -8,7 +8,7 @@ from typing import Any, Final
 from advisor.domain.engine import LlamaCppSettings
 from advisor.engines.llama_cpp_log import LlamaCppLog
 from advisor.engines.llama_server_log import LlamaServerLog, read_llama_server_log
-from advisor.validation.truth import Truth, number
+from advisor.validation.served.truth import Truth, number
 
 _SYSTEM: Final = re.compile(r"system_info: (?P<words>.+)")
 PAGES: Final = ("/props", "/slots", "/v1/models")

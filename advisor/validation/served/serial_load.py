@@ -14,8 +14,8 @@ import httpx2
 
 from advisor.engines.server import Server
 from advisor.errors import EngineFailed, TimedOut
-from advisor.validation.launch import Served
 from advisor.validation.load import SmokeLoad
+from advisor.validation.served.launch import Served
 
 _SEED: Final = 0
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"

@@ -15,22 +15,22 @@ from advisor.engines.process import Limits
 from advisor.engines.process_memory import ProcessMemory
 from advisor.engines.server import Server, running
 from advisor.units import GIB
-from advisor.validation import truth_llama_cpp, truth_vllm
-from advisor.validation.bursts import Bursts
 from advisor.validation.contention import judge_contention, stall_ratio
 from advisor.validation.evidence import evidence_of
-from advisor.validation.launch import Served, program, served
 from advisor.validation.load import SmokeLoad, smoke_load
 from advisor.validation.measurements import Measurements, read_speeds
 from advisor.validation.room import require_memory
-from advisor.validation.serial_load import SerialRequests
+from advisor.validation.served import truth_llama_cpp, truth_vllm
+from advisor.validation.served.bursts import Bursts
+from advisor.validation.served.launch import Served, program, served
+from advisor.validation.served.serial_load import SerialRequests
+from advisor.validation.served.truth import Truth, pages
+from advisor.validation.served.truth_llama_cpp import llama_cpp_truth
+from advisor.validation.served.truth_vllm import vllm_truth
 from advisor.validation.smoke.host import watch_host
 from advisor.validation.smoke.requests import Vocabulary
 from advisor.validation.smoke.target import Target
 from advisor.validation.subject import Subject, Weights
-from advisor.validation.truth import Truth, pages
-from advisor.validation.truth_llama_cpp import llama_cpp_truth
-from advisor.validation.truth_vllm import vllm_truth
 
 _SILENCE_S: Final = 300.0
 _SERIAL: Final = "{} serves one request at a time: others wait in line, and it streams no token counts, so whole answers were timed"

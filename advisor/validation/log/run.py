@@ -14,10 +14,10 @@ from advisor.units import GIB
 from advisor.validation.compare import judge
 from advisor.validation.expectations import Expected, claimed, expectations
 from advisor.validation.load import SmokeLoad
-from advisor.validation.log_llama_cpp import read_llama_cpp
-from advisor.validation.log_miss import SIZE_PCT, why_missed
-from advisor.validation.log_shown import LogShown, Names
-from advisor.validation.log_vllm import read_vllm
+from advisor.validation.log.llama_cpp import read_llama_cpp
+from advisor.validation.log.miss import SIZE_PCT, why_missed
+from advisor.validation.log.shown import LogShown, Names
+from advisor.validation.log.vllm import read_vllm
 from advisor.validation.subject import Subject
 
 _NO_LOAD: Final = SmokeLoad((), 0, 0, 0)

@@ -14,10 +14,10 @@ from advisor.cli import validating_endpoint
 from advisor.cli.app import app
 from advisor.domain.quantity import exact
 from advisor.domain.workload import ServiceLevel
-from advisor.validation import endpoint
 from advisor.validation.contention import Contention
-from advisor.validation.endpoint import rising
-from advisor.validation.endpoint_speed import measured_latency, percentile_95
+from advisor.validation.endpoint import run as endpoint
+from advisor.validation.endpoint.run import rising
+from advisor.validation.endpoint.speed import measured_latency, percentile_95
 from advisor.validation.expectations import Expected
 from advisor.validation.smoke.answer import NOT_FINISHED, Answer
 from advisor.validation.smoke.ladder import Climb

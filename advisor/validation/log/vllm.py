@@ -8,7 +8,7 @@ from advisor.domain.engine_record import EngineRecord
 from advisor.engines.vllm_log import VllmLog, read_vllm_log
 from advisor.errors import UserInputError
 from advisor.units import GIB, gib_text
-from advisor.validation.log_shown import LogShown, Names, context_differs, device_differs, message_of
+from advisor.validation.log.shown import LogShown, Names, context_differs, device_differs, message_of
 from advisor.validation.subject import Subject
 
 _SAME_KV_TYPE: Final = {"fp8_e4m3": "fp8"}  # two names of one type, vllm/config/cache.py

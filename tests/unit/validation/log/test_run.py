@@ -20,13 +20,13 @@ from advisor.files.evidence import evidence_dict, read_evidence, write_evidence
 from advisor.files.plan import fingerprint
 from advisor.report.validation_text import coverage_line, validation_lines
 from advisor.units import GIB, MIB
-from advisor.validation.from_log import validate_log
+from advisor.validation.log.run import validate_log
 from advisor.validation.verdict import exit_code
 from advisor.validation.verify import verify
 
-from .conftest import SETTINGS, memory, planned
+from ..conftest import SETTINGS, memory, planned
 
-LOGS = Path(__file__).parents[2] / "data" / "engine_logs"
+LOGS = Path(__file__).parents[3] / "data" / "engine_logs"
 CATALOG = load_catalog()
 LLAMA = (LOGS / "llama_server_qwen3_0_6b_q4_k_m.log").read_text()
 CUDA = (LOGS / "llama_server_cuda_27b.log").read_text()

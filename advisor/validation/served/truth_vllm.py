@@ -8,10 +8,10 @@ from advisor.domain.engine_record import EngineRecord
 from advisor.engines.metrics import read_metrics
 from advisor.errors import UserInputError
 from advisor.units import GIB
-from advisor.validation.log_shown import Names
-from advisor.validation.log_vllm import read_vllm
+from advisor.validation.log.shown import Names
+from advisor.validation.log.vllm import read_vllm
+from advisor.validation.served.truth import METRICS, Truth, number
 from advisor.validation.subject import Subject
-from advisor.validation.truth import METRICS, Truth, number
 
 PAGES: Final = ("/v1/models", METRICS)
 _ITS_OWN: Final = ("context_per_request_tokens", "start_s", "reserved_gib")  # told elsewhere, or counted by us

@@ -8,8 +8,8 @@ from advisor.domain.engine import LlamaCppSettings
 from advisor.domain.engine_record import EngineRecord
 from advisor.errors import NotProven, UserInputError
 from advisor.units import gib_text
-from advisor.validation.endpoint_pages import EndpointPages, read_pages
-from advisor.validation.log_shown import LogShown, context_differs
+from advisor.validation.endpoint.pages import EndpointPages, read_pages
+from advisor.validation.log.shown import LogShown, context_differs
 from advisor.validation.planned_load import settings_apart, tokens_held
 from advisor.validation.subject import Subject
 

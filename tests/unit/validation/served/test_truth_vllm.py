@@ -4,9 +4,9 @@ import pytest
 
 from advisor.catalog.engines import load_engines
 from advisor.units import GIB
-from advisor.validation.truth_vllm import vllm_truth
+from advisor.validation.served.truth_vllm import vllm_truth
 
-from .test_from_log import VLLM, on_h100  # noqa: F401 - a fixture
+from ..log.test_run import VLLM, on_h100  # noqa: F401 - a fixture
 
 RECORD = load_engines()["vllm"]
 METRICS = """\

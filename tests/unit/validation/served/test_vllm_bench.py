@@ -9,11 +9,11 @@ import pytest
 from advisor.domain.demand import Demand, Lengths
 from advisor.domain.workload import Load, ServiceLevel
 from advisor.errors import EngineFailed
+from advisor.validation.served.vllm_bench import BenchLoad, BenchProgram, bench_command, compared, read_vllm_bench, run_vllm_bench
 from advisor.validation.smoke.summary import summarise
 from advisor.validation.smoke.target import Target
-from advisor.validation.vllm_bench import BenchLoad, BenchProgram, bench_command, compared, read_vllm_bench, run_vllm_bench
 
-RECORDED = Path(__file__).parents[2] / "data" / "vllm_bench_0_32_0.json"
+RECORDED = Path(__file__).parents[3] / "data" / "vllm_bench_0_32_0.json"
 TARGET, LOAD = Target("http://127.0.0.1:9", "m", api_key="sk-1"), BenchLoad(6, 2, 100, 23)
 
 

@@ -1,0 +1,1 @@
+"""The planned server, started as deployed and asked over HTTP."""
