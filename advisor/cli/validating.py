@@ -99,7 +99,7 @@ def _weights(asked: Asked, subject: Subject, case: Case) -> Weights:
         confirm("Write it?", yes=asked.yes or size_bytes <= _ASK_ABOVE_BYTES)
     progress = None if asked.quiet else _say_done("written")
     if is_file:
-        made = make_synthetic(architecture, quantization, expected_bytes=size_bytes, progress=progress)
+        made = make_synthetic(architecture, quantization, progress=progress)
     else:
         made = make_synthetic_folder(architecture, quantization, weights="random", progress=progress)
     return Weights(str(made), synthetic=True)
