@@ -35,6 +35,10 @@ _OPTIONS: Final = (
     "-DLLAMA_BUILD_APP=OFF",
     "-DLLAMA_OPENSSL=OFF",
     "-DLLAMA_TOOLS_INSTALL=ON",
+    # without its AMX kernels: the compiler drops the tile configuration that they keep on the stack, and the first product ends in
+    # SIGSEGV or SIGILL on Sapphire Rapids and later (ggml-org/llama.cpp pull 26954, open; issue 20824; seen with gcc 12 and this version)
+    "-DCMAKE_C_FLAGS=-U__AMX_INT8__",
+    "-DCMAKE_CXX_FLAGS=-U__AMX_INT8__",
 )
 # measured 2026-11 on Linux x86_64, Python 3.11
 _SOURCE_BYTES: Final = 77 * MIB
