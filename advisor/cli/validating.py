@@ -74,7 +74,7 @@ def run_validation(asked: Asked) -> EvidenceFile:
 
 def _scaled_down(asked: Asked, whole: Subject, case: Case, terms: ServerTerms, progress: Callable[[str], None] | None) -> EvidenceFile:
     """A small one in place of what only the planned device could run; its weights are made up."""
-    scaled = scale_down(whole, case, this_machine(case.catalog, processor_only=True))
+    scaled = scale_down(whole, case, this_machine(case.catalog, processor_only=True), version=terms.version)
     evidence = validate_server(scaled.subject, _weights(replace(asked, model=None, synthetic=True), scaled.subject, case), terms, progress)
     return as_scaled(evidence, scaled, gating_names(whole))
 
