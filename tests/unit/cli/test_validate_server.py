@@ -9,9 +9,11 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
+from advisor.catalog.engines import load_engines
 from advisor.cli import validating
 from advisor.cli.app import app
 from advisor.errors import AdvisorError
+from advisor.manifests.reading import parse_manifest
 from tests.unit.cli.small_plan import LLAMA_SERVER, small_plan, small_workload
 
 FAKE = Path(__file__).parents[2] / "fakes" / "fake_llama_server.py"
@@ -143,6 +145,18 @@ def test_scaled_down_shows_flags_and_start_and_proves_nothing_more(folder):
     assert CliRunner().invoke(app, ["evidence", "verify", str(folder / "plan.yaml")]).exit_code == 3
 
 
+def test_scaled_down_another_version_is_said_and_is_no_setting(folder):
+    on_a_card(folder)
+    (folder / "plan.yaml").write_text((folder / "plan.yaml").read_text().replace("b11549", "b11206"))
+    assert validate(folder, "good", "--scale-down")[0] == 3
+    (path,) = (folder / "evidence").iterdir()
+    assert "on cpu, scaled down, synthetic weights" in CliRunner().invoke(app, ["evidence", "show", str(path)]).output
+    written = evidence(folder)
+    assert "engine version b11206 -> b11549" in written["reduced"]
+    assert (written["engine"]["planned_version"], written["engine"]["planned_backend"]) == ("b11206", "cuda")
+    assert next(claim for claim in written["claims"] if claim["name"] == "settings_as_planned")["measured"] == 1
+
+
 def test_scaling_down_needs_a_reason_and_made_up_weights(folder):
     assert validate(folder, "good", "--scale-down")[0] == 2
     on_a_card(folder)
@@ -185,6 +199,22 @@ def test_the_serial_server_is_shown_for_what_it_is(folder):
     assert any("one request at a time" in text for text in written["reduced"])
     claims = {claim["name"]: claim for claim in written["claims"]}
     assert claims["context_per_request_tokens"]["requirement"] == "proven"
+
+
+def test_the_serial_server_is_rendered_as_a_command_and_read_back_and_has_no_image(folder):
+    (folder / "plan.yaml").write_text(SERIAL)
+    rendering = ["render", str(folder / "plan.yaml"), "--target"]
+    made = CliRunner().invoke(app, [*rendering, "command", "--format", "json"])
+    assert made.exit_code == 0, made.exception
+    text = json.loads(made.stdout)["files"][0]["text"]
+    words = text[text.index("exec ") :].replace("\\\n", " ").split()
+    assert words[1:4] == ["python", "-m", "llama_cpp.server"]
+    assert {"--n_ctx", "2048", "--flash_attn", "true", "--interrupt_requests", "false"} <= set(words)
+    assert "asks for no key" in text and "API_KEY" not in text
+    (found,) = parse_manifest(text, "notes.sh", load_engines().values()).deployments
+    assert (found.runtime, found.api_key, found.exposed, found.version) == ("llama-cpp-server", None, False, "b11549")
+    refused = CliRunner().invoke(app, [*rendering, "compose"]).exception
+    assert "no image of python -m llama_cpp.server is published; use --target command" in str(refused)
 
 
 def test_llama_cpp_without_its_server_is_not_proven(folder):
