@@ -6,6 +6,7 @@ from typing import Literal
 from advisor.domain.strict import STRICT, FieldFault, IsoDate, Usd
 
 Backend = Literal["cuda", "rocm", "vulkan", "sycl", "metal", "cpu"]
+ProcessorFeature = Literal["avx2", "avx512f", "avx512_bf16", "amx_tile"]  # what engines ask for, in the words of Linux's /proc/cpuinfo
 DeviceClass = Literal["gpu-datacenter", "gpu-workstation", "gpu-consumer", "gpu-laptop", "apu", "apple", "cpu", "board"]
 
 
@@ -34,6 +35,11 @@ class Device:
     installed_memory_bytes: int = 0  # nominal, as sold; of unified memory the whole RAM
     host_link_bytes_per_s: float | None = None  # PCIe slot, one direction; None: no bus between host and device
     retrieved: str = ""  # ISO date of the facts
+    processor_features: tuple[ProcessorFeature, ...] | None = None  # of a CPU; None: nobody has said which
+
+    def has(self, feature: ProcessorFeature) -> bool | None:
+        """Whether the processor has this feature; None where its features are not known."""
+        return None if self.processor_features is None else feature in self.processor_features
 
     @property
     def is_cpu(self) -> bool:
