@@ -2,7 +2,8 @@
 
 Run by the engine's own interpreter: `python vllm_smoke.py < request.json`.
 Request: `models`, each with `folder` (a Hugging Face folder), `settings` under vLLM's argument names and `load_format`; `sequences`,
-`prompt_tokens`, `output_tokens`, `seed`, and `processor_features` (vLLM is shown no others; null: all that the processor has). vLLM is imported once and forked for each model: a kernel that aborts ends its own model only.
+`prompt_tokens`, `output_tokens`, `seed`, and `processor_features` (vLLM is shown no others; null: all that the processor has).
+vLLM is imported once and forked for each model: a kernel that aborts ends its own model only.
 Progress and the engine's words go to stderr, the report is the last line of stdout: one answer a model, which may be the engine's
 refusal. Exit 0 report, 2 bad request, 3 no vLLM here.
 """

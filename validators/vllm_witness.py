@@ -2,9 +2,9 @@
 
 Run by the engine's own interpreter: `python vllm_witness.py < request.json`.
 Request: `tested_versions`, `questions`, each with `config` (a config.json), `settings` under vLLM's argument names, `tensor`, `expert`,
-`kv_bytes` (for the pool of one rank), `device` (cpu or gpu: what is planned for) and `processor_features` (those of the planned CPU; null:
-this one's). Models are built on the meta device as rank 0 of a
-pretended world. Progress goes to stderr, the report is the last line of stdout: one answer a question, which may be the engine's refusal.
+`kv_bytes` (for the pool of one rank), `device` (cpu or gpu: what is planned for) and `processor_features` (those of the planned CPU).
+Models are built on the meta device as rank 0 of a pretended world. Progress goes to stderr, the report is the last line of
+stdout: one answer a question, which may be the engine's refusal.
 Exit 0 report, 2 bad request, 3 no vLLM here or another version, 4 this vLLM cannot be asked so.
 """
 
@@ -128,12 +128,12 @@ def build(config: Any) -> Any:  # noqa: ANN401
 
 
 @contextlib.contextmanager
-def processor(features: list[str] | None) -> Iterator[None]:
+def processor(features: list[str]) -> Iterator[None]:
     """Inside, vLLM plans for a processor of these features; its kernels, of this one's, are loaded already and nothing is computed."""
     import torch
 
     before = {check: getattr(torch.cpu, check) for check in CPU_CHECKS.values()}
-    for name, check in CPU_CHECKS.items() if features is not None else ():
+    for name, check in CPU_CHECKS.items():
         setattr(torch.cpu, check, lambda has=name in features: has)
     try:
         yield

@@ -161,7 +161,7 @@ class DeviceDefaults:
     settings: dict[str, str]
     backend: str | None = None
     memory_at_least_gib: float | None = None
-    processor_feature: ProcessorFeature | None = None  # of a CPU that is known to have it
+    processor_feature: ProcessorFeature | None = None  # of a CPU
     name_without: tuple[str, ...] = ()  # words that must not be in the device's name, lower case: the engine tests it so
     cache: str | None = None  # a word of ModelArchitecture.kinds
     per_rank: tuple[str, ...] = ()  # settings multiplied by tensor x pipeline

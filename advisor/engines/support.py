@@ -58,9 +58,7 @@ def _needs(platform: Platform, quantization: Quantization, architecture: ModelAr
             yield need
 
 
-def _processor_refusal(
-    platform: Platform, quantization: Quantization, architecture: ModelArchitecture, device: Device
-) -> str | None:
+def _processor_refusal(platform: Platform, quantization: Quantization, architecture: ModelArchitecture, device: Device) -> str | None:
     """Only where the processor is known to lack it; a rule warns where nobody has said what it has."""
     for need in _needs(platform, quantization, architecture):
         if device.has(need.feature) is False:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import Parallelism, VllmSettings
 from advisor.domain.engine_record import EngineRecord
-from advisor.domain.hardware import ProcessorFeature
+from advisor.domain.hardware import ASSUMED_FEATURES, ProcessorFeature
 from advisor.domain.quantization import Quantization
 from advisor.domain.witness import Witness
 from advisor.engines.find import FoundVllm
@@ -32,7 +32,7 @@ _ANY_POOL_BYTES: Final = 1024 * GIB  # where nobody said how much there is: enou
 class VllmQuestion:
     """One deployment to plan: a config.json, vLLM's settings, the ranks, the bytes of the KV pool of one of them, and the device.
 
-    `processor_features` are those of the CPU it is planned for; None: not known, so the asked machine's own are taken.
+    `processor_features` are those of the CPU it is planned for, which the asked machine need not have: nothing is computed.
     """
 
     config: Mapping[str, Any]
@@ -40,7 +40,7 @@ class VllmQuestion:
     parallelism: Parallelism
     kv_bytes: int
     on_cpu: bool
-    processor_features: tuple[ProcessorFeature, ...] | None = None
+    processor_features: tuple[ProcessorFeature, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def ask_vllm(candidate: Candidate, quantization: Quantization, *, record: Engine
     if not isinstance(settings, VllmSettings):
         raise NotProven(f"{candidate.model.id}: vLLM is asked about its own settings only")
     config = folder_documents(candidate.model.architecture, quantization)["config.json"]
-    given, features = settings.kv_cache_memory_bytes, candidate.node.device.processor_features
+    given, features = settings.kv_cache_memory_bytes, candidate.node.device.planned_features
     question = VllmQuestion(config, settings, candidate.parallelism, given or _ANY_POOL_BYTES, candidate.on_cpu, features)
     (answer,) = ask(engine, [question], record=record)
     if answer.refused:
@@ -167,6 +167,6 @@ def _remarks(candidate: Candidate, settings: VllmSettings, answer: VllmAnswer, e
     if answer.undone:
         yield f"asked was its CPU build, as a GPU would plan: {'; '.join(answer.undone)}"
     if candidate.on_cpu and candidate.node.device.processor_features is None:
-        yield f"which features the processor of {candidate.node.device.id} has is not known: asked was for this machine's"
+        yield f"what the processor of {candidate.node.device.id} has is not known: asked was for one with {', '.join(ASSUMED_FEATURES)}"
     if candidate.on_cpu and answer.enable_prefix_caching != settings.enable_prefix_caching:
         yield "vLLM switches prefix caching off for this model on CPUs"

@@ -52,11 +52,8 @@ GPU: Final = Platform(kernel_tokens=16)
 
 
 def cpu_platform(device: Device) -> Platform:
-    """vLLM's CPU backend resets states to float32 where the processor has AVX512-BF16 (platforms/cpu.py check_and_update_config).
-
-    A processor of unknown features is taken for one that has it: the larger states.
-    """
-    return Platform(kernel_tokens=32, float32_states=device.has("avx512_bf16") is not False)
+    """vLLM's CPU backend resets states to float32 where the processor has AVX512-BF16 (platforms/cpu.py check_and_update_config)."""
+    return Platform(kernel_tokens=32, float32_states="avx512_bf16" in device.planned_features)
 
 
 def platform_of(candidate: Candidate) -> Platform:

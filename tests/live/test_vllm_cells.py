@@ -1,4 +1,4 @@
-"""vLLM's CPU build runs what the advisor plans on a processor, this one and a lesser one, and refuses the rest in the words that it quotes."""
+"""vLLM's CPU build runs what the advisor plans, on this processor and on a lesser one, and refuses the rest in the words that it quotes."""
 
 import os
 import re

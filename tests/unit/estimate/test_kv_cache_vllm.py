@@ -79,10 +79,7 @@ def test_latent_caches_are_the_same_on_every_rank(dtype, bytes_per_token, tensor
 
 
 def test_heads_are_replicated_when_ranks_outnumber_them():
-    per_token = [
-        pool_layout(ARCHITECTURES["qwen3-30b-a3b"], VLLM, Parallelism(tensor=tensor)).bytes_per_token
-        for tensor in (1, 2, 4, 8)
-    ]
+    per_token = [pool_layout(ARCHITECTURES["qwen3-30b-a3b"], VLLM, Parallelism(tensor=tensor)).bytes_per_token for tensor in (1, 2, 4, 8)]
     assert per_token == [98304, 49152, 24576, 24576]
 
 

@@ -62,7 +62,10 @@ def test_llama_cpp_versions_by_build_commit_or_binding(asked, version):
         ({"quantization": "Q4_K_M"}, "gguf format.*vllm-gguf-plugin"),
         ({"engine": "llama.cpp"}, "safetensors format.*GGUF files only"),
         ({"device": "cpu"}, "fp8 does not run on cpu"),
-        ({"device": "i9-13900k", "quantization": "awq"}, "awq-int4 needs a processor with avx512f, which i9-13900k has not: .*cpu_gemm_wna16"),
+        (
+            {"device": "i9-13900k", "quantization": "awq"},
+            "awq-int4 needs a processor with avx512f, which i9-13900k has not: .*cpu_gemm_wna16",
+        ),
         ({"device": "epyc-9654", "quantization": "fp8-block"}, "fp8-block needs a processor with amx_tile, which epyc-9654 has not"),
         ({"device": "epyc-9654", "quantization": "awq", "model": "Qwen/Qwen3-30B-A3B"}, "No WNA16 MoE backend"),
         ({"device": "xeon-spr", "quantization": "fp8-dynamic", "model": "Qwen/Qwen3-30B-A3B"}, "Unsupported FP8 MoE backend"),
