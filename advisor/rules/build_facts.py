@@ -53,8 +53,7 @@ def build_facts(
 ) -> Facts:
     """Everything known so far. Give what there is: before the estimate its facts are null, before the candidate its groups are neutral.
 
-    `quantization` and `licence` are the catalog's records of the candidate's, `concurrency` (serial, slots, paged) is the engine record's
-    word for its runtime, `needs_processor` what it asks of the processor; `hosted_by` names an API provider instead of hardware.
+    `quantization` and `licence` are the catalog's, `concurrency` and `needs_processor` the engine record's; `hosted_by`: an API provider.
     """
     node = candidate.node if candidate else available.node if available else None
     estimated, estimate_basis = estimate_facts(estimate, candidate, demand)
