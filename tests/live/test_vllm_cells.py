@@ -10,6 +10,7 @@ from advisor.catalog import load_catalog
 from advisor.domain.engine import Parallelism
 from advisor.domain.model import Model
 from advisor.engines.find import find_vllm
+from advisor.engines.process import Limits
 from advisor.engines.support import refusal
 from advisor.engines.vllm_smoke import VllmLoad, VllmTraffic, smoke
 from advisor.errors import UserInputError
@@ -52,6 +53,7 @@ CELLS += [("whole", name, "bf16") for name in STRUCTURES]
 CELLS += [("whole", "qwen3moe", name) for name in EXPERTS]
 CELLS += [("avx2", *cell) for cell in LESSER if "avx2" in HERE]
 FLAGS = {"max_model_len": 512, "max_num_seqs": 2, "max_num_batched_tokens": 512, "kv_cache_memory_bytes": 64 * MIB, "enforce_eager": True}
+LIMITS = Limits(time_s=3600.0, silence_s=900.0, output_bytes=32 * MIB)  # a busy machine takes ten times as long as an idle one
 TRAFFIC = VllmTraffic(sequences=2, prompt_tokens=24, output_tokens=4)
 
 
@@ -108,7 +110,9 @@ def runs(tmp_path_factory):
         cells = [cell for cell in CELLS if cell[0] == processor]
         loads = [written(*cell, tmp_path_factory.mktemp("model")) for cell in cells]
         shown = None if processor == "whole" else features
-        done |= zip(cells, smoke(found, loads, record=RECORD, traffic=TRAFFIC, processor_features=shown), strict=True) if cells else ()
+        if cells:
+            told = smoke(found, loads, record=RECORD, traffic=TRAFFIC, processor_features=shown, limits=LIMITS)
+            done |= zip(cells, told, strict=True)
     return done
 
 
