@@ -10,9 +10,10 @@ from functools import cache
 from pathlib import Path
 
 from advisor.catalog.catalog import Catalog
-from advisor.domain.hardware import Device, Host, Node
+from advisor.domain.hardware import Device, Host, Node, ProcessorFeature
 from advisor.engines.memory_limit import memory_limit
 from advisor.errors import UserInputError
+from advisor.intake.processor import processor_features
 
 _PROBE_BYTES = 64 * 1024 * 1024
 _PROBE_S = 0.25
@@ -40,6 +41,7 @@ class MachineFacts:
     repacks_weights: bool
     gpus: tuple[Gpu, ...]
     memory_limit_bytes: int | None = None
+    processor_features: tuple[ProcessorFeature, ...] | None = None  # None: the system does not tell
 
     @property
     def id(self) -> str:
@@ -64,6 +66,7 @@ def inspect_machine() -> MachineFacts:
         repacks_weights=_repacks(),
         gpus=_nvidia_gpus(),
         memory_limit_bytes=limit,
+        processor_features=processor_features(),
     )
 
 
@@ -106,6 +109,7 @@ def cpu_device(facts: MachineFacts) -> Device:
         power_w=None,
         backends=("cpu",),
         source=_SOURCE,
+        processor_features=facts.processor_features,
     )
 
 
