@@ -32,6 +32,7 @@ from advisor.domain.preset import Preset
 from advisor.domain.quality import QualityMeasurement
 from advisor.domain.quantization import Quantization
 from advisor.errors import UserInputError
+from advisor.files.measurements import FOLDER
 from advisor.units import gib
 
 _NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
@@ -39,7 +40,8 @@ _NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Everything in the data folder. `as_of` is the newest date in it, `fingerprint` the first 12 hex of its files' sha256."""
+    """Everything in the data folder. `as_of` is the newest date in it, `fingerprint` the first 12 hex of the sha256 of the files
+    that plans rest on: all but the measurements."""
 
     devices: Mapping[str, Device]
     hosts: Hosts
@@ -167,6 +169,7 @@ def _newest(dates: Iterable[str]) -> str:
 
 def _fingerprint(root: Path) -> str:
     digest = sha256()
-    for path in sorted(p for p in root.rglob("*") if p.is_file()):
+    measurements = root / FOLDER
+    for path in sorted(p for p in root.rglob("*") if p.is_file() and measurements not in p.parents):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]

@@ -6,6 +6,7 @@ from typing import Final, get_args
 
 from advisor.catalog import lookup
 from advisor.catalog.catalog import Catalog, read_catalog
+from advisor.catalog.check_measurements import measurement_faults
 from advisor.catalog.devices import DeviceRecord
 from advisor.catalog.models import ModelRecord
 from advisor.catalog.nodes import HostRecord, InstanceRecord
@@ -38,7 +39,7 @@ def check_catalog(root: Path) -> tuple[Fault, ...]:
     """Every fault of a catalog folder; none means that the advisor can use it."""
     if not root.is_dir():
         raise UserInputError(f"{root}: not a folder; give the folder that holds devices, offers, workloads …")
-    faults = [*_strays(root), *_files(root)]
+    faults = [*_strays(root), *_files(root), *measurement_faults(root)]
     if faults:
         return tuple(faults)
     try:
