@@ -56,13 +56,17 @@ def _price(offer: Offer, *, spot: bool) -> float:
 
 
 def _bought(choice: BoughtHardware, catalog: Catalog) -> list[Available]:
-    wanted = [catalog.device(name).id for name in choice.devices] or list(catalog.purchases)
+    wanted = [catalog.device(name).id for name in choice.devices] or _for_sale(catalog)
     return [
         _with_purchase(Available(catalog.node(device, count), choice.max_devices // count if choice.max_devices else None, "buy"), catalog)
         for device in wanted
         for count in _BOUGHT_PER_HOST
         if not choice.max_devices or count <= choice.max_devices
     ]
+
+
+def _for_sale(catalog: Catalog) -> list[str]:
+    return [device for device, purchase in catalog.purchases.items() if purchase.usd_per_device is not None]
 
 
 def _with_purchase(available: Available, catalog: Catalog) -> Available:
