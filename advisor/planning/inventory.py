@@ -70,7 +70,7 @@ def _for_sale(catalog: Catalog) -> list[str]:
 
 
 def _with_purchase(available: Available, catalog: Catalog) -> Available:
-    purchase = catalog.purchases.get(available.node.device.id)
+    purchase = catalog.purchase(available.node.device)
     if purchase is None:
         return available
     return Available(
