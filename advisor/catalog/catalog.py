@@ -1,7 +1,7 @@
 """Catalog: all records of the data folder under their ids, and the questions the rest of the advisor asks of them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +14,7 @@ from advisor.catalog.calibration import load_calibrations
 from advisor.catalog.devices import load_devices
 from advisor.catalog.engines import load_engines
 from advisor.catalog.licences import load_licences
+from advisor.catalog.listed import ListedDevice, load_listed_devices
 from advisor.catalog.memory_constants import load_memory_constants
 from advisor.catalog.models import load_models
 from advisor.catalog.nodes import Hosts, assumed_node, load_hosts, rented_node
@@ -21,6 +22,7 @@ from advisor.catalog.offers import load_offers
 from advisor.catalog.presets import load_presets
 from advisor.catalog.quality import load_quality
 from advisor.catalog.quantizations import load_quantizations
+from advisor.catalog.slices import load_slices
 from advisor.domain.calibration import Calibration
 from advisor.domain.engine_record import EngineRecord
 from advisor.domain.hardware import Device, Node, Offer
@@ -44,6 +46,8 @@ class Catalog:
     that plans rest on: all but the measurements."""
 
     devices: Mapping[str, Device]
+    slices: Mapping[str, Device]
+    listed_devices: Mapping[str, ListedDevice]
     hosts: Hosts
     offers: tuple[Offer, ...]
     presets: Mapping[str, Preset]
@@ -64,6 +68,14 @@ class Catalog:
         return lookup.index(self.devices)
 
     @cached_property
+    def _slice_ids(self) -> dict[str, str]:
+        return lookup.index(self.slices)
+
+    @cached_property
+    def _listed_ids(self) -> dict[str, str]:
+        return lookup.index(self.listed_devices)
+
+    @cached_property
     def _model_ids(self) -> dict[str, str]:
         return lookup.index(self.models)
 
@@ -72,16 +84,35 @@ class Catalog:
         return lookup.index(self.quantizations)
 
     def device(self, text: str) -> Device:
-        """The device of this id or spelling. Raises UserInputError that lists what an ambiguous word may mean, or near names."""
-        device_id = lookup.id_of(text, self.devices, self._device_ids)
-        if device_id is not None:
-            return self.devices[device_id]
+        """The device or slice of this id or spelling. Raises UserInputError that lists what an ambiguous word may mean, or near names."""
+        for things, spellings in ((self.devices, self._device_ids), (self.slices, self._slice_ids)):
+            device_id = lookup.id_of(text, things, spellings)
+            if device_id is not None:
+                return things[device_id]
+        self.refuse_listed_device(text)
         meant = lookup.family(self.devices, text)
         if len(meant) > 1:
             count = _NUMBERS.get(len(meant), str(len(meant)))
             listed = ", ".join(_with_size(self.devices[device_id]) for device_id in meant)
             raise UserInputError(f'"{text}" is {count} devices: {listed} (advisor catalog show {text})')
-        raise lookup.unknown("device", text, self._device_ids, "advisor catalog list devices")
+        known = self._slice_ids if "mig" in lookup.plain(text) else self._device_ids
+        raise lookup.unknown("device", text, known, "advisor catalog list devices")
+
+    def refuse_listed_device(self, text: str) -> None:
+        """Raises UserInputError with the reason if this is a device that is listed and not planned for."""
+        listed_id = lookup.id_of(text, self.listed_devices, self._listed_ids)
+        if listed_id is not None:
+            listed = self.listed_devices[listed_id]
+            raise UserInputError(f"device {listed.id} ({listed.name}): listed only, not planned for. {listed.reason}")
+
+    def purchase(self, device: Device) -> Purchase | None:
+        """What owning the device takes; a slice takes its part of its card."""
+        whole, parts = self.purchases.get(device.card), device.slices_per_card
+        if whole is None or parts is None:
+            return whole
+        figures = ("usd_per_device", "all_in_kw_per_device", "hyperscaler_usd_per_hour", "neocloud_usd_per_hour", "rented_3_years_usd_per_hour")
+        shares = {name: value / parts for name in figures if (value := getattr(whole, name)) is not None}
+        return replace(whole, device=device.id, source=f"{whole.source}; 1/{parts} of a card", **shares)
 
     def model(self, text: str) -> Model:
         """The model of this id or alias."""
@@ -146,6 +177,8 @@ def read_catalog(root: Path) -> Catalog:
         dates += [dated.as_of for dated in cast(Iterable[_Dated], table)]
     return Catalog(
         devices=devices,
+        slices=load_slices(root, devices),
+        listed_devices=load_listed_devices(root),
         hosts=load_hosts(root),
         offers=offers,
         presets=presets,

@@ -8,10 +8,12 @@ from advisor.catalog import lookup
 from advisor.catalog.catalog import Catalog, read_catalog
 from advisor.catalog.check_measurements import measurement_faults
 from advisor.catalog.devices import DeviceRecord
+from advisor.catalog.listed import ListedDevice
 from advisor.catalog.models import ModelRecord
 from advisor.catalog.nodes import HostRecord, InstanceRecord
 from advisor.catalog.presets import PresetRecord
 from advisor.catalog.records import csv_faults, shown, yaml_faults
+from advisor.catalog.slices import SliceRecord
 from advisor.domain.engine_record import EngineRecord
 from advisor.domain.hardware import Offer
 from advisor.domain.licence import Licence
@@ -30,7 +32,14 @@ _YAML: Final = {
     "engines": EngineRecord,
     "licences": Licence,
 }
-_TABLES: Final = {"nodes": InstanceRecord, "offers": Offer, "api_prices": ApiPrice, "quality": QualityMeasurement}
+_TABLES: Final = {
+    "devices": ListedDevice,
+    "slices": SliceRecord,
+    "nodes": InstanceRecord,
+    "offers": Offer,
+    "api_prices": ApiPrice,
+    "quality": QualityMeasurement,
+}
 _READ_ELSEWHERE: Final = frozenset({"calibration", "measurements"})
 _SUFFIXES: Final = frozenset({".yaml", ".csv", ".md"})
 
@@ -76,7 +85,8 @@ def _missing(catalog: Catalog) -> Iterator[Fault]:
 
 
 def _ambiguous(catalog: Catalog) -> Iterator[Fault]:
-    for folder, things in (("devices", catalog.devices), ("models", catalog.models), ("quantizations", catalog.quantizations)):
+    devices = {**catalog.listed_devices, **catalog.slices, **catalog.devices}
+    for folder, things in (("devices", devices), ("models", catalog.models), ("quantizations", catalog.quantizations)):
         owners: dict[str, str] = {}
         for thing_id, thing in things.items():
             for alias in thing.aliases:

@@ -34,6 +34,12 @@ class Device:
     installed_memory_bytes: int = 0  # nominal, as sold; of unified memory the whole RAM
     host_link_bytes_per_s: float | None = None  # PCIe slot, one direction; None: no bus between host and device
     retrieved: str = ""  # ISO date of the facts
+    slices_per_card: int | None = None  # of a slice: as many of its kind as its card holds; None: a whole device
+
+    @property
+    def card(self) -> str:
+        """The id of the whole device: of a slice that of its card."""
+        return self.id.partition("/")[0]
 
     @property
     def is_cpu(self) -> bool:

@@ -56,7 +56,7 @@ def _price(offer: Offer, *, spot: bool) -> float:
 
 
 def _bought(choice: BoughtHardware, catalog: Catalog) -> list[Available]:
-    wanted = [catalog.device(name).id for name in choice.devices] or list(catalog.purchases)
+    wanted = [catalog.device(name).id for name in choice.devices] or _for_sale(catalog)
     return [
         _with_purchase(Available(catalog.node(device, count), choice.max_devices // count if choice.max_devices else None, "buy"), catalog)
         for device in wanted
@@ -65,8 +65,12 @@ def _bought(choice: BoughtHardware, catalog: Catalog) -> list[Available]:
     ]
 
 
+def _for_sale(catalog: Catalog) -> list[str]:
+    return [device for device, purchase in catalog.purchases.items() if purchase.usd_per_device is not None]
+
+
 def _with_purchase(available: Available, catalog: Catalog) -> Available:
-    purchase = catalog.purchases.get(available.node.device.id)
+    purchase = catalog.purchase(available.node.device)
     if purchase is None:
         return available
     return Available(

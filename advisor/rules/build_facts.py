@@ -128,6 +128,7 @@ def _hardware(node: Node | None, available: Available | None, hosted_by: str) ->
         memory_gib=gib(device.memory_bytes),
         unified_memory=device.unified_memory,
         is_cpu=device.is_cpu,
+        is_slice=device.slices_per_card is not None,
         fp8=device.fp8_flops_per_s is not None,
         fp4=device.fp4_flops_per_s is not None,
         backends=device.backends,

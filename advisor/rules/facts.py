@@ -66,6 +66,7 @@ class HardwareFacts:
     memory_gib: float = 0.0
     unified_memory: bool = False
     is_cpu: bool = False
+    is_slice: bool = False  # a part of a card (NVIDIA MIG)
     fp8: bool = False
     fp4: bool = False
     backends: tuple[str, ...] = ()  # of llama.cpp, best first
