@@ -110,7 +110,13 @@ class Catalog:
         whole, parts = self.purchases.get(device.card), device.slices_per_card
         if whole is None or parts is None:
             return whole
-        figures = ("usd_per_device", "all_in_kw_per_device", "hyperscaler_usd_per_hour", "neocloud_usd_per_hour", "rented_3_years_usd_per_hour")
+        figures = (
+            "usd_per_device",
+            "all_in_kw_per_device",
+            "hyperscaler_usd_per_hour",
+            "neocloud_usd_per_hour",
+            "rented_3_years_usd_per_hour",
+        )
         shares = {name: value / parts for name in figures if (value := getattr(whole, name)) is not None}
         return replace(whole, device=device.id, source=f"{whole.source}; 1/{parts} of a card", **shares)
 

@@ -8,6 +8,7 @@ from advisor.catalog import lookup
 from advisor.catalog.catalog import Catalog, read_catalog
 from advisor.catalog.check_measurements import measurement_faults
 from advisor.catalog.devices import DeviceRecord
+from advisor.catalog.left_out import LeftOut
 from advisor.catalog.listed import ListedDevice
 from advisor.catalog.models import ModelRecord
 from advisor.catalog.nodes import HostRecord, InstanceRecord
@@ -39,6 +40,7 @@ _TABLES: Final = {
     "offers": Offer,
     "api_prices": ApiPrice,
     "quality": QualityMeasurement,
+    "left_out": LeftOut,
 }
 _READ_ELSEWHERE: Final = frozenset({"calibration", "measurements"})
 _SUFFIXES: Final = frozenset({".yaml", ".csv", ".md"})

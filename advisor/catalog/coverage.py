@@ -36,7 +36,7 @@ def coverage(rows: Iterable[Published], names: Names, catalog: Catalog) -> Cover
 def unmapped(row: Published, names: Names, catalog: Catalog) -> str | None:
     """Why a row is of no use to a fit: the device's reason before the model's; None where both have a record."""
     device, model = names.devices.get(row.gpu or ""), names.models.get(row.model)
-    return _reason("device", device, catalog.devices) or _reason("model", model, catalog.models)
+    return _reason("device", device, {**catalog.slices, **catalog.devices}) or _reason("model", model, catalog.models)
 
 
 def _reason(kind: str, name: FreeName | None, things: Mapping[str, object]) -> str | None:

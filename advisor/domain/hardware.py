@@ -85,6 +85,7 @@ class Offer:
     source: str
     spot_usd_per_hour: Usd | None = None
     region: str = ""  # the source does not say
+    marketplace: bool = False  # the lowest ask of private hosts on one day: rented only where the provider is named
 
     def __post_init__(self) -> None:
         if self.devices < 1:

@@ -46,7 +46,7 @@ def _rented(choice: RentedHardware, catalog: Catalog) -> list[Available]:
 def _allowed(offer: Offer, choice: RentedHardware, devices: set[str]) -> bool:
     return (
         (not devices or offer.device in devices)
-        and (not choice.providers or offer.provider in choice.providers)
+        and (offer.provider in choice.providers if choice.providers else not offer.marketplace)
         and (not choice.regions or offer.region in choice.regions)
     )
 
