@@ -68,6 +68,7 @@ class DeviceRecord:
     int8: OpsPerSecond | None = None
     link: str | None = None
     link_bandwidth: BytesPerSecond | None = None
+    peer_bandwidth: BytesPerSecond | None = None  # of link_bandwidth, to one other device; absent where a switch gives all of it
     pcie: str | None = None
     compute_capability: float | None = None
     power: Watts | None = None
@@ -162,6 +163,7 @@ def _device(device_id: str, record: DeviceRecord) -> Device:
         int8_ops_per_s=record.int8,
         link=record.link,
         link_bytes_per_s=record.link_bandwidth,
+        peer_link_bytes_per_s=record.peer_bandwidth,
         compute_capability=record.compute_capability,
         power_w=record.power,
         backends=record.backends,

@@ -74,6 +74,7 @@ def _slice(card: Device, record: SliceRecord) -> Device:
         int8_ops_per_s=_part(card.int8_ops_per_s, record.compute_share),
         link=None,
         link_bytes_per_s=None,
+        peer_link_bytes_per_s=None,
         power_w=_part(card.power_w, 1 / record.per_card),
         aliases=tuple(f"{alias} MIG {record.profile}" for alias in card.aliases),
         source=f"{record.source}; the card: {card.source}",

@@ -45,6 +45,67 @@ def test_all_in_power_is_above_the_device_alone(purchase):
     assert power_w is None or purchase.all_in_kw_per_device * 1000 >= power_w
 
 
+# tco_infx.csv: all-in kW, USD an hour at a large cloud, a small one, rented for three years (2026-04-03)
+OWNING = {
+    "h100-sxm": (1.73, 1.3, 1.69, 1.3),
+    "h200-sxm": (1.73, 1.41, 1.74, 1.6),
+    "b200-sxm": (2.17, 1.95, 2.34, 2.9),
+    "b300-sxm": (2.17, 2.34, 2.808, 3.48),
+    "gb200": (2.1, 2.21, 2.75, 3.3),
+    "gb300": (2.1, 2.652, 3.3, 3.96),
+    "mi300x": (1.79, 1.12, 1.4, 1.55),
+    "mi325x": (2.18, 1.28, 1.59, 1.8),
+    "mi355x": (2.65, 1.48, 1.9, 2.1),
+}
+
+
+@pytest.mark.parametrize(("device", "figures"), OWNING.items())
+def test_what_others_say_that_owning_costs(device, figures):
+    owned = CATALOG.purchases[device]
+    assert figures == (
+        owned.all_in_kw_per_device,
+        owned.hyperscaler_usd_per_hour,
+        owned.neocloud_usd_per_hour,
+        owned.rented_3_years_usd_per_hour,
+    )
+
+
+@pytest.mark.parametrize("device", [device for device in OWNING if CATALOG.purchases[device].usd_per_device])
+def test_our_hour_of_owning_is_near_what_others_say(device):
+    """Purchase with 40 % for the host over four years, and electricity at 0.10 USD/kWh, against InferenceX's large cloud: within a factor of two."""
+    owned = CATALOG.purchases[device]
+    ours = owned.usd_per_device * 1.4 / (4 * 8760) + owned.all_in_kw_per_device * 0.10
+    assert ours / owned.hyperscaler_usd_per_hour == pytest.approx(1, rel=0.5)
+
+
+# vCPUs and GiB as the providers list them
+SHAPES = {
+    ("azure", "Standard_NC4as_T4_v3"): (4, 28),
+    ("azure", "Standard_ND96isr_H200_v5"): (96, 1850),
+    ("azure", "Standard_ND96isr_MI300X_v5"): (96, 1850),
+    ("aws", "g7.48xlarge"): (192, 768),
+    ("aws", "p3.16xlarge"): (64, 488),
+    ("lambda", "NVIDIA H100 SXM"): (208, 1800),
+    ("scaleway", "H100-PCIe"): (24, 240),
+}
+# price lists of these name a card and no machine: the host is the usual one of the class, and says so
+HOSTS_NOT_STATED = {"crusoe", "digitalocean", "hf-endpoints-aws", "hf-endpoints-gcp", "runpod", "verda", "vultr"}
+
+
+@pytest.mark.parametrize(("instance", "shape"), SHAPES.items())
+def test_the_shape_of_a_known_instance(instance, shape):
+    found = CATALOG.hosts.instances[instance]
+    assert (found.vcpus, found.memory_gib) == shape
+
+
+@pytest.mark.parametrize("offer", CATALOG.offers, ids=lambda o: f"{o.provider}-{o.instance}-{o.region}")
+def test_an_instance_brings_its_own_host_where_its_provider_states_it(offer):
+    node = CATALOG.node_of(offer)
+    stated = (offer.provider, offer.instance) in CATALOG.hosts.instances
+    assert stated or offer.provider in HOSTS_NOT_STATED or "secure" in offer.instance
+    assert node.host.source.startswith(f"{offer.instance}: " if stated else "assumed: ")
+
+
 def test_every_task_has_a_preset_that_explains_itself():
     assert set(CATALOG.presets) == set(get_args(Task))
     for preset in CATALOG.presets.values():

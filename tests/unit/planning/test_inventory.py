@@ -47,6 +47,24 @@ def test_buying_offers_hosts_of_several_sizes():
     assert [(entry.node.devices, entry.nodes, entry.acquisition) for entry in found] == [(1, 2, "buy"), (2, 1, "buy")]
 
 
+def test_what_has_no_price_is_bought_only_by_name_and_then_costs_nobody_knows_what():
+    offered = {entry.node.device.id for entry in available(HardwareChoice(buy=BoughtHardware()))}
+    assert "h100-sxm" in offered and not {"mi355x", "gb200"} & offered
+    (named,) = available(HardwareChoice(buy=BoughtHardware(devices=("mi355x",), max_devices=1)))
+    assert (named.purchase_usd_per_device, named.all_in_kw_per_device) == (None, None)
+
+
+def test_slices_are_owned_as_devices_are():
+    (found,) = available(HardwareChoice(owned=(OwnedHardware("h100-sxm/mig-3g.40gb", count=4),)))
+    assert (found.node.device.id, found.node.devices) == ("h100-sxm/mig-3g.40gb", 4)
+    assert found.node.host == load_catalog().node("h100-sxm", 2).host
+
+
+def test_slices_are_never_offered_unasked():
+    everything = available(HardwareChoice(rent=RentedHardware(), buy=BoughtHardware()))
+    assert all(entry.node.device.slices_per_card is None for entry in everything)
+
+
 def test_without_a_word_on_hardware_everything_may_be_rented():
     assert {entry.acquisition for entry in available(None)} == {"rent"}
 
