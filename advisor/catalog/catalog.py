@@ -36,6 +36,13 @@ from advisor.domain.quantization import Quantization
 from advisor.errors import UserInputError
 from advisor.units import gib
 
+_OWNING_FIGURES = (
+    "usd_per_device",
+    "all_in_kw_per_device",
+    "hyperscaler_usd_per_hour",
+    "neocloud_usd_per_hour",
+    "rented_3_years_usd_per_hour",
+)
 _NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
 
 
@@ -109,8 +116,7 @@ class Catalog:
         whole, parts = self.purchases.get(device.card), device.slices_per_card
         if whole is None or parts is None:
             return whole
-        figures = ("usd_per_device", "all_in_kw_per_device", "hyperscaler_usd_per_hour", "neocloud_usd_per_hour", "rented_3_years_usd_per_hour")
-        shares = {name: value / parts for name in figures if (value := getattr(whole, name)) is not None}
+        shares = {name: value / parts for name in _OWNING_FIGURES if (value := getattr(whole, name)) is not None}
         return replace(whole, device=device.id, source=f"{whole.source}; 1/{parts} of a card", **shares)
 
     def model(self, text: str) -> Model:

@@ -129,7 +129,7 @@ KNOWN_SLICES = [
 ]
 
 
-@pytest.mark.parametrize(("slice_id", "memory_gib", "bandwidth_gb_per_s", "compute"), KNOWN_SLICES, ids=lambda v: str(v))
+@pytest.mark.parametrize(("slice_id", "memory_gib", "bandwidth_gb_per_s", "compute"), KNOWN_SLICES, ids=str)
 def test_a_slice_is_its_part_of_the_card(slice_id, memory_gib, bandwidth_gb_per_s, compute):
     part = CATALOG.device(slice_id)
     card = DEVICES[part.card]
