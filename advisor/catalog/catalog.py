@@ -37,6 +37,13 @@ from advisor.errors import UserInputError
 from advisor.files.measurements import FOLDER
 from advisor.units import gib
 
+_OWNING_FIGURES = (
+    "usd_per_device",
+    "all_in_kw_per_device",
+    "hyperscaler_usd_per_hour",
+    "neocloud_usd_per_hour",
+    "rented_3_years_usd_per_hour",
+)
 _NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
 
 
@@ -64,12 +71,13 @@ class Catalog:
     fingerprint: str
 
     @cached_property
-    def _device_ids(self) -> dict[str, str]:
-        return lookup.index(self.devices)
+    def known_devices(self) -> dict[str, Device]:
+        """Devices and slices of them by id: whatever a user, a log or a manifest may name."""
+        return {**self.slices, **self.devices}
 
     @cached_property
-    def _slice_ids(self) -> dict[str, str]:
-        return lookup.index(self.slices)
+    def _device_ids(self) -> dict[str, str]:
+        return lookup.index(self.known_devices)
 
     @cached_property
     def _listed_ids(self) -> dict[str, str]:
@@ -85,17 +93,17 @@ class Catalog:
 
     def device(self, text: str) -> Device:
         """The device or slice of this id or spelling. Raises UserInputError that lists what an ambiguous word may mean, or near names."""
-        for things, spellings in ((self.devices, self._device_ids), (self.slices, self._slice_ids)):
-            device_id = lookup.id_of(text, things, spellings)
-            if device_id is not None:
-                return things[device_id]
+        device_id = lookup.id_of(text, self.known_devices, self._device_ids)
+        if device_id is not None:
+            return self.known_devices[device_id]
         self.refuse_listed_device(text)
         meant = lookup.family(self.devices, text)
         if len(meant) > 1:
             count = _NUMBERS.get(len(meant), str(len(meant)))
             listed = ", ".join(_with_size(self.devices[device_id]) for device_id in meant)
             raise UserInputError(f'"{text}" is {count} devices: {listed} (advisor catalog show {text})')
-        known = self._slice_ids if "mig" in lookup.plain(text) else self._device_ids
+        slices = "mig" in lookup.plain(text)
+        known = {name: device_id for name, device_id in self._device_ids.items() if (device_id in self.slices) == slices}
         raise lookup.unknown("device", text, known, "advisor catalog list devices")
 
     def refuse_listed_device(self, text: str) -> None:
@@ -110,14 +118,7 @@ class Catalog:
         whole, parts = self.purchases.get(device.card), device.slices_per_card
         if whole is None or parts is None:
             return whole
-        figures = (
-            "usd_per_device",
-            "all_in_kw_per_device",
-            "hyperscaler_usd_per_hour",
-            "neocloud_usd_per_hour",
-            "rented_3_years_usd_per_hour",
-        )
-        shares = {name: value / parts for name in figures if (value := getattr(whole, name)) is not None}
+        shares = {name: value / parts for name in _OWNING_FIGURES if (value := getattr(whole, name)) is not None}
         return replace(whole, device=device.id, source=f"{whole.source}; 1/{parts} of a card", **shares)
 
     def model(self, text: str) -> Model:

@@ -87,7 +87,7 @@ def _missing(catalog: Catalog) -> Iterator[Fault]:
 
 
 def _ambiguous(catalog: Catalog) -> Iterator[Fault]:
-    devices = {**catalog.listed_devices, **catalog.slices, **catalog.devices}
+    devices: dict[str, lookup.Named] = {**catalog.listed_devices, **catalog.known_devices}
     for folder, things in (("devices", devices), ("models", catalog.models), ("quantizations", catalog.quantizations)):
         owners: dict[str, str] = {}
         for thing_id, thing in things.items():

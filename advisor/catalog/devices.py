@@ -16,7 +16,7 @@ _PCIE_LANE_BYTES_PER_S: Final = {"3.0": 0.985e9, "4.0": 1.969e9, "5.0": 3.938e9}
 _PCIE: Final = re.compile(r"(3\.0|4\.0|5\.0) x(4|8|16)")
 
 
-# Error correction of GDDR memory keeps its check bits in the memory itself, one byte of sixteen (a T4 of 16 GiB shows 15 360 MiB, NVIDIA-smi).
+# Error correction of GDDR memory keeps its check bits in the memory itself, one byte of sixteen: nvidia-smi shows 15 360 MiB of 16 GiB.
 _INLINE_ECC_SHARE: Final = 1 / 16
 _WITHHELD_AT_MOST: Final = 0.05  # of what is left, the driver keeps or rounds away less than this on every card that was read
 # InferenceX counts 1.9 to 2.5 times a data-centre GPU's own power; a card in a desktop shares less.
@@ -68,6 +68,7 @@ class DeviceRecord:
     int8: OpsPerSecond | None = None
     link: str | None = None
     link_bandwidth: BytesPerSecond | None = None
+    peer_bandwidth: BytesPerSecond | None = None  # of link_bandwidth, to one other device; absent where a switch gives all of it
     pcie: str | None = None
     compute_capability: float | None = None
     power: Watts | None = None
@@ -162,6 +163,7 @@ def _device(device_id: str, record: DeviceRecord) -> Device:
         int8_ops_per_s=record.int8,
         link=record.link,
         link_bytes_per_s=record.link_bandwidth,
+        peer_link_bytes_per_s=record.peer_bandwidth,
         compute_capability=record.compute_capability,
         power_w=record.power,
         backends=record.backends,

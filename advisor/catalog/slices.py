@@ -61,6 +61,7 @@ def _slices(root: Path, devices: Mapping[str, Device]) -> Iterator[Device]:
 
 
 def _slice(card: Device, record: SliceRecord) -> Device:
+    """Its other names are those that drivers print (`nvidia-smi -L`), and one without a slash for labels of Kubernetes."""
     return replace(
         card,
         id=f"{card.id}/mig-{record.profile}",
@@ -74,8 +75,9 @@ def _slice(card: Device, record: SliceRecord) -> Device:
         int8_ops_per_s=_part(card.int8_ops_per_s, record.compute_share),
         link=None,
         link_bytes_per_s=None,
+        peer_link_bytes_per_s=None,
         power_w=_part(card.power_w, 1 / record.per_card),
-        aliases=tuple(f"{alias} MIG {record.profile}" for alias in card.aliases),
+        aliases=(*(f"{alias} MIG {record.profile}" for alias in card.aliases), f"{card.id}.mig-{record.profile}"),
         source=f"{record.source}; the card: {card.source}",
         retrieved=record.as_of,
         slices_per_card=record.per_card,

@@ -34,12 +34,19 @@ class Device:
     installed_memory_bytes: int = 0  # nominal, as sold; of unified memory the whole RAM
     host_link_bytes_per_s: float | None = None  # PCIe slot, one direction; None: no bus between host and device
     retrieved: str = ""  # ISO date of the facts
+    peer_link_bytes_per_s: float | None = None  # one direction, to one other device; None: a switch gives the whole link
     slices_per_card: int | None = None  # of a slice: as many of its kind as its card holds; None: a whole device
 
     @property
     def card(self) -> str:
         """The id of the whole device: of a slice that of its card."""
         return self.id.partition("/")[0]
+
+    def link_among_bytes_per_s(self, devices: int) -> float | None:
+        """What one of so many devices sends to the others: without a switch only the links that lead to them count."""
+        if self.link_bytes_per_s is None or self.peer_link_bytes_per_s is None:
+            return self.link_bytes_per_s
+        return min(self.link_bytes_per_s, self.peer_link_bytes_per_s * max(devices - 1, 1))
 
     @property
     def is_cpu(self) -> bool:

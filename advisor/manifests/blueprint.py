@@ -55,6 +55,16 @@ class Blueprint:
 
     joined: bool  # flags take --flag=value in one word
 
+    @property
+    def is_slice(self) -> bool:
+        """True where a replica runs on a part of a card (NVIDIA MIG)."""
+        return self.gpu_resource.startswith(MIG_RESOURCE)
+
+    @property
+    def node_label(self) -> str:
+        """The device as a value of a node's label, which holds no slash; the catalog knows this spelling."""
+        return self.identity["device"].replace("/", ".")
+
     def needs_image(self) -> None:
         """Raise UserInputError where no container can run it."""
         backend = self.identity.get("backend", "this backend")

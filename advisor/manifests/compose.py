@@ -27,6 +27,10 @@ def render_compose(blueprints: Sequence[Blueprint]) -> Rendered:
     ports: set[int] = set()
     for b in blueprints:
         b.needs_image()
+        if b.is_slice:
+            raise UserInputError(
+                f"{b.name}: compose names a slice by its place on the machine, which no plan knows; use --target kubernetes or command"
+            )
         if b.devices and b.vendor != "NVIDIA" and b.replicas > 1:
             raise UserInputError(
                 f"{b.name}: compose cannot give {b.replicas} replicas {b.vendor} devices of their own; use --target kubernetes"

@@ -70,8 +70,9 @@ def _for_sale(catalog: Catalog) -> list[str]:
 
 
 def _with_purchase(available: Available, catalog: Catalog) -> Available:
+    """With the price and the power of its devices. What must be bought and has no price costs nobody knows what."""
     purchase = catalog.purchase(available.node.device)
-    if purchase is None:
+    if purchase is None or (available.acquisition == "buy" and purchase.usd_per_device is None):
         return available
     return Available(
         available.node,
