@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from catalog_coverage import page as coverage_page
 from cli_reference import reference
 
 from advisor.report.schemas import SCHEMAS, schema_document
@@ -27,7 +28,7 @@ def main() -> None:
 def generated() -> dict[str, str]:
     """Every generated page by its path under docs/."""
     schemas = {f"schemas/{name}.schema.json": json.dumps(schema_document(name), indent=2, ensure_ascii=False) + "\n" for name in SCHEMAS}
-    return pages(load_rules()) | schemas | {"cli.md": reference()}
+    return pages(load_rules()) | schemas | {"cli.md": reference(), "catalog-coverage.md": coverage_page()}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Catalog: all records of the data folder under their ids, and the questions the rest of the advisor asks of them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +14,7 @@ from advisor.catalog.calibration import load_calibrations
 from advisor.catalog.devices import load_devices
 from advisor.catalog.engines import load_engines
 from advisor.catalog.licences import load_licences
+from advisor.catalog.listed import ListedDevice, load_listed_devices
 from advisor.catalog.memory_constants import load_memory_constants
 from advisor.catalog.models import load_models
 from advisor.catalog.nodes import Hosts, assumed_node, load_hosts, rented_node
@@ -21,6 +22,7 @@ from advisor.catalog.offers import load_offers
 from advisor.catalog.presets import load_presets
 from advisor.catalog.quality import load_quality
 from advisor.catalog.quantizations import load_quantizations
+from advisor.catalog.slices import load_slices
 from advisor.domain.calibration import Calibration
 from advisor.domain.engine_record import EngineRecord
 from advisor.domain.hardware import Device, Node, Offer
@@ -32,16 +34,27 @@ from advisor.domain.preset import Preset
 from advisor.domain.quality import QualityMeasurement
 from advisor.domain.quantization import Quantization
 from advisor.errors import UserInputError
+from advisor.files.measurements import FOLDER
 from advisor.units import gib
 
+_OWNING_FIGURES = (
+    "usd_per_device",
+    "all_in_kw_per_device",
+    "hyperscaler_usd_per_hour",
+    "neocloud_usd_per_hour",
+    "rented_3_years_usd_per_hour",
+)
 _NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """Everything in the data folder. `as_of` is the newest date in it, `fingerprint` the first 12 hex of its files' sha256."""
+    """Everything in the data folder. `as_of` is the newest date in it, `fingerprint` the first 12 hex of the sha256 of the files
+    that plans rest on: all but the measurements."""
 
     devices: Mapping[str, Device]
+    slices: Mapping[str, Device]
+    listed_devices: Mapping[str, ListedDevice]
     hosts: Hosts
     offers: tuple[Offer, ...]
     presets: Mapping[str, Preset]
@@ -58,8 +71,17 @@ class Catalog:
     fingerprint: str
 
     @cached_property
+    def known_devices(self) -> dict[str, Device]:
+        """Devices and slices of them by id: whatever a user, a log or a manifest may name."""
+        return {**self.slices, **self.devices}
+
+    @cached_property
     def _device_ids(self) -> dict[str, str]:
-        return lookup.index(self.devices)
+        return lookup.index(self.known_devices)
+
+    @cached_property
+    def _listed_ids(self) -> dict[str, str]:
+        return lookup.index(self.listed_devices)
 
     @cached_property
     def _model_ids(self) -> dict[str, str]:
@@ -70,16 +92,34 @@ class Catalog:
         return lookup.index(self.quantizations)
 
     def device(self, text: str) -> Device:
-        """The device of this id or spelling. Raises UserInputError that lists what an ambiguous word may mean, or near names."""
-        device_id = lookup.id_of(text, self.devices, self._device_ids)
+        """The device or slice of this id or spelling. Raises UserInputError that lists what an ambiguous word may mean, or near names."""
+        device_id = lookup.id_of(text, self.known_devices, self._device_ids)
         if device_id is not None:
-            return self.devices[device_id]
+            return self.known_devices[device_id]
+        self.refuse_listed_device(text)
         meant = lookup.family(self.devices, text)
         if len(meant) > 1:
             count = _NUMBERS.get(len(meant), str(len(meant)))
             listed = ", ".join(_with_size(self.devices[device_id]) for device_id in meant)
             raise UserInputError(f'"{text}" is {count} devices: {listed} (advisor catalog show {text})')
-        raise lookup.unknown("device", text, self._device_ids, "advisor catalog list devices")
+        slices = "mig" in lookup.plain(text)
+        known = {name: device_id for name, device_id in self._device_ids.items() if (device_id in self.slices) == slices}
+        raise lookup.unknown("device", text, known, "advisor catalog list devices")
+
+    def refuse_listed_device(self, text: str) -> None:
+        """Raises UserInputError with the reason if this is a device that is listed and not planned for."""
+        listed_id = lookup.id_of(text, self.listed_devices, self._listed_ids)
+        if listed_id is not None:
+            listed = self.listed_devices[listed_id]
+            raise UserInputError(f"device {listed.id} ({listed.name}): listed only, not planned for. {listed.reason}")
+
+    def purchase(self, device: Device) -> Purchase | None:
+        """What owning the device takes; a slice takes its part of its card."""
+        whole, parts = self.purchases.get(device.card), device.slices_per_card
+        if whole is None or parts is None:
+            return whole
+        shares = {name: value / parts for name in _OWNING_FIGURES if (value := getattr(whole, name)) is not None}
+        return replace(whole, device=device.id, source=f"{whole.source}; 1/{parts} of a card", **shares)
 
     def model(self, text: str) -> Model:
         """The model of this id or alias."""
@@ -144,6 +184,8 @@ def read_catalog(root: Path) -> Catalog:
         dates += [dated.as_of for dated in cast(Iterable[_Dated], table)]
     return Catalog(
         devices=devices,
+        slices=load_slices(root, devices),
+        listed_devices=load_listed_devices(root),
         hosts=load_hosts(root),
         offers=offers,
         presets=presets,
@@ -167,6 +209,7 @@ def _newest(dates: Iterable[str]) -> str:
 
 def _fingerprint(root: Path) -> str:
     digest = sha256()
-    for path in sorted(p for p in root.rglob("*") if p.is_file()):
+    measurements = root / FOLDER
+    for path in sorted(p for p in root.rglob("*") if p.is_file() and measurements not in p.parents):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]

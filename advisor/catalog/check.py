@@ -6,11 +6,15 @@ from typing import Final, get_args
 
 from advisor.catalog import lookup
 from advisor.catalog.catalog import Catalog, read_catalog
+from advisor.catalog.check_measurements import measurement_faults
 from advisor.catalog.devices import DeviceRecord
+from advisor.catalog.left_out import LeftOut
+from advisor.catalog.listed import ListedDevice
 from advisor.catalog.models import ModelRecord
 from advisor.catalog.nodes import HostRecord, InstanceRecord
 from advisor.catalog.presets import PresetRecord
 from advisor.catalog.records import csv_faults, shown, yaml_faults
+from advisor.catalog.slices import SliceRecord
 from advisor.domain.engine_record import EngineRecord
 from advisor.domain.hardware import Offer
 from advisor.domain.licence import Licence
@@ -29,7 +33,15 @@ _YAML: Final = {
     "engines": EngineRecord,
     "licences": Licence,
 }
-_TABLES: Final = {"nodes": InstanceRecord, "offers": Offer, "api_prices": ApiPrice, "quality": QualityMeasurement}
+_TABLES: Final = {
+    "devices": ListedDevice,
+    "slices": SliceRecord,
+    "nodes": InstanceRecord,
+    "offers": Offer,
+    "api_prices": ApiPrice,
+    "quality": QualityMeasurement,
+    "left_out": LeftOut,
+}
 _READ_ELSEWHERE: Final = frozenset({"calibration", "measurements"})
 _SUFFIXES: Final = frozenset({".yaml", ".csv", ".md"})
 
@@ -38,7 +50,7 @@ def check_catalog(root: Path) -> tuple[Fault, ...]:
     """Every fault of a catalog folder; none means that the advisor can use it."""
     if not root.is_dir():
         raise UserInputError(f"{root}: not a folder; give the folder that holds devices, offers, workloads …")
-    faults = [*_strays(root), *_files(root)]
+    faults = [*_strays(root), *_files(root), *measurement_faults(root)]
     if faults:
         return tuple(faults)
     try:
@@ -75,7 +87,8 @@ def _missing(catalog: Catalog) -> Iterator[Fault]:
 
 
 def _ambiguous(catalog: Catalog) -> Iterator[Fault]:
-    for folder, things in (("devices", catalog.devices), ("models", catalog.models), ("quantizations", catalog.quantizations)):
+    devices: dict[str, lookup.Named] = {**catalog.listed_devices, **catalog.known_devices}
+    for folder, things in (("devices", devices), ("models", catalog.models), ("quantizations", catalog.quantizations)):
         owners: dict[str, str] = {}
         for thing_id, thing in things.items():
             for alias in thing.aliases:

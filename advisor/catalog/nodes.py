@@ -1,5 +1,6 @@
 """catalog/nodes: the host a bare device is assumed to sit in (by device id, else by device class), and hosts of rented instances."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,10 +66,11 @@ def load_hosts(root: Path) -> Hosts:
 
 
 def assumed_node(hosts: Hosts, device: Device, devices: int) -> Node:
-    """`devices` of the device in the host that is assumed for it."""
+    """`devices` of the device in the host that is assumed for it; slices in the host of the cards that hold them."""
     if devices < 1:
         raise UserInputError(f"{devices} devices: a node has at least one")
-    return Node(device.id, device, devices, _host(_default(hosts, device), device, devices))
+    cards = math.ceil(devices / (device.slices_per_card or 1))
+    return Node(device.id, device, devices, _host(_default(hosts, device), device, cards))
 
 
 def rented_node(hosts: Hosts, offer: Offer, device: Device) -> Node:
@@ -90,7 +92,7 @@ def rented_node(hosts: Hosts, offer: Offer, device: Device) -> Node:
 
 
 def _default(hosts: Hosts, device: Device) -> HostRecord:
-    record = hosts.defaults.get(device.id) or hosts.defaults.get(device.device_class)
+    record = hosts.defaults.get(device.card) or hosts.defaults.get(device.device_class)
     if record is None:
         raise UserInputError(f"{device.id}: no host is known for class {device.device_class}; add catalog/nodes/{device.device_class}.yaml")
     return record

@@ -65,8 +65,13 @@ def csv_faults(root: Path, folder: str, kind: type) -> Iterator[Fault]:
 def csv_records(root: Path, folder: str, kind: type[T]) -> Iterator[tuple[T, Position]]:
     """Each row of each table of a folder with the place of its first cell. Raises DataError with every fault of the first faulty table."""
     for path in sorted((root / folder).glob("*.csv")):
-        document = _table(documents.read_text(path), shown(root, path))
-        yield from ((row, document.position((index,))) for index, row in enumerate(_rows(document, kind)))
+        yield from csv_table(root, path, kind)
+
+
+def csv_table(root: Path, path: Path, kind: type[T]) -> Iterator[tuple[T, Position]]:
+    """Each row of one table with the place of its first cell. Raises DataError with every fault of the table."""
+    document = _table(documents.read_text(path), shown(root, path))
+    return ((row, document.position((index,))) for index, row in enumerate(_rows(document, kind)))
 
 
 def _rows(document: documents.Document, kind: type[T]) -> tuple[T, ...]:

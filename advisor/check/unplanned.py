@@ -57,7 +57,7 @@ def unplanned_verdicts(
         engine = dataclasses.replace(facts.engine, name=found.engine, runtime=found.runtime, concurrency=runtime.concurrency)
         facts = dataclasses.replace(facts, engine=engine)
     named = device or found.identity.get("device", "")
-    known = _known(found, runtime, candidate=candidate, device=named in catalog.devices or device is not None)
+    known = _known(found, runtime, candidate=candidate, device=named in catalog.known_devices or device is not None)
     judgeable = RuleSet(tuple(rule for rule in rules.rules if _all_known(rule, known)))
     why = problem or "no plan beside it, none named with --plan, no --workload"
     verdicts = (*judge(judgeable, facts, "screen"), *judge(judgeable, facts, "judge"))

@@ -62,19 +62,28 @@ def check(
     folder: Annotated[Path | None, typer.Argument(help="The catalog folder; without it, the one in use.")] = None,
     output_format: FormatOption = "text",
 ) -> None:
-    """Read every file of the catalog and report every fault; exit 2 when there is one."""
+    """Read every file of the catalog and report every fault; exit 2 when there is one. Counts the measurements it has a use for."""
+    import dataclasses
+
     from advisor import resources
     from advisor.catalog.check import check_catalog
+    from advisor.catalog.coverage import coverage_of
     from advisor.cli.output import emit_json
     from advisor.errors import DataError
 
-    faults = check_catalog(folder or resources.folder("catalog"))
-    if output_format == "json":
-        emit_json({"schema": "advisor.catalog-check/1", "faults": [{"place": f.place, "message": f.message} for f in faults]})
-        raise typer.Exit(2 if faults else 0)
-    if faults:
+    root = folder or resources.folder("catalog")
+    faults = check_catalog(root)
+    if faults and output_format == "text":
         raise DataError(faults)
+    counted = None if faults else coverage_of(root)
+    if output_format == "json" or counted is None:
+        listed = [{"place": f.place, "message": f.message} for f in faults]
+        measurements = dataclasses.asdict(counted) if counted else None
+        emit_json({"schema": "advisor.catalog-check/1", "faults": listed, "measurements": measurements})
+        raise typer.Exit(2 if faults else 0)
     typer.echo("catalog: no fault")
+    useful = f"{counted.mapped:,} of {counted.rows:,} are of a device and a model with a record"
+    typer.echo(f"measurements: {useful} (--format json: why not the others)")
 
 
 pending.register(app, {"refresh": "Fetch newer prices into the user's own catalog."}, prefix="catalog ")

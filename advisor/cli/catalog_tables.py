@@ -59,6 +59,7 @@ def records(catalog: Catalog, name: str) -> list[Row]:
             continue
     found = found or [catalog.devices[device_id] for device_id in lookup.family(catalog.devices, name)]
     if not found:
+        catalog.refuse_listed_device(name)
         spellings = [*catalog.devices, *catalog.models, *catalog.quantizations, *catalog.engines, *catalog.presets]
         raise lookup.unknown("id", name, lookup.by_name(spellings), "advisor catalog list")
     return [_record(catalog, thing) for thing in found]
@@ -147,7 +148,7 @@ def _preset(preset: Preset) -> Row:
 def _record(catalog: Catalog, thing: Any) -> Row:  # noqa: ANN401 - any dataclass of the catalog
     record: Row = dataclasses.asdict(thing)
     if isinstance(thing, Device):
-        purchase = catalog.purchases.get(thing.id)
+        purchase = catalog.purchase(thing)
         record["purchase"] = dataclasses.asdict(purchase) if purchase else None
         record["assumed_host"] = dataclasses.asdict(catalog.node(thing.id).host)
         record["offers"] = sum(offer.device == thing.id for offer in catalog.offers)

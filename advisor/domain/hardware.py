@@ -36,6 +36,8 @@ class Device:
     installed_memory_bytes: int = 0  # nominal, as sold; of unified memory the whole RAM
     host_link_bytes_per_s: float | None = None  # PCIe slot, one direction; None: no bus between host and device
     retrieved: str = ""  # ISO date of the facts
+    peer_link_bytes_per_s: float | None = None  # one direction, to one other device; None: a switch gives the whole link
+    slices_per_card: int | None = None  # of a slice: as many of its kind as its card holds; None: a whole device
     processor_features: tuple[ProcessorFeature, ...] | None = None  # of a CPU; None: nobody has said which
 
     def has(self, feature: ProcessorFeature) -> bool | None:
@@ -46,6 +48,17 @@ class Device:
     def planned_features(self) -> tuple[ProcessorFeature, ...]:
         """Those that settings and memory are planned for: the processor's, or the assumed ones where they are not known."""
         return ASSUMED_FEATURES if self.processor_features is None else self.processor_features
+
+    @property
+    def card(self) -> str:
+        """The id of the whole device: of a slice that of its card."""
+        return self.id.partition("/")[0]
+
+    def link_among_bytes_per_s(self, devices: int) -> float | None:
+        """What one of so many devices sends to the others: without a switch only the links that lead to them count."""
+        if self.link_bytes_per_s is None or self.peer_link_bytes_per_s is None:
+            return self.link_bytes_per_s
+        return min(self.link_bytes_per_s, self.peer_link_bytes_per_s * max(devices - 1, 1))
 
     @property
     def is_cpu(self) -> bool:
@@ -91,6 +104,7 @@ class Offer:
     source: str
     spot_usd_per_hour: Usd | None = None
     region: str = ""  # the source does not say
+    marketplace: bool = False  # the lowest ask of private hosts on one day: rented only where the provider is named
 
     def __post_init__(self) -> None:
         if self.devices < 1:

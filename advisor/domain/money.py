@@ -7,14 +7,20 @@ from advisor.domain.strict import STRICT, IsoDate, Usd
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """Buying one device, alone: its host comes on top as an overhead. All-in power holds the host, network and cooling share."""
+    """Owning one device. Its host comes on top of the price as an overhead; all-in power holds the host, network and cooling share.
+
+    The prices of an hour are other people's sums for owning (large and small clouds) and for renting three years: to compare with.
+    """
 
     device: str
-    usd_per_device: float
-    all_in_kw_per_device: float
+    usd_per_device: float | None  # None: no price is published
+    all_in_kw_per_device: float | None
     all_in_source: str
     as_of: str
     source: str
+    hyperscaler_usd_per_hour: float | None = None
+    neocloud_usd_per_hour: float | None = None
+    rented_3_years_usd_per_hour: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

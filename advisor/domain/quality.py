@@ -7,15 +7,18 @@ from advisor.domain.strict import STRICT, IsoDate
 
 @dataclass(frozen=True, slots=True)
 class QualityMeasurement:
-    """A metric of a quantised model beside its 16-bit baseline; `delta` is value minus baseline, in the metric's own unit."""
+    """A metric of a quantised model beside its 16-bit baseline; `delta` is value minus baseline, in the metric's own unit.
+
+    Without a baseline a value only compares with those of other formats in the same source.
+    """
 
     __pydantic_config__ = STRICT
     model: str  # as the source names it
     quantization: str
     metric: str
     value: float
-    baseline: float
-    delta: float
     as_of: IsoDate
     source: str
+    baseline: float | None = None
+    delta: float | None = None
     note: str = ""

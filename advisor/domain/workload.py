@@ -7,7 +7,10 @@ from typing import Final, Literal
 from advisor.domain.strict import STRICT, FieldFault, name_fault
 
 SCHEMA: Final = "advisor.workload/1"
-Task = Literal["chat", "summarisation", "rag", "extraction", "coding", "agents", "translation", "classification", "voice", "batch"]
+Task = Literal[
+    "chat", "support", "email", "summarisation", "rag", "search", "extraction", "coding", "agents", "translation", "classification",
+    "voice", "edge-voice", "batch",
+]  # fmt: skip
 Place = Literal["this_device", "premises", "own_cloud_account", "region", "anywhere"]
 LossBand = Literal["none", "slight", "some", "any"]
 

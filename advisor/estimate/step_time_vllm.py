@@ -162,7 +162,7 @@ def _gpu_rank(
     rate = arithmetic_rate(device, quantization, flops_per_byte=calibration.flops_per_byte)
     bandwidth = device.memory_bandwidth_bytes_per_s
     fast = (device.link or "").startswith(tuple(calibration.fast_links))
-    link = device.link_bytes_per_s or candidate.node.host.device_link_bytes_per_s
+    link = device.link_among_bytes_per_s(parallel.tensor) or candidate.node.host.device_link_bytes_per_s
     prefill_mfu = _prefill_mfu(rate, parallel.tensor, calibration, moe=moe)
     sixteen = sixteen_bit_rate(device, flops_per_byte=calibration.flops_per_byte)
     layer_s = generation.layer_s.value * (calibration.layer_factor_moe.value if moe else 1.0)

@@ -7,6 +7,7 @@ from typing import Final
 from advisor.domain.assessment import Assessment
 from advisor.domain.engine_record import Container, EngineRecord
 from advisor.domain.estimate import MemoryEstimate
+from advisor.domain.hardware import Device
 from advisor.domain.plan import PlannedDeployment, PlannedModel
 from advisor.domain.quantity import Quantity
 from advisor.engines.flags import find_runtime
@@ -21,6 +22,7 @@ from advisor.units import GIB
 
 MODELS: Final = "/models"  # where the weights are mounted
 GPU_RESOURCES: Final = {"NVIDIA": "nvidia.com/gpu", "AMD": "amd.com/gpu", "Intel": "gpu.intel.com/xe"}  # their device plugins' names
+MIG_RESOURCE: Final = "nvidia.com/mig-"  # of the same plugin, in its strategy "mixed": one name for each profile
 _HEADROOM: Final = 1.25  # of memory limits: a limit that is met is a killed server
 _LEAST_MEMORY_GIB: Final = 2
 _GRACE_S: Final = (30, 600)
@@ -52,6 +54,16 @@ class Blueprint:
     log_lines: tuple[str, ...]
 
     joined: bool  # flags take --flag=value in one word
+
+    @property
+    def is_slice(self) -> bool:
+        """True where a replica runs on a part of a card (NVIDIA MIG)."""
+        return self.gpu_resource.startswith(MIG_RESOURCE)
+
+    @property
+    def node_label(self) -> str:
+        """The device as a value of a node's label, which holds no slash; the catalog knows this spelling."""
+        return self.identity["device"].replace("/", ".")
 
     def contained(self) -> Container:
         """How its image runs. Raises UserInputError where no container can run it."""
@@ -99,7 +111,7 @@ def blueprint(planned: PlannedDeployment, assessment: Assessment, record: Engine
         model_path=path,
         replicas=planned.replicas,
         devices=0 if cpu else planned.hardware.devices,
-        gpu_resource="" if cpu else GPU_RESOURCES.get(device.vendor, ""),
+        gpu_resource="" if cpu else _gpu_resource(device),
         vendor="" if cpu else device.vendor,
         cpus=candidate.node.host.cpu_cores if cpu else None,
         memory_gib=_memory_gib(memory, runtime.container.shm_gib if runtime.container else 0, on_cpu=cpu),
@@ -135,6 +147,12 @@ def _image(planned: PlannedDeployment, registry: str | None) -> str:
         return ""
     image = parse_image(planned.image.ref)
     return str(mirrored(replace(image, digest=checked_digest(planned.image.digest) or image.digest), registry))
+
+
+def _gpu_resource(device: Device) -> str:
+    if device.slices_per_card is not None:
+        return MIG_RESOURCE + device.id.rpartition("/mig-")[2]
+    return GPU_RESOURCES.get(device.vendor, "")
 
 
 def _memory_gib(memory: MemoryEstimate, shm_gib: int, *, on_cpu: bool) -> int:

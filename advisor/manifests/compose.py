@@ -28,6 +28,10 @@ def render_compose(blueprints: Sequence[Blueprint]) -> Rendered:
     ports: set[int] = set()
     for b in blueprints:
         container = b.contained()
+        if b.is_slice:
+            raise UserInputError(
+                f"{b.name}: compose names a slice by its place on the machine, which no plan knows; use --target kubernetes or command"
+            )
         if b.devices and b.vendor != "NVIDIA" and b.replicas > 1:
             raise UserInputError(
                 f"{b.name}: compose cannot give {b.replicas} replicas {b.vendor} devices of their own; use --target kubernetes"

@@ -26,5 +26,5 @@ def _needs(b: Blueprint) -> list[str]:
         f"PersistentVolumeClaim {b.name}-models of at least {b.checkpoint_gib} GiB, holding {b.model_path}",
     ]
     if b.devices:
-        needs.append(f"label llm-serving-advisor/device={b.identity['device']} on the nodes, and the device plugin for {b.gpu_resource}")
+        needs.append(f"label llm-serving-advisor/device={b.node_label} on the nodes, and the device plugin for {b.gpu_resource}")
     return needs

@@ -7,7 +7,7 @@ from advisor.documents import Document, Path_
 from advisor.domain.engine_record import EngineRecord
 from advisor.domain.position import Position
 from advisor.errors import UserInputError
-from advisor.manifests.blueprint import GPU_RESOURCES
+from advisor.manifests.blueprint import GPU_RESOURCES, MIG_RESOURCE
 from advisor.manifests.found import Exposure, FoundDeployment, FoundImage, NotChecked, Parsed, Word
 from advisor.manifests.images import parse_image
 from advisor.manifests.launches import Started, read_flags, started, unreadable, written_keys
@@ -87,7 +87,8 @@ def _commands(container: At, source: Source) -> tuple[list[list[Word]], bool]:
 def _deployment(thing: At, pod: At, container: At, *, server: Started, image: FoundImage | None) -> FoundDeployment:
     flags, model = read_flags(server)
     replicas, limits = thing / "spec" / "replicas", container / "resources" / "limits"
-    resource = next((limits / name for name in GPU_RESOURCES.values() if (limits / name).number() is not None), None)
+    names = [*GPU_RESOURCES.values(), *(name for name in limits.mapping() if name.startswith(MIG_RESOURCE))]
+    resource = next((limits / name for name in names if (limits / name).number() is not None), None)
     api_key, secrets = _key(container, server)
     allowed = _probe(container)
     annotations = {**(thing / "metadata" / "annotations").mapping(), **_node_labels(pod)}

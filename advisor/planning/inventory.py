@@ -46,7 +46,7 @@ def _rented(choice: RentedHardware, catalog: Catalog) -> list[Available]:
 def _allowed(offer: Offer, choice: RentedHardware, devices: set[str]) -> bool:
     return (
         (not devices or offer.device in devices)
-        and (not choice.providers or offer.provider in choice.providers)
+        and (offer.provider in choice.providers if choice.providers else not offer.marketplace)
         and (not choice.regions or offer.region in choice.regions)
     )
 
@@ -56,7 +56,7 @@ def _price(offer: Offer, *, spot: bool) -> float:
 
 
 def _bought(choice: BoughtHardware, catalog: Catalog) -> list[Available]:
-    wanted = [catalog.device(name).id for name in choice.devices] or list(catalog.purchases)
+    wanted = [catalog.device(name).id for name in choice.devices] or _for_sale(catalog)
     return [
         _with_purchase(Available(catalog.node(device, count), choice.max_devices // count if choice.max_devices else None, "buy"), catalog)
         for device in wanted
@@ -65,9 +65,14 @@ def _bought(choice: BoughtHardware, catalog: Catalog) -> list[Available]:
     ]
 
 
+def _for_sale(catalog: Catalog) -> list[str]:
+    return [device for device, purchase in catalog.purchases.items() if purchase.usd_per_device is not None]
+
+
 def _with_purchase(available: Available, catalog: Catalog) -> Available:
-    purchase = catalog.purchases.get(available.node.device.id)
-    if purchase is None:
+    """With the price and the power of its devices. What must be bought and has no price costs nobody knows what."""
+    purchase = catalog.purchase(available.node.device)
+    if purchase is None or (available.acquisition == "buy" and purchase.usd_per_device is None):
         return available
     return Available(
         available.node,

@@ -130,6 +130,7 @@ def _hardware(node: Node | None, available: Available | None, hosted_by: str) ->
         is_cpu=device.is_cpu,
         processor_known=device.processor_features is not None,
         processor_features=device.processor_features or (),
+        is_slice=device.slices_per_card is not None,
         fp8=device.fp8_flops_per_s is not None,
         fp4=device.fp4_flops_per_s is not None,
         backends=device.backends,

@@ -68,6 +68,7 @@ class HardwareFacts:
     is_cpu: bool = False
     processor_known: bool = False  # of a CPU: what it has is known
     processor_features: tuple[str, ...] = field(default=(), metadata={"choices": get_args(ProcessorFeature)})
+    is_slice: bool = False  # a part of a card (NVIDIA MIG)
     fp8: bool = False
     fp4: bool = False
     backends: tuple[str, ...] = ()  # of llama.cpp, best first

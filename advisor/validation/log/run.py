@@ -31,7 +31,7 @@ def validate_log(subject: Subject, log: BinaryIO, catalog: Catalog, *, today: st
     """
     planned = subject.planned
     record = catalog.engine(planned.engine.name)
-    shown = _READERS[planned.engine.name](subject, log, record, Names(index(catalog.devices)))
+    shown = _READERS[planned.engine.name](subject, log, record, Names(index(catalog.known_devices)))
     claims = tuple(_claim(row, shown) for row in _rows(subject, shown))
     return EvidenceFile(
         schema="advisor.evidence/1",

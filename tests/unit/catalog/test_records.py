@@ -54,7 +54,9 @@ def test_a_new_device_is_one_file(root):
         ("backends: [opencl]", "backends: [cuda]", "7:12", "expected '"),
         ("backends: []", "backends: [cuda]", "7:11", "at least one backend"),
         ("retrieved: 20.11.2026", "retrieved: 2026-11-20", "9:12", "is not a date such as 2026-11-20"),
-        ("driver_memory: 25 GiB", "driver_memory: 24124 MiB", "5:16", "more than the installed memory"),
+        ("driver_memory: 26 GiB", "driver_memory: 24124 MiB", "5:16", "+8.3% off the installed memory"),
+        ("driver_memory: 20 GiB", "driver_memory: 24124 MiB", "5:16", "-16.7% off the installed memory"),
+        ("driver_memory: 24400 MiB\ninline_ecc: true", "driver_memory: 24124 MiB", "5:16", "off the installed memory less ECC"),
         ("name: Test card\npcie: 6.0 x16", "name: Test card", "2:7", "is not a slot"),
     ],
 )
@@ -119,3 +121,48 @@ def test_no_two_files_differ_in_case_only():
     """Such a pair cannot be checked out on the file systems of Windows and macOS."""
     paths = [path.as_posix() for path in resources.folder("catalog").rglob("*")]
     assert len({path.casefold() for path in paths}) == len(paths)
+
+
+SLICES = "cards,profile,memory,memory_share,compute_share,per_card,as_of,source\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ("t4,1g.8gb,,2/1,1/2,2,2026-01-01,s", "catalog/slices/test.csv:2:12: memory_share: '2/1' is not a share such as 3/7"),
+        ("t4,1g.8gb,,half,1/2,2,2026-01-01,s", "catalog/slices/test.csv:2:12: memory_share: 'half' is not a share such as 3/7"),
+        ("t4,1g.8gb,,1/2,1/2,0,2026-01-01,s", "per_card: 0: a card holds at least one"),
+        ("t4 h100,1g.8gb,,1/2,1/2,2,2026-01-01,s", "catalog/slices/test.csv:2:1: cards: 'h100' is not in catalog/devices"),
+    ],
+)
+def test_a_faulty_slice_has_its_place(root, row, fault):
+    (root / "slices" / "test.csv").write_text(SLICES + row + "\n")
+    assert any(fault in str(found) for found in check_catalog(root)), check_catalog(root)
+
+
+def test_a_new_slice_is_one_line(root):
+    (root / "slices" / "test.csv").write_text(SLICES + "t4,1g.8gb,,1/2,1/2,2,2026-01-01,s\n")
+    assert check_catalog(root) == ()
+    catalog = read_catalog(root)
+    assert catalog.device("Tesla T4 MIG 1g.8gb").memory_bytes == catalog.device("t4").memory_bytes // 2
+
+
+def test_a_name_that_is_listed_only_belongs_to_no_device(root):
+    (root / "devices" / "test-card.yaml").write_text(MINIMAL + "aliases: [Inferentia2]\n")
+    assert any("'Inferentia2' already means inferentia2" in str(fault) for fault in check_catalog(root))
+
+
+@pytest.mark.parametrize(
+    ("block", "usd", "kilowatts", "source"),
+    [
+        ("purchase: {usd: 900, as_of: 2026-01-01, source: s}", 900, None, "not known"),
+        ("power: 200 W\npurchase: {usd: 900, as_of: 2026-01-01, source: s}", 900, 0.3, "assumed: 1.5 x"),
+        ("power: 200 W\nownership: {all_in_power: 0.5 kW, as_of: 2026-01-01, source: o}", None, 0.5, "o (2026-01-01)"),
+    ],
+)
+def test_owning_a_device_is_told_as_far_as_it_is_known(root, block, usd, kilowatts, source):
+    (root / "devices" / "test-card.yaml").write_text(MINIMAL + block + "\n")
+    assert check_catalog(root) == ()
+    owning = read_catalog(root).purchases["test-card"]
+    assert (owning.usd_per_device, owning.all_in_kw_per_device) == (usd, pytest.approx(kilowatts) if kilowatts else None)
+    assert owning.all_in_source.startswith(source)

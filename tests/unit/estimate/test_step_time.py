@@ -119,6 +119,13 @@ def test_tensor_parallel_divides_reading_and_costs_all_reduces():
     assert one.prefill_s(4000) / four.prefill_s(4000) < 3.5  # prefill scales worse than the weights
 
 
+def test_without_a_switch_two_devices_use_one_link_and_eight_use_all():
+    """xGMI of the MI300X: 64 GB/s to each of seven others, 448 GB/s in all."""
+    device = CATALOG.device("mi300x")
+    assert [device.link_among_bytes_per_s(n) for n in (1, 2, 4, 8)] == [64e9, 64e9, 192e9, 448e9]
+    assert CATALOG.device("h100-sxm").link_among_bytes_per_s(2) == 450e9
+
+
 def test_latent_cache_is_not_divided_by_tensor_parallelism():
     model = "deepseek-ai/DeepSeek-V3"
     eight, sixteen = (

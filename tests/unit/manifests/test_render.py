@@ -9,6 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from advisor.catalog import load_catalog
 from advisor.domain.quantity import Basis, Quantity
 from advisor.errors import UserInputError
 from advisor.manifests.arguments import Argument
@@ -16,6 +17,7 @@ from advisor.manifests.command import render_command
 from advisor.manifests.compose import render_compose
 from advisor.manifests.kubernetes import render_kubernetes
 from advisor.manifests.names import check_name
+from advisor.manifests.reading import parse_manifest
 from advisor.manifests.startup import start_up
 from advisor.manifests.writing import write_rendered
 
@@ -94,6 +96,31 @@ def test_compose_does_not_pretend_for_amd():
     amd = dataclasses.replace(blueprints.vllm(), vendor="AMD", gpu_resource="amd.com/gpu")
     with pytest.raises(UserInputError, match="AMD"):
         render_compose([amd])
+
+
+def sliced(blueprint):
+    return dataclasses.replace(
+        blueprint, gpu_resource="nvidia.com/mig-3g.40gb", identity=blueprint.identity | {"device": "h100-sxm/mig-3g.40gb"}
+    )
+
+
+def test_kubernetes_asks_for_slices_by_their_profile_and_reads_them_back():
+    """The NVIDIA device plugin's names in its strategy "mixed"; a label's value holds no slash."""
+    rendered = render_kubernetes([sliced(blueprints.vllm())])
+    text = next(file.text for file in rendered.files if "kind: Deployment" in file.text)
+    deployment = yaml.safe_load(text)
+    kubernetes_validate.validate(deployment, "1.34", strict=True)
+    pod = deployment["spec"]["template"]["spec"]
+    assert pod["nodeSelector"] == {"llm-serving-advisor/device": "h100-sxm.mig-3g.40gb"}
+    assert pod["containers"][0]["resources"]["limits"]["nvidia.com/mig-3g.40gb"] == 1
+    (found,) = parse_manifest(text, "deployment.yaml", load_catalog().engines.values()).deployments
+    assert found.devices == 1
+    assert load_catalog().device(found.identity["device"]).id == "h100-sxm/mig-3g.40gb"
+
+
+def test_compose_cannot_name_a_slice():
+    with pytest.raises(UserInputError, match="by its place on the machine"):
+        render_compose([sliced(blueprints.vllm())])
 
 
 def hostile(blueprint):

@@ -32,7 +32,7 @@ def test_renting_keeps_the_cheapest_offer_of_each_device_and_size():
     sizes = [entry.node.devices for entry in found]
     assert len(sizes) == len(set(sizes))
     for entry in found:
-        prices = [o.usd_per_hour for o in catalog.offers if o.device == "l4" and o.devices == entry.node.devices]
+        prices = [o.usd_per_hour for o in catalog.offers if o.device == "l4" and o.devices == entry.node.devices and not o.marketplace]
         assert entry.offer.usd_per_hour == min(prices)
 
 
@@ -45,6 +45,24 @@ def test_renting_respects_providers_and_the_number_of_devices():
 def test_buying_offers_hosts_of_several_sizes():
     found = available(HardwareChoice(buy=BoughtHardware(devices=("rtx-5090",), max_devices=2)))
     assert [(entry.node.devices, entry.nodes, entry.acquisition) for entry in found] == [(1, 2, "buy"), (2, 1, "buy")]
+
+
+def test_what_has_no_price_is_bought_only_by_name_and_then_costs_nobody_knows_what():
+    offered = {entry.node.device.id for entry in available(HardwareChoice(buy=BoughtHardware()))}
+    assert "h100-sxm" in offered and not {"mi355x", "gb200"} & offered
+    (named,) = available(HardwareChoice(buy=BoughtHardware(devices=("mi355x",), max_devices=1)))
+    assert (named.purchase_usd_per_device, named.all_in_kw_per_device) == (None, None)
+
+
+def test_slices_are_owned_as_devices_are():
+    (found,) = available(HardwareChoice(owned=(OwnedHardware("h100-sxm/mig-3g.40gb", count=4),)))
+    assert (found.node.device.id, found.node.devices) == ("h100-sxm/mig-3g.40gb", 4)
+    assert found.node.host == load_catalog().node("h100-sxm", 2).host
+
+
+def test_slices_are_never_offered_unasked():
+    everything = available(HardwareChoice(rent=RentedHardware(), buy=BoughtHardware()))
+    assert all(entry.node.device.slices_per_card is None for entry in everything)
 
 
 def test_without_a_word_on_hardware_everything_may_be_rented():
@@ -60,3 +78,11 @@ def test_this_machine_is_there_only_when_it_is_asked_for():
 def test_an_ambiguous_device_is_refused_with_what_it_may_mean():
     with pytest.raises(UserInputError, match="h100-sxm"):
         available(HardwareChoice(owned=(OwnedHardware("h100"),)))
+
+
+def test_a_marketplace_is_rented_from_only_where_it_is_named():
+    market = next(offer for offer in load_catalog().offers if offer.marketplace)
+    anywhere = available(HardwareChoice(rent=RentedHardware(devices=(market.device,))))
+    assert not any(entry.offer.marketplace for entry in anywhere)
+    named = available(HardwareChoice(rent=RentedHardware(devices=(market.device,), providers=(market.provider,))))
+    assert [entry.offer for entry in named] == [market]
