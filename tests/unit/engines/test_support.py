@@ -41,7 +41,7 @@ def test_a_known_processor_loads_what_its_features_allow(quantization, features,
     assert (reason(quantization, features, experts) is None) is runs
 
 
-@pytest.mark.parametrize(("quantization", "experts", "needs"), [("awq-int4", 0, ("avx512f",)), ("awq-int4", 8, ("avx512f", "amx_tile"))])
+@pytest.mark.parametrize(("quantization", "experts", "needs"), [("awq-int4", 0, ("avx512f",)), ("awq-int4", 8, ("amx_tile", "avx512f"))])
 def test_an_unknown_processor_is_not_refused_but_its_needs_are_told(quantization, experts, needs):
     assert reason(quantization, None, experts) is None
     told = processor_needs(RECORD, CATALOG.quantization(quantization), architecture=llama_8b(experts=experts), backend="cpu")
