@@ -6,7 +6,7 @@ from typing import Any
 from advisor.domain.evidence import ClaimResult, EvidenceFile
 from advisor.report.rungs_text import rung_lines
 from advisor.units import significant, size_unit, time_unit
-from advisor.validation.expectations import is_speed
+from advisor.validation.speed_rule import is_speed
 from advisor.validation.verdict import tally
 from advisor.validation.verify import Coverage, version_that_ran
 

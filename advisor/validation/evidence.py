@@ -1,22 +1,34 @@
 """A run as evidence: what was shown, on what, and what was smaller or different than planned."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from advisor.domain.evidence import EvidenceFile
 from advisor.resources import advisor_version
-from advisor.validation.compare import compare
+from advisor.validation.compare import compare, unjudged
 from advisor.validation.expectations import expectations
 from advisor.validation.load import SmokeLoad, shortened
 from advisor.validation.measurements import Measurements
 from advisor.validation.subject import Subject, Weights
+from advisor.validation.verify import other_version
 
 
 def evidence_of(
     subject: Subject, weights: Weights, load: SmokeLoad, measured: Measurements, *, driven: Iterable[str], today: str, served: bool = False
 ) -> EvidenceFile:
-    """The file. `driven` says in words how the way it was run differs from the deployment, `served` that a server was asked."""
+    """The file. `driven` says in words how the way it was run differs from the deployment, `served` that a server was asked.
+
+    A run of another version than the planned one shows numbers and proves nothing of the plan, as `evidence verify` has it.
+    """
+    made = _as_run(subject, weights, load, measured, driven=driven, today=today, served=served)
+    moved = other_version(subject.planned, made)
+    return replace(made, differs=(moved,), claims=tuple(unjudged(claim, moved) for claim in made.claims)) if moved else made
+
+
+def _as_run(
+    subject: Subject, weights: Weights, load: SmokeLoad, measured: Measurements, *, driven: Iterable[str], today: str, served: bool
+) -> EvidenceFile:
     planned = subject.planned
     memory = {**measured.memory, **{name: value for name, value in measured.values.items() if name.endswith("_bytes")}}
     return EvidenceFile(

@@ -57,7 +57,7 @@ def validate_log(subject: Subject, log: BinaryIO, catalog: Catalog, *, today: st
 
 def _rows(subject: Subject, shown: LogShown) -> list[Expected]:
     """The plan's promises and claims, then what one device holds, then what else the log tells."""
-    rows = {row.name: row for row in expectations(subject, _NO_LOAD) if not row.name.endswith("_bytes")}
+    rows = {row.name: row for row in expectations(subject, _NO_LOAD, source="log") if not row.name.endswith("_bytes")}
     for name, quantity in _of_one_device(subject).items():
         rows.setdefault(name, Expected(name, quantity, None, None, 0.0, gates=False))
     for name in (name for name in shown.values if name not in rows):
@@ -66,10 +66,10 @@ def _rows(subject: Subject, shown: LogShown) -> list[Expected]:
 
 
 def _of_a_log(subject: Subject, row: Expected) -> Expected:
-    """What the plan requires gates here even where its prediction is modelled: a log has no speed that could show it right or wrong."""
+    """With the plan's own range, speeds too: a log has none that could show it right or wrong."""
     claim = subject.claims.get(row.name)
     predicted = claimed(claim) if claim and row.is_speed else row.predicted
-    return replace(row, predicted=predicted, tolerance_pct=_tolerance_pct(row), gates=row.gates or row.name in subject.required)
+    return replace(row, predicted=predicted, tolerance_pct=_tolerance_pct(row))
 
 
 def _of_one_device(subject: Subject) -> dict[str, Quantity]:
@@ -96,7 +96,7 @@ def _claim(row: Expected, shown: LogShown) -> ClaimResult:
     note = "" if value is not None else shown.reasons.get(row.name, shown.silence)
     if not shown.differs or _is_too_short(row, value):
         return judge(row, value, note=note)
-    return judge(row, value, note="the log is of another deployment", trusted=False)
+    return judge(row, value, note="the log is of another deployment", decides="nothing")
 
 
 def _is_too_short(row: Expected, value: float | None) -> bool:
