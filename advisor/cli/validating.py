@@ -39,6 +39,10 @@ _STAGES = {"load": "loading the weights", "serve": "starting the server as deplo
 
 def run_validation(asked: Asked) -> EvidenceFile:
     """The whole run. Raises what its parts raise; nothing is left running or half written."""
+    if asked.benchmark is not None:
+        from advisor.cli.validating_benchmark import run_on_benchmark
+
+        return run_on_benchmark(asked, asked.benchmark)
     if asked.endpoint is not None:
         from advisor.cli.validating_endpoint import run_on_endpoint
 

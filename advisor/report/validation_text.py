@@ -18,7 +18,7 @@ def validation_lines(evidence: EvidenceFile) -> Iterator[str]:
     """The lines to print."""
     yield _headline(evidence)
     yield from _table([_COLUMNS, *(_row(claim) for claim in _shown(evidence.claims))])
-    yield from rung_lines(evidence.benchmark) if evidence.source == "endpoint" else ()
+    yield from rung_lines(evidence.benchmark) if evidence.source in ("endpoint", "benchmark") else ()
     for text in evidence.reduced:
         yield f"reduced: {text}"
     if evidence.differs:
@@ -56,6 +56,8 @@ def _headline(evidence: EvidenceFile) -> str:
         return (
             f"{evidence.deployment}: read-only: a start-up log of {engine.get('name')} {version} on {evidence.device}, no request was sent"
         )
+    if evidence.source == "benchmark":
+        return f"{evidence.deployment}: read-only: a result of {evidence.made_with.get('benchmark')}, no request was sent"
     concurrency = ", ".join(str(row.get("concurrency", "?")) for row in evidence.benchmark) or "none"
     if evidence.source == "endpoint":
         version = engine.get("version") or "of an untold version"
@@ -161,7 +163,8 @@ def coverage_line(coverage: Coverage) -> str:
 def _shown_by(evidence: EvidenceFile) -> str:
     engine = evidence.engine
     version = version_that_ran(evidence) or engine.get("binding_version") or engine.get("commit") or "of an untold version"
-    kind = " (start-up log)" if evidence.source == "log" else ", synthetic weights" if evidence.weights == "synthetic" else ""
+    kinds = {"log": " (start-up log)", "benchmark": " (benchmark result)", "endpoint": " (running server)"}
+    kind = kinds.get(evidence.source, ", synthetic weights" if evidence.weights == "synthetic" else "")
     return f"{evidence.device}, {engine.get('name')} {version}{kind}, {evidence.measured_on}"
 
 

@@ -1,6 +1,5 @@
 """A server that somebody else started, held against its plan: looked at first, then a ladder of loads that stops at the first breach."""
 
-import math
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +17,7 @@ from advisor.validation.endpoint.look import Endpoint, require_quiet
 from advisor.validation.expectations import Expected, expectations
 from advisor.validation.latency import MeasuredLoad, judge_latency, measured_latency
 from advisor.validation.load import SmokeLoad
+from advisor.validation.planned_load import planned_at_once
 from advisor.validation.served.vllm_bench import BenchLoad, BenchProgram, compared, run_vllm_bench
 from advisor.validation.smoke.answer import NOT_FINISHED, Answer
 from advisor.validation.smoke.connection import port_of
@@ -98,18 +98,12 @@ def _cross_check(subject: Subject, terms: EndpointTerms, target: Target, shown: 
 
 
 def _ladder(subject: Subject, terms: EndpointTerms) -> Ladder:
-    planned = _planned(subject)
-    most = min(planned, subject.memory.parallel_requests)
+    planned = planned_at_once(subject)
     steps = tuple(
         step if (step.concurrency or 0) < planned else replace(step, requests=max(step.requests, LEAST_REQUESTS))
-        for step in closed_steps(terms.concurrency or rising(most), requests_each=_REQUESTS_EACH, least=_FIRST_STEP)
+        for step in closed_steps(terms.concurrency or rising(planned), requests_each=_REQUESTS_EACH, least=_FIRST_STEP)
     )
     return Ladder(steps, step_limit_s=terms.time_limit_s, time_limit_s=terms.time_limit_s, level=terms.level, stop_at_breach=True)
-
-
-def _planned(subject: Subject) -> int:
-    """Requests at once that the plan reckons with on one replica."""
-    return math.ceil(subject.in_flight or 1)
 
 
 def rising(most: int) -> tuple[int, ...]:
@@ -180,7 +174,7 @@ def _claim(row: Expected, subject: Subject, terms: EndpointTerms, shown: Climb |
         return judge(row, looked.values.get(row.name), note="" if row.name in looked.values else looked.silence)
     if Target(terms.endpoint.base_url, "").is_local and not subject.same_machine:
         return judge(row, None, note="another machine than the planned one")
-    planned, ended = _planned(subject), f": {shown.ended}" if shown.ended else ""
+    planned, ended = planned_at_once(subject), f": {shown.ended}" if shown.ended else ""
     seen = measured_latency(row, climbed_loads(shown, planned), nothing_harder=f"needs {planned} at once{ended}")
     if seen.value is not None and shown.contention.disturbed:
         seen = replace(seen, note=f"disturbed: {shown.contention.words()}", decides="nothing")

@@ -103,8 +103,8 @@ def _is_too_short(row: Expected, value: float | None) -> bool:
     return row.name == "context_per_request_tokens" and value is not None and row.at_least is not None and value < row.at_least
 
 
-def require_no_other_source(given: Mapping[str, bool]) -> None:
-    """Raises UserInputError for a flag that means another way of measuring."""
+def require_no_other_source(what: str, given: Mapping[str, bool]) -> None:
+    """Raises UserInputError for a flag that means another way of measuring; `what` is read instead."""
     wrong = [flag for flag, is_given in given.items() if is_given]
     if wrong:
-        raise UserInputError(f"--log reads a log and starts nothing: leave out {', '.join(wrong)}")
+        raise UserInputError(f"{what} and starts nothing: leave out {', '.join(wrong)}")
