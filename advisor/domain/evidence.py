@@ -38,6 +38,19 @@ class ClaimResult:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceSeen:
+    """One accelerator while the engine served, by its driver; None: the driver does not tell, or nothing was predicted of it."""
+
+    __pydantic_config__ = STRICT
+    name: str
+    driver_version: str | None
+    memory_total_bytes: int
+    memory_used_bytes: int  # by everybody
+    engine_bytes: int | None  # by the engine's processes
+    predicted_reserved_bytes: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceFile:
     """One validation run."""
 
@@ -64,6 +77,7 @@ class EvidenceFile:
     # same: the planned machine or its kind; other: the device is the planned one, the machine is not; scaled: neither, see `reduced`
     # not claimed: of a server that somebody else started or measured
     hardware: Literal["same", "other", "scaled", "not claimed"] = "same"
+    devices: tuple[DeviceSeen, ...] | None = None  # None: no driver of an accelerator was there to be asked
 
     def __post_init__(self) -> None:
         if fault := name_fault(self.deployment):

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from advisor.domain.evidence import ClaimResult, EvidenceFile
+from advisor.domain.evidence import ClaimResult, DeviceSeen, EvidenceFile
 from advisor.report.rungs_text import rung_lines
-from advisor.units import significant, size_unit, time_unit
+from advisor.units import gib_text, significant, size_unit, time_unit
 from advisor.validation.speed_rule import is_speed
 from advisor.validation.verdict import tally
 from advisor.validation.verify import Coverage, version_that_ran
@@ -19,6 +19,7 @@ def validation_lines(evidence: EvidenceFile) -> Iterator[str]:
     yield _headline(evidence)
     yield from _table([_COLUMNS, *(_row(claim) for claim in _shown(evidence.claims))])
     yield from rung_lines(evidence.benchmark) if evidence.source in ("endpoint", "benchmark") else ()
+    yield from map(_device, evidence.devices or ())
     for text in evidence.reduced:
         yield f"reduced: {text}"
     if evidence.differs:
@@ -32,6 +33,18 @@ def validation_lines(evidence: EvidenceFile) -> Iterator[str]:
     free = [claim.name for claim in evidence.claims if not claim.gates and claim.requirement is not None and is_speed(claim.name)]
     if free:
         yield f"not gating: {', '.join(free)} (speeds whose prediction is modelled)"
+
+
+def _device(seen: DeviceSeen) -> str:
+    """`device NVIDIA L4, driver 570.86: the engine holds 20.10 GiB of 22.49 GiB, 20.00 GiB predicted`."""
+    driver = f", driver {seen.driver_version}" if seen.driver_version else ""
+    held = (
+        f"the engine holds {gib_text(seen.engine_bytes, 2)}"
+        if seen.engine_bytes is not None
+        else f"{gib_text(seen.memory_used_bytes, 2)} used"
+    )
+    predicted = f", {gib_text(seen.predicted_reserved_bytes, 2)} predicted" if seen.predicted_reserved_bytes is not None else ""
+    return f"device {seen.name}{driver}: {held} of {gib_text(seen.memory_total_bytes, 2)}{predicted}"
 
 
 def _shown(claims: Sequence[ClaimResult]) -> list[ClaimResult]:

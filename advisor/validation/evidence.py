@@ -48,7 +48,19 @@ def _as_run(
         memory=memory,
         contention=measured.contention.as_dict(),
         made_with={"advisor": advisor_version()},
+        remarks=_remarks(subject, measured),
+        devices=measured.devices,
     )
+
+
+def _remarks(subject: Subject, measured: Measurements) -> tuple[str, ...]:
+    """Why a device's memory was not measured, where the plan is for one."""
+    if subject.candidate.on_cpu or not subject.device_here:
+        return ()
+    if measured.devices is None:
+        return ("no driver of an accelerator could be asked: memory on the device was not measured",)
+    told = any(device.engine_bytes is not None for device in measured.devices)
+    return () if told else ("the driver does not say what the engine's processes hold: memory on the device was not measured",)
 
 
 def _engine(subject: Subject, measured: Measurements) -> dict[str, Any]:
