@@ -88,7 +88,8 @@ def _fetch(
 def _words(repository: HubRepository, weights: Sequence[HubFile], *, others: int) -> str:
     """`a.safetensors and 6 small files of org/model at commit 0123456789ab`."""
     named = ", ".join(file.name for file in weights) if len(weights) <= 3 else f"{len(weights)} files from {weights[0].name} on"
-    return f"{named}{f' and {others} small file{"s" if others > 1 else ""}' if others else ''} of {repository.repo_id} at commit {repository.commit[:12]}"
+    beside = f" and {others} small file{'s' if others > 1 else ''}" if others else ""
+    return f"{named}{beside} of {repository.repo_id} at commit {repository.commit[:12]}"
 
 
 def _bytes(files: Sequence[HubFile]) -> int:
