@@ -178,7 +178,7 @@ def _shown_by(evidence: EvidenceFile) -> str:
     version = version_that_ran(evidence) or engine.get("binding_version") or engine.get("commit") or "of an untold version"
     kinds = {"log": " (start-up log)", "benchmark": " (benchmark result)", "endpoint": " (running server)"}
     kind = kinds.get(evidence.source, ", synthetic weights" if evidence.weights == "synthetic" else "")
-    return f"{evidence.device}, {engine.get('name')} {version}{kind}, {evidence.measured_on}"
+    return f"{evidence.device}, {engine.get('name') or 'an engine'} {version}{kind}, {evidence.measured_on}"
 
 
 def not_covering_lines(coverage: Coverage) -> Iterator[str]:

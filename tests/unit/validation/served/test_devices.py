@@ -14,6 +14,7 @@ from advisor.validation.contention import Contention
 from advisor.validation.evidence import evidence_of
 from advisor.validation.load import SmokeLoad
 from advisor.validation.measurements import Measurements
+from advisor.validation.served import run
 from advisor.validation.served.devices import devices_seen
 from advisor.validation.subject import Weights
 
@@ -73,3 +74,26 @@ def test_what_was_not_measured_is_said(subject, found, remark):
     assert remark in made.remarks[0]
     on_cpu = replace(subject, candidate=SimpleNamespace(runtime=SimpleNamespace(backend="cpu"), on_cpu=True))
     assert evidence(on_cpu, None).remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        ([2 * GIB, 3 * GIB], {"memory_bytes": 5 * GIB, "reserved_bytes": 3 * GIB}),
+        ([None, 3 * GIB], {"memory_bytes": 3 * GIB, "reserved_bytes": 3 * GIB}),
+        ([None], {}),
+        ([], {}),
+    ],
+)
+def test_the_memory_of_a_device_is_what_its_driver_counts(subject, held, expected):
+    """The server's own resident memory says nothing about a card."""
+    devices = tuple(DeviceSeen("NVIDIA L4", "1", 24 * GIB, 20 * GIB, bytes_, None) for bytes_ in held) or None
+    shown = SimpleNamespace(devices=devices, end=SimpleNamespace(counted_once_bytes=GIB), truth=SimpleNamespace(values={}))
+    assert run._counted(subject, shown) == expected
+
+
+def test_the_memory_of_a_processor_is_the_servers_own(make_subject):
+    shown = SimpleNamespace(
+        devices=None, end=SimpleNamespace(counted_once_bytes=5 * GIB), truth=SimpleNamespace(values={"repacked_weights_bytes": GIB})
+    )
+    assert run._counted(make_subject(), shown) == {"memory_bytes": 5 * GIB, "reserved_bytes": 5 * GIB, "required_bytes": 4 * GIB}
