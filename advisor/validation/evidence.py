@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from advisor.domain.evidence import EvidenceFile
+from advisor.domain.plan import PlannedDeployment
 from advisor.resources import advisor_version
 from advisor.validation.compare import compare, unjudged
 from advisor.validation.expectations import expectations
@@ -17,18 +18,7 @@ from advisor.validation.verify import other_version
 def evidence_of(
     subject: Subject, weights: Weights, load: SmokeLoad, measured: Measurements, *, driven: Iterable[str], today: str, served: bool = False
 ) -> EvidenceFile:
-    """The file. `driven` says in words how the way it was run differs from the deployment, `served` that a server was asked.
-
-    A run of another version than the planned one shows numbers and proves nothing of the plan, as `evidence verify` has it.
-    """
-    made = _as_run(subject, weights, load, measured, driven=driven, today=today, served=served)
-    moved = other_version(subject.planned, made)
-    return replace(made, differs=(moved,), claims=tuple(unjudged(claim, moved) for claim in made.claims)) if moved else made
-
-
-def _as_run(
-    subject: Subject, weights: Weights, load: SmokeLoad, measured: Measurements, *, driven: Iterable[str], today: str, served: bool
-) -> EvidenceFile:
+    """The file. `driven` says in words how the way it was run differs from the deployment, `served` that a server was asked."""
     planned = subject.planned
     memory = {**measured.memory, **{name: value for name, value in measured.values.items() if name.endswith("_bytes")}}
     return EvidenceFile(
@@ -61,6 +51,12 @@ def _remarks(subject: Subject, measured: Measurements) -> tuple[str, ...]:
         return ("no driver of an accelerator could be asked: memory on the device was not measured",)
     told = any(device.engine_bytes is not None for device in measured.devices)
     return () if told else ("the driver does not say what the engine's processes hold: memory on the device was not measured",)
+
+
+def of_the_planned_version(planned: PlannedDeployment, made: EvidenceFile) -> EvidenceFile:
+    """As it is; of another version than the planned one it shows numbers and proves nothing, as `evidence verify` has it."""
+    moved = other_version(planned, made)
+    return replace(made, differs=(moved,), claims=tuple(unjudged(claim, moved) for claim in made.claims)) if moved else made
 
 
 def _engine(subject: Subject, measured: Measurements) -> dict[str, Any]:

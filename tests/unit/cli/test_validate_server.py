@@ -163,6 +163,15 @@ def test_scaled_down_shows_flags_and_start_and_proves_nothing_more(folder):
     assert CliRunner().invoke(app, ["evidence", "verify", str(folder / "plan.yaml")]).exit_code == 3
 
 
+def test_scaled_down_shows_as_much_on_another_version(folder):
+    on_a_card(folder)
+    code, said = validate(folder, "newer", "--scale-down")
+    assert code == 3, said
+    assert next(claim for claim in evidence(folder)["claims"] if claim["name"] == "starts")["measured"] == 1
+    verified = CliRunner().invoke(app, ["evidence", "verify", str(folder / "plan.yaml")])
+    assert (verified.exit_code, "shows another deployment" in verified.stdout) == (3, True), verified.stdout
+
+
 def test_scaling_down_needs_a_reason_and_made_up_weights(folder):
     assert validate(folder, "good", "--scale-down")[0] == 2
     on_a_card(folder)
