@@ -11,6 +11,7 @@ from pathlib import Path
 
 from advisor.catalog.catalog import Catalog
 from advisor.domain.hardware import Device, Host, Node, ProcessorFeature
+from advisor.engines.accelerators import nvidia
 from advisor.engines.memory_limit import memory_limit
 from advisor.errors import UserInputError
 from advisor.intake.processor import processor_features
@@ -175,23 +176,4 @@ def _measured_bandwidth() -> float:
 
 def _nvidia_gpus() -> tuple[Gpu, ...]:
     """The driver's own names and sizes; nothing where there is no driver, or one that does not answer."""
-    try:
-        import pynvml
-    except ImportError:
-        return ()
-    try:
-        pynvml.nvmlInit()
-    except (OSError, pynvml.NVMLError):
-        return ()
-    try:
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        return tuple(Gpu(_text(pynvml.nvmlDeviceGetName(h)), int(pynvml.nvmlDeviceGetMemoryInfo(h).total)) for h in handles)
-    except pynvml.NVMLError:
-        return ()
-    finally:
-        pynvml.nvmlShutdown()
-
-
-def _text(name: str | bytes) -> str:
-    """Old drivers answer in bytes."""
-    return name.decode("utf-8", "replace") if isinstance(name, bytes) else name
+    return tuple(Gpu(each.name, each.total_bytes) for each in nvidia())

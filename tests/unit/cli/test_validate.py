@@ -11,8 +11,12 @@ from typer.testing import CliRunner
 
 from advisor.cli import validating
 from advisor.cli.app import app
-from advisor.errors import AdvisorError
+from advisor.engines.find import FoundServer
+from advisor.errors import AdvisorError, UserInputError
+from advisor.validation.served.find_program import ProgramHere
+from advisor.validation.subject import Weights
 from tests.unit.cli.small_plan import small_plan, small_workload
+from tests.unit.intake.fake_hub import Hub
 
 FAKE = Path(__file__).parents[2] / "fakes" / "fake_engine.py"
 PROBED = '{"version": "0.3.36", "site_folder": "/site", "system_info": "CPU : AVX2 = 1", "offloads": false}'
@@ -101,6 +105,25 @@ def test_no_vllm_is_not_proven(folder):
     (folder / "plan.yaml").write_text(vllm)
     code, said = run(folder, "--synthetic", "--engine-python", "/bin/false")
     assert (code, "no vLLM here" in said) == (3, True), said
+
+
+def test_the_weights_of_a_vllm_plan_are_those_of_the_hub(folder, mirror, monkeypatch):
+    """What the hub holds is looked at by its size before anything of it is fetched."""
+    engine = "{name: vllm, runtime: vllm-serve, version: 0.32.0}"
+    text = small_plan(engine=engine, quantization="bf16", settings={})
+    (folder / "plan.yaml").write_text(text)
+    here = ProgramHere(FoundServer(folder / "vllm", "test", {}), "0.32.0", lambda: False)
+    monkeypatch.setattr(validating, "find_program", lambda *_, **__: here)
+    Hub.content = {"config.json": b"{}", "model.safetensors": bytes(5000)}
+    code, said = run(folder, "--yes")
+    assert (code, "model.safetensors and 1 small file of" in said, "another model or quantisation" in said) == (2, True, True), said
+    assert [path for method, path, _, _ in Hub.requests if "/resolve/" in path] == []
+    taken = []
+    monkeypatch.setattr(validating, "fetch_folder", lambda model, **_: taken.append(model) or folder)
+    monkeypatch.setattr(validating, "_real", lambda path, subject: Weights(str(path), synthetic=False))
+    monkeypatch.setattr(validating, "validate_server", lambda subject, weights, *_: (_ for _ in ()).throw(UserInputError(weights.path)))
+    assert run(folder, "--yes") == (2, str(folder))
+    assert taken[0].repo_id in (None, "Qwen/Qwen3-0.6B")
 
 
 def test_engines_and_evidence_commands_answer(folder, monkeypatch):

@@ -157,6 +157,15 @@ def test_scaled_down_another_version_is_said_and_is_no_setting(folder):
     assert next(claim for claim in written["claims"] if claim["name"] == "settings_as_planned")["measured"] == 1
 
 
+def test_scaled_down_shows_as_much_on_another_version(folder):
+    on_a_card(folder)
+    code, said = validate(folder, "newer", "--scale-down")
+    assert code == 3, said
+    assert next(claim for claim in evidence(folder)["claims"] if claim["name"] == "starts")["measured"] == 1
+    verified = CliRunner().invoke(app, ["evidence", "verify", str(folder / "plan.yaml")])
+    assert (verified.exit_code, "shows another deployment" in verified.stdout) == (3, True), verified.stdout
+
+
 def test_scaling_down_needs_a_reason_and_made_up_weights(folder):
     assert validate(folder, "good", "--scale-down")[0] == 2
     on_a_card(folder)
