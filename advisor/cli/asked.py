@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from advisor.errors import UserInputError
+from advisor.validation.prepare import parse_concurrency
+
 
 @dataclass(frozen=True, slots=True)
 class AskedEndpoint:
@@ -41,3 +44,11 @@ class Asked:
     quiet: bool
     log: str | None = None
     endpoint: AskedEndpoint | None = None
+    request_rate_per_s: float | None = None
+
+
+def asked_pace(asked: Asked) -> tuple[int, ...]:
+    """The requests at once, none where they were not named. Raises UserInputError."""
+    if asked.concurrency is not None and asked.request_rate_per_s is not None:
+        raise UserInputError("--concurrency and --request-rate: give one of them: so many at once, or so many a second")
+    return parse_concurrency(asked.concurrency)

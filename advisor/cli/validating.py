@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from advisor.assess import Case
-from advisor.cli.asked import Asked
+from advisor.cli.asked import Asked, asked_pace
 from advisor.cli.dates import today
 from advisor.cli.output import confirm
 from advisor.domain.evidence import EvidenceFile
@@ -24,7 +24,8 @@ from advisor.planning.case import case_of, workload_of
 from advisor.units import gib_text
 from advisor.validation.download import fetch
 from advisor.validation.expectations import gating_names
-from advisor.validation.prepare import Machine, choose, parse_concurrency, prepare
+from advisor.validation.prepare import Machine, choose, prepare
+from advisor.validation.sampled import Sampling
 from advisor.validation.scale_down import as_scaled, scale_down
 from advisor.validation.served.find_program import find_program, require_version
 from advisor.validation.served.run import ServerTerms, validate_server
@@ -49,7 +50,7 @@ def run_validation(asked: Asked) -> EvidenceFile:
         return run_on_log(asked, asked.log)
     if asked.model is not None and (asked.synthetic or asked.start.scale_down):
         raise UserInputError(f"--model and --{'synthetic' if asked.synthetic else 'scale-down'}: give one of them")
-    concurrency = parse_concurrency(asked.concurrency)
+    concurrency = asked_pace(asked)
     plan, _ = read_plan(asked.plan)
     planned = choose(plan, asked.deployment)
     workload, _ = workload_of(plan, asked.plan)
@@ -58,6 +59,8 @@ def run_validation(asked: Asked) -> EvidenceFile:
     runtime = find_runtime(record, planned.engine.runtime)
     progress = None if asked.quiet else _say_progress
     if asked.start.in_process or runtime.launch is None:
+        if asked.request_rate_per_s is not None:
+            raise UserInputError("--request-rate: requests arrive at a server; here the engine runs without one")
         engine = find_llama_cpp(asked.start.engine_python)
         subject = prepare(plan, planned, case, _machine(case, lambda: engine.offloads))
         subject.settings  # noqa: B018 - refuses an engine that cannot be run without a server
@@ -69,6 +72,7 @@ def run_validation(asked: Asked) -> EvidenceFile:
     terms = ServerTerms(here.found, record, concurrency, asked.time_limit_s, today(), asked.start.port, here.version)
     if asked.start.scale_down:
         return _scaled_down(asked, subject, case, terms, progress)
+    terms = replace(terms, sampling=Sampling(workload.service_level, concurrency, asked.request_rate_per_s))
     return validate_server(subject, _weights(asked, subject, case), terms, progress)
 
 
@@ -134,7 +138,8 @@ def _say_progress(line: str) -> None:
         return
     match told:
         case {"progress": "benchmark", "concurrency": concurrency, "repeat": repeat}:
-            typer.echo(f"  measuring {concurrency} at once, run {repeat}", err=True)
+            again = f", {told['again']}" if "again" in told else ""
+            typer.echo(f"  measuring {concurrency} at once, run {repeat}{again}", err=True)
         case {"progress": stage}:
             typer.echo(f"  {_STAGES.get(stage, stage)}", err=True)
 

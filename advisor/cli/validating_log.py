@@ -26,6 +26,7 @@ def run_on_log(asked: Asked, source: str) -> EvidenceFile:
             "--model": asked.model is not None,
             "--synthetic": asked.synthetic,
             "--concurrency": asked.concurrency is not None,
+            "--request-rate": asked.request_rate_per_s is not None,
             "--engine-python": asked.start.engine_python is not None,
             "--engine-binary": asked.start.engine_binary is not None,
             "--in-process": asked.start.in_process,

@@ -1,24 +1,42 @@
 """A run as evidence: what was shown, on what, and what was smaller or different than planned."""
 
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from advisor.domain.evidence import EvidenceFile
+from advisor.domain.evidence import ClaimResult, EvidenceFile
 from advisor.resources import advisor_version
 from advisor.validation.compare import compare
+from advisor.validation.contention import worst
 from advisor.validation.expectations import expectations
 from advisor.validation.load import SmokeLoad, shortened
 from advisor.validation.measurements import Measurements
+from advisor.validation.sampled import rung_row
+from advisor.validation.service_level import SERVICE, judge_service
+from advisor.validation.smoke.ladder import Climb
 from advisor.validation.subject import Subject, Weights
 
 
-def evidence_of(
-    subject: Subject, weights: Weights, load: SmokeLoad, measured: Measurements, *, driven: Iterable[str], today: str, served: bool = False
-) -> EvidenceFile:
-    """The file. `driven` says in words how the way it was run differs from the deployment, `served` that a server was asked."""
-    planned = subject.planned
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: the steps that were predicted and what they showed, then the workload's own requests where they were sent.
+
+    `driven` says in words how the way it was run differs from the deployment, `served` that a server was asked.
+    """
+
+    load: SmokeLoad
+    measured: Measurements
+    driven: tuple[str, ...] = ()
+    climbed: Climb | None = None
+    served: bool = False
+
+
+def evidence_of(subject: Subject, weights: Weights, run: Run, *, today: str) -> EvidenceFile:
+    """The file."""
+    planned, measured, climbed = subject.planned, run.measured, run.climbed
     memory = {**measured.memory, **{name: value for name, value in measured.values.items() if name.endswith("_bytes")}}
+    rungs = climbed.rungs if climbed else ()
+    state = worst([measured.contention, *([climbed.contention] if climbed else [])])
     return EvidenceFile(
         schema="advisor.evidence/1",
         deployment=planned.name,
@@ -30,13 +48,21 @@ def evidence_of(
         weights="synthetic" if weights.synthetic else "real",
         weights_sha256=weights.sha256,
         settings={flag: setting.value for flag, setting in planned.settings.items()},
-        reduced=_reduced(subject, load, measured, driven),
-        claims=compare(subject, load, expectations(subject, load, served=served), measured),
-        benchmark=tuple({**asdict(speed), "prompt_tokens": load.prompt_tokens} for speed in measured.speeds),
+        reduced=_reduced(subject, run),
+        claims=tuple(_claims(subject, run)),
+        benchmark=(*({**asdict(speed), "prompt_tokens": run.load.prompt_tokens} for speed in measured.speeds), *map(rung_row, rungs)),
         memory=memory,
-        contention=measured.contention.as_dict(),
+        contention=state.as_dict(),
         made_with={"advisor": advisor_version()},
+        remarks=(f"the workload's requests ended early: {climbed.ended}",) if climbed and climbed.ended else (),
     )
+
+
+def _claims(subject: Subject, run: Run) -> Iterator[ClaimResult]:
+    """Of what users were promised the workload's own requests tell, where they were sent; of all else the steps."""
+    rows = expectations(subject, run.load, served=run.served)
+    for row, claim in zip(rows, compare(subject, run.load, rows, run.measured), strict=True):
+        yield judge_service(row, subject, run.climbed) if run.climbed and row.name in SERVICE else claim
 
 
 def _engine(subject: Subject, measured: Measurements) -> dict[str, Any]:
@@ -49,10 +75,11 @@ def _engine(subject: Subject, measured: Measurements) -> dict[str, Any]:
     }
 
 
-def _reduced(subject: Subject, load: SmokeLoad, measured: Measurements, driven: Iterable[str]) -> tuple[str, ...]:
+def _reduced(subject: Subject, run: Run) -> tuple[str, ...]:
     """What differs from the plan, in words."""
+    measured = run.measured
     device = () if subject.device_here else (f"device {subject.planned.hardware.device} -> cpu",)
     ignored = (f"not known to this engine: {', '.join(measured.ignored_settings)}",) if measured.ignored_settings else ()
     differing = (f"not as planned: {', '.join(measured.differing_settings)}",) if measured.differing_settings else ()
     cut = tuple(f"{count} at once: not finished in the time limit" for count in measured.incomplete)
-    return (*device, *driven, *shortened(subject, load), *ignored, *differing, *cut)
+    return (*device, *run.driven, *shortened(subject, run.load), *ignored, *differing, *cut)

@@ -61,12 +61,19 @@ def _coverage(plan: Plan, planned: PlannedDeployment, evidence: Sequence[Evidenc
 
 
 def _outcomes(plan: Plan, planned: PlannedDeployment, covering: Sequence[EvidenceFile]) -> dict[str, ClaimOutcome]:
-    """Of everything that is required. Logs alone test no speed, so a speed that no run has seen is not left out there."""
+    """Of everything that is required. A modelled speed is left out where only predicted steps were measured, not by logs alone.
+
+    What gated in a run (the workload's own requests measured it) gates here too.
+    """
     claims = plan.claims.get(planned.name, {})
     logs_only = bool(covering) and all(file.source == "log" for file in covering)
     gating = [claim.name for file in covering for claim in file.claims if claim.gates and file.source != "log"]
     names = dict.fromkeys([*plan.evidence_required, *gating])
-    return {name: _outcome(name, claims.get(name), covering) for name in names if logs_only or may_gate(name, claims.get(name))}
+    return {
+        name: _outcome(name, claims.get(name), covering)
+        for name in names
+        if logs_only or name in gating or may_gate(name, claims.get(name))
+    }
 
 
 def _outcome(name: str, claim: Claim | None, covering: Sequence[EvidenceFile]) -> ClaimOutcome:
