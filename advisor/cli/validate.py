@@ -135,7 +135,7 @@ def _show(evidence: "EvidenceFile", path: Path | None, recorded: str | None, *, 
     from advisor.report.validation_text import summary, validation_lines
     from advisor.validation.verdict import exit_code
 
-    code = exit_code(evidence.claims, disturbed=evidence.contention.get("disturbed") is True)
+    code = exit_code(evidence.claims)
     if format == "json":
         document = {name: value for name, value in evidence_dict(evidence).items() if name != "schema"}
         written = {"evidence": str(path) if path else None, "recorded": recorded}
