@@ -93,7 +93,8 @@ def test_memory_context_and_start_are_as_planned(tmp_path, sparse, model, how):
     assert str(tmp_path) not in next((tmp_path / "evidence").iterdir()).read_text()
     assert advisor("evidence", "verify", path)[0] in ({0} if code == 0 else {0, 3})  # 3: speeds that a busy machine left untested
     rungs = [row for row in answer["benchmark"] if "goodput" in row]
-    assert [row["concurrency"] for row in rungs] == ([] if how else [1, 2])
+    loads = [row["concurrency"] for row in rungs]
+    assert loads == ([] if how else [1, 2]) or (answer["contention"]["disturbed"] and loads == [1, 2][: len(loads)])
     assert all(row["failed"] == 0 and row["ttft_s"]["p50"] > 0 and row["output_tokens_per_s"] > 0 for row in rungs)
 
 

@@ -83,8 +83,8 @@ def measure(
     faults: list[Fault] = []
     began_s = monotonic()
     for index, side in enumerate(sides):
-        share_s = share_of_budget(sides[index:], loads, left_s=budget_s - (monotonic() - began_s))
         try:
+            share_s = share_of_budget(sides[index:], loads, left_s=budget_s - (monotonic() - began_s))
             with _started(side, budget_s=share_s, progress=progress) as started:
                 found = _climb(side, started, loads, progress=progress)
                 if found.rungs:

@@ -68,7 +68,7 @@ def validate_endpoint(subject: Subject, terms: EndpointTerms, *, announce: Told,
 
 def _cross_check(subject: Subject, terms: EndpointTerms, target: Target, shown: Climb) -> Iterator[str]:
     """The heaviest load that did not fail once more, in median requests of one length: by our client, then by vLLM's."""
-    rung = next((rung for rung in reversed(shown.rungs) if not rung.failed), None)
+    rung = next((rung for rung in reversed(shown.rungs) if rung.concurrency and not rung.failed), None)
     if terms.bench is None or rung is None or rung.concurrency is None:
         return
     demand = subject.demand

@@ -18,7 +18,7 @@ from advisor.errors import EngineFailed
 from advisor.units import GIB
 from advisor.validation.contention import RETRIES, judge_contention, pooled, stall_ratio
 from advisor.validation.evidence import Run, evidence_of
-from advisor.validation.load import SmokeLoad, smoke_load
+from advisor.validation.load import STEPS_SHARE, SmokeLoad, smoke_load
 from advisor.validation.measurements import Measurements, read_speeds
 from advisor.validation.room import require_memory
 from advisor.validation.sampled import Sampling, sampled_ladder, sampled_requests, why_nothing_was_answered
@@ -93,7 +93,8 @@ def _run(subject: Subject, planned: Served, load: SmokeLoad, terms: ServerTerms,
         truth, ready = _truth(subject, server, planned, terms.record), server.memory()
         taker = _load_of(subject, server, planned, deadline_s)
         taker.warm_up(max(load.concurrency))
-        rows = repeated(taker, load, server_pid=server.pid, left_s=lambda: deadline_s - time.monotonic(), progress=progress)
+        steps_end_s = min(deadline_s, time.monotonic() + STEPS_SHARE * terms.time_limit_s)
+        rows = repeated(taker, load, server_pid=server.pid, left_s=lambda: steps_end_s - time.monotonic(), progress=progress)
         climbed = _climb(subject, server, planned, terms, left_s=deadline_s - time.monotonic(), progress=progress)
         end = server.memory()
     return _Shown(truth, ready, end, server.peak_bytes, server.ready_s, rows, climbed)

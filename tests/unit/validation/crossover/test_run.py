@@ -1,6 +1,9 @@
 """Both sides are sized for the same loads and served one after the other, each with its own rendered command."""
 
+import os
+import signal
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +13,10 @@ import pytest
 from advisor.catalog import load_catalog
 from advisor.domain.model import Model
 from advisor.engines.find import FoundServer
-from advisor.errors import EngineFailed, Interrupted, NotProven, TimedOut, UserInputError
+from advisor.engines.interruption import raised
+from advisor.errors import EngineFailed, NotProven, TimedOut, UserInputError
 from advisor.intake.machine import this_machine
 from advisor.units import GIB
-from advisor.validation.crossover import run
 from advisor.validation.crossover.contender import Loads, contender, require_room
 from advisor.validation.crossover.run import Equipped, measure, share_of_budget
 from advisor.validation.smoke import ladder
@@ -131,19 +134,20 @@ def test_an_engine_that_is_not_ready_in_time_leaves_the_others_curve(equipped):
     assert "not ready after" in str(fault.error)
 
 
-def test_an_interruption_ends_it_and_keeps_what_was_measured(equipped, monkeypatch):
-    real = run.running
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interruption_ends_it_and_keeps_what_was_measured(equipped, number, code):
+    """While the second engine is waited for; a third one is not begun."""
 
-    def interrupted(program, **limits):
-        if "vLLM" in program.name:
-            raise Interrupted(15)
-        return real(program, **limits)
+    def stop(words):
+        if words.startswith("vllm: starting"):
+            threading.Timer(0.5, os.kill, (os.getpid(), number)).start()
 
-    monkeypatch.setattr(run, "running", interrupted)
-    sides = [equipped("llama.cpp", itl_s=0.001), equipped("vllm", itl_s=0), equipped("vllm", itl_s=0)]
-    curves, (fault,) = measure(sides, LOADS, budget_s=300)
+    sides = [equipped("llama.cpp", itl_s=0.001), equipped("vllm", itl_s="0 --never-ready"), equipped("llama.cpp", itl_s=0.001)]
+    with raised():
+        curves, (fault,) = measure(sides, LOADS, budget_s=300, progress=stop)
     assert [curve.engine for curve in curves] == ["llama.cpp"]
-    assert (fault.engine, fault.error.exit_code) == ("vllm", 143)
+    assert (fault.engine, fault.error.exit_code) == ("vllm", code)
+    assert psutil.Process().children(recursive=True) == []
 
 
 def test_the_time_is_shared_by_what_each_is_expected_to_take(equipped, node):
