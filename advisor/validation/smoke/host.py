@@ -12,6 +12,7 @@ import psutil
 from advisor.validation.contention import Contention, judge_contention, stall_ratio
 from advisor.validation.smoke.answer import Answer
 
+_OWN: Final = ("user", "system", "children_user", "children_system")
 _WORKED: Final = ("user", "nice", "system", "steal")
 
 
@@ -65,7 +66,7 @@ class _Counters:
 
     @classmethod
     def now(cls, pids: Iterable[int]) -> "_Counters":
-        return cls(perf_counter(), _busy_s(), sum(_cpu_s([psutil.Process().pid, *pids])))
+        return cls(perf_counter(), _busy_s(), sum(_cpu_s([psutil.Process().pid, *pids]).values()))
 
 
 def _ours() -> Sequence[int]:
@@ -83,15 +84,20 @@ def _busy_s() -> float:
     return float(sum(getattr(times, kind, 0.0) for times in counted for kind in _WORKED))
 
 
-def _cpu_s(pids: Iterable[int]) -> Iterator[float]:
-    """Processor seconds of every process of the trees, with those of its children that have ended; so the sum loses none that ends."""
+def _cpu_s(pids: Iterable[int]) -> dict[int, float]:
+    """Processor seconds of every process of the trees, each once: a server that we started is below us too.
+
+    Those of its children that have ended are a process's own, so the sum loses none that ends.
+    """
+    found: dict[int, float] = {}
     for pid in pids:
         with suppress(psutil.Error):
             root = psutil.Process(pid)
             for process in (root, *root.children(recursive=True)):
                 with suppress(psutil.Error):
                     times = process.cpu_times()
-                    yield times.user + times.system + getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+                    found[process.pid] = sum(getattr(times, kind, 0.0) for kind in _OWN)
+    return found
 
 
 def _runs(answers: Sequence[Answer]) -> list[dict[str, Any]]:

@@ -109,25 +109,35 @@ def watched(monkeypatch, before, after):
 
 
 def reading(server, *processors, client_s=0.0):
-    return {"client": Process(own_s=client_s), "server": server, "processors": processors}
+    """The server is a child of ours, as one that we started is."""
+    return {
+        "client": Process(1, own_s=client_s, children=[server, *server.children(recursive=True)]),
+        "server": server,
+        "processors": processors,
+    }
+
+
+def test_a_server_of_ours_counts_once(monkeypatch):
+    before, after = (reading(Process(7, own_s=used), processor(total), processor(0.0)) for used, total in ((0.0, 0.0), (4.0, 10.0)))
+    assert watched(monkeypatch, before, after) == pytest.approx(6.0)
 
 
 def test_the_engine_and_our_client_are_not_others(monkeypatch):
-    before = reading(Process(own_s=10.0, children=[Process(2, own_s=3.0)]), processor(50.0), processor(50.0), client_s=1.0)
-    after = reading(Process(own_s=14.0, children=[Process(2, own_s=8.0)]), processor(56.0), processor(55.0), client_s=3.0)
+    before = reading(Process(7, own_s=10.0, children=[Process(2, own_s=3.0)]), processor(50.0), processor(50.0), client_s=1.0)
+    after = reading(Process(7, own_s=14.0, children=[Process(2, own_s=8.0)]), processor(56.0), processor(55.0), client_s=3.0)
     assert watched(monkeypatch, before, after) == pytest.approx(0.0)
 
 
 def test_a_helper_of_the_engine_that_ended_is_still_its_own(monkeypatch):
-    before = reading(Process(own_s=10.0, children=[Process(2, own_s=3.0)]), processor(50.0), processor(50.0))
-    after = reading(Process(own_s=10.0, ended_s=6.0), processor(53.0), processor(50.0))
+    before = reading(Process(7, own_s=10.0, children=[Process(2, own_s=3.0)]), processor(50.0), processor(50.0))
+    after = reading(Process(7, own_s=10.0, ended_s=6.0), processor(53.0), processor(50.0))
     assert watched(monkeypatch, before, after) == pytest.approx(0.0)
 
 
 def test_steal_and_niced_work_are_others_and_interrupts_are_nobody(monkeypatch):
-    before, after = (reading(Process(own_s=0.0), processor(1.0), last) for last in (processor(1.0), processor(1.0, steal=2.0, nice=1.0)))
+    before, after = (reading(Process(7, own_s=0.0), processor(1.0), last) for last in (processor(1.0), processor(1.0, steal=2.0, nice=1.0)))
     assert watched(monkeypatch, before, after) == pytest.approx(3.0)
-    interrupted = reading(Process(own_s=0.0), processor(1.0), processor(1.0, softirq=4.0, irq=4.0))
+    interrupted = reading(Process(7, own_s=0.0), processor(1.0), processor(1.0, softirq=4.0, irq=4.0))
     assert watched(monkeypatch, before, interrupted) == pytest.approx(0.0)
 
 
