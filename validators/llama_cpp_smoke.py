@@ -2,7 +2,8 @@
 
 Run by the engine's own interpreter: `python llama_cpp_smoke.py < request.json`.
 Request: `mode` (smoke, size_only, quantize_dry_run), `model`, `settings` under llama.cpp's flag names; for smoke also `concurrency`,
-`prompt_tokens`, `output_tokens`, `repeats`, `time_limit_s`, `seed`; for quantize_dry_run `file_type` (llama.cpp's number).
+`prompt_tokens`, `output_tokens`, `repeats`, `time_limit_s`, `seed`, and where a row that others disturb is to be measured again
+`retries` and `others_share_limit`; for quantize_dry_run `file_type` (llama.cpp's number).
 Progress goes to stderr, the report is the last line of stdout: raw log lines, every step's seconds. Exit 0 report, 2 bad request,
 3 no llama_cpp here, 4 the engine refused. A GGML_ASSERT aborts the process: whoever started it must expect that.
 """
@@ -21,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+COUNTED_S = 0.05  # counters tick in hundredths of a second, each for itself: less than this is nobody's
 LOG_DEBUG, LOG_CONTINUES = 1, 5  # ggml_log_level
 LOAD_MODES = {"auto": -1, "none": 0, "mmap": 1, "mlock": 2, "mmap_mlock": 3, "direct_io": 4}
 SPLIT_MODES = {"none": 0, "layer": 1, "row": 2, "tensor": 3}
@@ -53,26 +55,41 @@ def memory_now() -> dict[str, int | None]:
 
 
 def host_now() -> dict[str, float | None]:
-    """Counters whose differences show who else used the processors."""
-    used, ticks = resource.getrusage(resource.RUSAGE_SELF), [0.0] * 10
+    """Counters whose differences show who else used our processors: interrupts are nobody's process, steal is another machine's."""
+    used, ours, busy_s, steal_s = resource.getrusage(resource.RUSAGE_SELF), {f"cpu{number}" for number in processors()}, 0.0, 0.0
     with contextlib.suppress(OSError):
-        ticks = [int(part) / os.sysconf("SC_CLK_TCK") for part in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
-    busy_s = sum(ticks[:3]) + sum(ticks[5:8])  # user, nice, system, interrupts, steal
+        for name, *ticks in map(str.split, Path("/proc/stat").read_text().splitlines()):
+            if name in ours:
+                user, nice, system, _, _, _, _, steal = (int(tick) / os.sysconf("SC_CLK_TCK") for tick in ticks[:8])
+                busy_s, steal_s = busy_s + user + nice + system + steal, steal_s + steal
     switches = {"voluntary_switches": used.ru_nvcsw, "involuntary_switches": used.ru_nivcsw}
-    host = {"host_busy_s": busy_s or None, "steal_s": ticks[7] if busy_s else None}
+    host = {"host_busy_s": busy_s or None, "steal_s": steal_s if busy_s else None}
     return {"wall_s": time.perf_counter(), "own_cpu_s": used.ru_utime + used.ru_stime, **host, **switches}
 
 
+def since(before: dict[str, float | None]) -> dict[str, float | None]:
+    """What was counted since then."""
+    return {key: None if value is None else value - (before[key] or 0) for key, value in host_now().items()}
+
+
 def contention(before: dict[str, float | None], rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """What changed since `before`, the load average, and how much longer than its run's median the slowest step took."""
-    changed = {key: None if value is None else value - (before[key] or 0) for key, value in host_now().items()}
+    """What was counted over the rows (since `before` where there are none), the load average, the slowest step over its run's median."""
+    hosts = [row["host"] for row in rows] or [since(before)]
+    counted = {key: None if None in (values := [host[key] for host in hosts]) else sum(values) for key in hosts[0]}
     slowest = max((max(row["steps_s"]) / row["step_s_median"] for row in rows if row["steps_s"]), default=None)
-    return {**changed, "load_average": os.getloadavg(), "cores": cores(), "max_step_over_median": slowest}
+    return {**counted, "load_average": os.getloadavg(), "cores": len(processors()), "max_step_over_median": slowest}
 
 
-def cores() -> int:
+def others_share(host: dict[str, float | None]) -> float:
+    """Of our processors, used by other work; 0 where the system does not say."""
+    if host["host_busy_s"] is None or not host["wall_s"]:
+        return 0.0
+    return (host["host_busy_s"] - (host["own_cpu_s"] or 0.0) - COUNTED_S) / (host["wall_s"] * len(processors()))
+
+
+def processors() -> list[int]:
     """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
 def say(**fields: object) -> None:
@@ -160,7 +177,7 @@ def load_model(engine: Engine, request: dict[str, Any], ignored: list[str], *, a
 
 def open_context(engine: Engine, model: Any, settings: dict[str, Any], ignored: list[str]) -> Any:  # noqa: ANN401
     """A context as asked. Raises Refused where the engine would refuse or abort."""
-    parallel, outputs, threads = settings["parallel"], settings["outputs"], settings.get("threads") or cores()
+    parallel, outputs, threads = settings["parallel"], settings["outputs"], settings.get("threads") or len(processors())
     if outputs < parallel:
         raise Refused(f"settings.outputs ({outputs}) is below settings.parallel ({parallel}): llama.cpp would abort", 2)
     params = engine.api.llama_context_default_params()
@@ -184,6 +201,10 @@ class Benchmark:
         self._sample = functools.partial(self._api.llama_sampler_sample, self._api.llama_sampler_init_greedy(), context)
         self._vocabulary = self._api.llama_vocab_n_tokens(self._api.llama_model_get_vocab(model))
         self._random, self._deadline = random.Random(request.get("seed", 0)), time.perf_counter() + request["time_limit_s"]
+
+    def left_s(self) -> float:
+        """Of the time limit."""
+        return self._deadline - time.perf_counter()
 
     def run(self, sequences: int, *, prompt: int, output: int) -> dict[str, Any]:
         """Prefill all prompts, then decode all sequences step by step. `complete` is false when the time limit came first."""
@@ -236,8 +257,23 @@ def benchmark(engine: Engine, model: Any, context: Any, request: dict[str, Any])
     for repeat in range(1, request["repeats"] + 1):
         for sequences in request["concurrency"]:
             say(progress="benchmark", concurrency=sequences, repeat=repeat)
-            rows.append({"concurrency": sequences, "repeat": repeat, **bench.run(sequences, prompt=prompt, output=output)})
+            rows.append({"concurrency": sequences, "repeat": repeat, **undisturbed(bench, request, sequences, repeat)})
     return rows
+
+
+def undisturbed(bench: Benchmark, request: dict[str, Any], sequences: int, repeat: int) -> dict[str, Any]:
+    """A row with the `host` counters of its time; measured again while others use the processors, each in half of the time left at most."""
+    retries = request.get("retries", 0)
+    for again in range(1, retries + 2):
+        before = host_now()
+        row = bench.run(sequences, prompt=request["prompt_tokens"], output=request["output_tokens"])
+        row["host"] = since(before)
+        share = others_share(row["host"])
+        if again > retries or share <= request["others_share_limit"] or not row["complete"] or 2 * row["host"]["wall_s"] > bench.left_s():
+            return row
+        why = f"again ({again} of {retries}): other work used {share:.0%} of the processors"
+        say(progress="benchmark", concurrency=sequences, repeat=repeat, again=why)
+    return row
 
 
 def smoke(engine: Engine, request: dict[str, Any], *, allocate: bool = True) -> dict[str, Any]:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from advisor.errors import UserInputError
+from advisor.validation.prepare import parse_concurrency
+
 
 @dataclass(frozen=True, slots=True)
 class AskedEndpoint:
@@ -40,6 +43,7 @@ class Asked:
     quiet: bool
     log: str | None = None
     endpoint: AskedEndpoint | None = None
+    request_rate_per_s: float | None = None
     benchmark: Path | None = None
     served_model: str | None = None
 
@@ -49,9 +53,17 @@ class Asked:
             "--model": self.model is not None,
             "--synthetic": self.synthetic,
             "--concurrency": self.concurrency is not None,
+            "--request-rate": self.request_rate_per_s is not None,
             "--engine-python": self.start.engine_python is not None,
             "--engine-binary": self.start.engine_binary is not None,
             "--in-process": self.start.in_process,
             "--scale-down": self.start.scale_down,
             "--port": self.start.port is not None,
         }
+
+
+def asked_pace(asked: Asked) -> tuple[int, ...]:
+    """The requests at once, none where they were not named. Raises UserInputError."""
+    if asked.concurrency is not None and asked.request_rate_per_s is not None:
+        raise UserInputError("--concurrency and --request-rate: give one of them: so many at once, or so many a second")
+    return parse_concurrency(asked.concurrency)

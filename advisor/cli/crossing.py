@@ -46,6 +46,7 @@ class Asked:
     vllm_python: str | None
     yes: bool
     quiet: bool
+    enforce_eager: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class _Programs:
 
 
 def measure_crossover(asked: Asked) -> Crossover:
-    """The whole run. Raises what its parts raise; nothing is left running or half written."""
+    """The whole run, with what of it failed once an engine was started. Raises what went wrong before; nothing is left running."""
     loads = Loads(parse_concurrency(asked.concurrency), asked.input_tokens, asked.output_tokens)
     if not loads.concurrency:
         raise UserInputError("--concurrency: name at least one number of requests at once, such as 1,2,4")
@@ -73,9 +74,9 @@ def measure_crossover(asked: Asked) -> Crossover:
     require_room(sides, available_bytes=psutil.virtual_memory().available)
     with raised():
         equipped = _equip(sides, programs, asked)
-        first, second = measure(equipped, loads, budget_s=asked.time_limit_s, progress=None if asked.quiet else _say)
-    reduced = tuple(_reduced(whole, model, sides))
-    return Crossover(model.id, node.id, loads.input_tokens, loads.output_tokens, reduced, (first, second))
+        curves, faults = measure(equipped, loads, budget_s=asked.time_limit_s, progress=None if asked.quiet else _say)
+    reduced = tuple(_reduced(whole, model, sides, enforce_eager=asked.enforce_eager))
+    return Crossover(model.id, node.id, loads.input_tokens, loads.output_tokens, reduced, curves, faults)
 
 
 def _cut(model: Model, layers: int | None) -> Model:
@@ -99,7 +100,10 @@ def _sides(asked: Asked, model: Model, *, catalog: Catalog, node: Node, loads: L
     if len(named) > 2:
         raise UserInputError(f"--quantization {asked.quantization}: one for both engines, or llama.cpp's and vLLM's")
     side = partial(contender, catalog, model=model, node=node, loads=loads)
-    return side("llama.cpp", quantization=named[0].strip()), side("vllm", quantization=named[-1].strip())
+    return (
+        side("llama.cpp", quantization=named[0].strip()),
+        side("vllm", quantization=named[-1].strip(), enforce_eager=asked.enforce_eager),
+    )
 
 
 def _sixteen_bits(model: Model, catalog: Catalog) -> str:
@@ -131,13 +135,15 @@ def _gguf(side: Contender, asked: Asked) -> Path:
     return make_synthetic(architecture, side.quantization)
 
 
-def _reduced(whole: Model, model: Model, sides: Sequence[Contender]) -> Iterator[str]:
+def _reduced(whole: Model, model: Model, sides: Sequence[Contender], *, enforce_eager: bool) -> Iterator[str]:
     """What is not as it would be deployed."""
     yield "weights: made up, as many and of the same types as the model's"
     if cut := what_was_cut(whole.architecture, model.architecture):
         yield cut
     if whole.architecture.encoder_parameters:
         yield "vision tower: left out on both sides"
+    if enforce_eager:
+        yield "vllm: enforce-eager: it starts sooner and decodes slower than the compiled model would"
     if len({side.quantization.id.lower() for side in sides}) > 1:
         yield f"formats differ: {', '.join(f'{side.engine} {side.quantization.id}' for side in sides)}"
 

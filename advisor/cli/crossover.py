@@ -21,6 +21,9 @@ def crossover(
     input_tokens: Annotated[int, typer.Option("--input-tokens", min=1, help="Tokens sent per request.")] = 128,
     output_tokens: Annotated[int, typer.Option("--output-tokens", min=2, help="Tokens generated per request.")] = 64,
     time_limit_s: Annotated[float, typer.Option("--time-limit", min=10.0, help="Seconds for both engines, starts included.")] = 900.0,
+    enforce_eager: Annotated[
+        bool, typer.Option("--enforce-eager", help="vLLM compiles nothing: ready minutes sooner, slower then.")
+    ] = False,
     llama_cpp_python: EnginePythonOption = None,
     engine_binary: Annotated[str | None, typer.Option("--engine-binary", help="A llama-server.")] = None,
     vllm_python: Annotated[str | None, typer.Option("--vllm-python", help="Python that has vLLM.")] = None,
@@ -31,7 +34,8 @@ def crossover(
     """Serve the same dimensions with llama.cpp and with vLLM on this machine, under the same loads, and see where one overtakes the other.
 
     Weights are made up: the same number, shape and type as the model's. Exit code 0: measured. 3: an engine is absent, or the model
-    does not fit. 4: an engine refused or crashed. 5: out of time, or the machine was too busy to measure.
+    does not fit. 4: an engine refused or crashed. 5: out of time, or the machine was too busy to measure. What the other engine showed
+    is printed all the same, after Ctrl-C too.
 
     [bold]Examples[/bold]
 
@@ -42,19 +46,28 @@ def crossover(
     from advisor.cli.crossing import Asked, measure_crossover
 
     programs = (llama_cpp_python, engine_binary, vllm_python)
-    asked = Asked(model, quantization, layers, concurrency, input_tokens, output_tokens, time_limit_s, *programs, yes, quiet)
+    asked = Asked(model, quantization, layers, concurrency, input_tokens, output_tokens, time_limit_s, *programs, yes, quiet, enforce_eager)
     found = measure_crossover(asked)
-    _print(found, format, quiet=quiet)
-    raise typer.Exit(5 if found.invalid else 0)
+    if found.curves:
+        _print(found, format, quiet=quiet)
+    _say_faults(found)
+    raise typer.Exit(found.exit_code)
+
+
+def _say_faults(found: "Crossover") -> None:
+    from advisor.cli.output import printable
+
+    for fault in found.faults:
+        typer.echo(printable(f"{fault.engine}: {fault.error}"), err=True)
 
 
 def _print(found: "Crossover", format: Format, *, quiet: bool) -> None:
     from advisor.cli.output import emit_json, printable
     from advisor.report.crossover_json import crossover_document
     from advisor.report.crossover_text import crossover_text
-    from advisor.validation.crossover.curves import compare_measured
+    from advisor.validation.crossover.curves import finding
 
     if format == "json":
         emit_json(crossover_document(found))
     else:
-        typer.echo(compare_measured(*found.curves).sentence() if quiet else printable(crossover_text(found)))
+        typer.echo(finding(found.curves) if quiet else printable(crossover_text(found)))

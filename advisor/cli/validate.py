@@ -29,6 +29,10 @@ def validate(
     concurrency: Annotated[
         str | None, typer.Option("--concurrency", help="Requests at once, such as 1,2,4. Default: 1 and all slots.")
     ] = None,
+    request_rate_per_s: Annotated[
+        float | None,
+        typer.Option("--request-rate", min=0.001, max=1000.0, help="Send the workload's requests as Poisson arrivals, so many a second."),
+    ] = None,
     engine_python: Annotated[str | None, typer.Option("--engine-python", help="An interpreter that has the engine.")] = None,
     engine_binary: Annotated[str | None, typer.Option("--engine-binary", help="A llama-server.")] = None,
     in_process: Annotated[
@@ -70,7 +74,8 @@ def validate(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Write large files, and measure a busy --endpoint, unasked.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the summary only.")] = False,
 ) -> None:
-    """Prove a plan on the engine as deployed: its command starts, serves the context, takes the memory; and how fast its steps are here.
+    """Prove a plan on the engine as deployed: its command starts, serves the context, takes the memory; how fast its steps are here,
+    and how the workload's own requests fare up to the planned load.
 
     Exit code 0: every required claim is proven. 1: one is refuted. 3: not proven (no engine, or not testable here).
     4: the engine refused or crashed. 5: timed out, or the machine was too busy to measure. Evidence is written beside the plan.
@@ -85,6 +90,8 @@ def validate(
 
       advisor validate plan.yaml --endpoint http://127.0.0.1:8000
 
+      advisor validate plan.yaml --endpoint http://127.0.0.1:8000 --request-rate 0.5
+
       advisor validate plan.yaml --benchmark benchmarks.json
     """
     from advisor.cli.asked import Asked, AskedStart
@@ -92,7 +99,22 @@ def validate(
     at = _endpoint(endpoint, api_key_env, tokenizer, vllm_bench=load_generator == "vllm-bench")
     _require_one_source({"--endpoint": at is not None, "--benchmark": benchmark is not None}, served_model)
     start = AskedStart(engine_python, engine_binary, in_process, scale_down, port)
-    asked = Asked(plan, model, synthetic, deployment, concurrency, start, time_limit_s, yes, quiet, log, at, benchmark, served_model)
+    asked = Asked(
+        plan,
+        model,
+        synthetic,
+        deployment,
+        concurrency,
+        start,
+        time_limit_s,
+        yes,
+        quiet,
+        log,
+        at,
+        request_rate_per_s,
+        benchmark,
+        served_model,
+    )
     raise typer.Exit(_prove(asked, record=record, format=format))
 
 
@@ -145,7 +167,7 @@ def _show(evidence: "EvidenceFile", path: Path | None, recorded: str | None, *, 
     from advisor.report.validation_text import summary, validation_lines
     from advisor.validation.verdict import exit_code
 
-    code = exit_code(evidence.claims, unusable=bool(evidence.contention.get("unusable")))
+    code = exit_code(evidence.claims, disturbed=bool(evidence.contention.get("disturbed")) and not evidence.differs)
     if format == "json":
         document = {name: value for name, value in evidence_dict(evidence).items() if name != "schema"}
         written = {"evidence": str(path) if path else None, "recorded": recorded}

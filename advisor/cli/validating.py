@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from advisor.assess import Case
-from advisor.cli.asked import Asked
+from advisor.cli.asked import Asked, asked_pace
 from advisor.cli.dates import today
 from advisor.cli.output import confirm
 from advisor.domain.evidence import EvidenceFile
@@ -24,7 +24,8 @@ from advisor.planning.case import case_of, workload_of
 from advisor.units import gib_text
 from advisor.validation.download import fetch, fetch_folder
 from advisor.validation.expectations import gating_names
-from advisor.validation.prepare import Machine, choose, parse_concurrency, prepare
+from advisor.validation.prepare import Machine, choose, prepare
+from advisor.validation.sampled import Sampling
 from advisor.validation.scale_down import as_scaled, scale_down
 from advisor.validation.served.find_program import find_program, require_version
 from advisor.validation.served.run import ServerTerms, validate_server
@@ -39,6 +40,11 @@ _STAGES = {"load": "loading the weights", "serve": "starting the server as deplo
 
 def run_validation(asked: Asked) -> EvidenceFile:
     """The whole run. Raises what its parts raise; nothing is left running or half written."""
+    return _measured_elsewhere(asked) or _run_here(asked)
+
+
+def _measured_elsewhere(asked: Asked) -> EvidenceFile | None:
+    """By a result of another tool, a running server or a log; None where an engine is to be started here."""
     if asked.benchmark is not None:
         from advisor.cli.validating_benchmark import run_on_benchmark
 
@@ -51,9 +57,13 @@ def run_validation(asked: Asked) -> EvidenceFile:
         from advisor.cli.validating_log import run_on_log
 
         return run_on_log(asked, asked.log)
+    return None
+
+
+def _run_here(asked: Asked) -> EvidenceFile:
     if asked.model is not None and (asked.synthetic or asked.start.scale_down):
         raise UserInputError(f"--model and --{'synthetic' if asked.synthetic else 'scale-down'}: give one of them")
-    concurrency = parse_concurrency(asked.concurrency)
+    concurrency = asked_pace(asked)
     plan, _ = read_plan(asked.plan)
     planned = choose(plan, asked.deployment)
     workload, _ = workload_of(plan, asked.plan)
@@ -62,6 +72,8 @@ def run_validation(asked: Asked) -> EvidenceFile:
     runtime = find_runtime(record, planned.engine.runtime)
     progress = None if asked.quiet else _say_progress
     if asked.start.in_process or runtime.launch is None:
+        if asked.request_rate_per_s is not None:
+            raise UserInputError("--request-rate: requests arrive at a server; here the engine runs without one")
         engine = find_llama_cpp(asked.start.engine_python)
         subject = prepare(plan, planned, case, _machine(case, lambda: engine.offloads))
         subject.settings  # noqa: B018 - refuses an engine that cannot be run without a server
@@ -73,6 +85,7 @@ def run_validation(asked: Asked) -> EvidenceFile:
     terms = ServerTerms(here.found, record, concurrency, asked.time_limit_s, today(), asked.start.port, here.version)
     if asked.start.scale_down:
         return _scaled_down(asked, subject, case, terms, progress)
+    terms = replace(terms, sampling=Sampling(workload.service_level, concurrency, asked.request_rate_per_s))
     return validate_server(subject, _weights(asked, subject, case), terms, progress)
 
 
@@ -154,7 +167,8 @@ def _say_progress(line: str) -> None:
         return
     match told:
         case {"progress": "benchmark", "concurrency": concurrency, "repeat": repeat}:
-            typer.echo(f"  measuring {concurrency} at once, run {repeat}", err=True)
+            again = f", {told['again']}" if "again" in told else ""
+            typer.echo(f"  measuring {concurrency} at once, run {repeat}{again}", err=True)
         case {"progress": stage}:
             typer.echo(f"  {_STAGES.get(stage, stage)}", err=True)
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from advisor.cli.asked import Asked, AskedEndpoint
+from advisor.cli.asked import Asked, AskedEndpoint, asked_pace
 from advisor.cli.dates import today
 from advisor.cli.output import printable
 from advisor.domain.evidence import EvidenceFile
@@ -13,7 +13,8 @@ from advisor.intake.machine import this_machine
 from advisor.planning.case import case_of, workload_of
 from advisor.validation.endpoint.look import look_at
 from advisor.validation.endpoint.run import EndpointTerms, validate_endpoint
-from advisor.validation.prepare import Machine, choose, parse_concurrency, prepare
+from advisor.validation.prepare import Machine, choose, prepare
+from advisor.validation.sampled import Sampling
 from advisor.validation.served.vllm_bench import BenchProgram
 from advisor.validation.subject import Subject
 
@@ -21,12 +22,12 @@ from advisor.validation.subject import Subject
 def run_on_endpoint(asked: Asked, endpoint: AskedEndpoint) -> EvidenceFile:
     """The whole run. Raises UserInputError for flags that belong to an engine of our own, and what its parts raise."""
 
-    ours = asked.of_a_run() | {"--log": asked.log is not None, "--concurrency": False}
+    ours = asked.of_a_run() | {"--log": asked.log is not None, "--concurrency": False, "--request-rate": False}
     if endpoint.vllm_bench:
         ours["--engine-python"] = False
     if wrong := [flag for flag, value in ours.items() if value]:
         raise UserInputError(f"--endpoint measures a server that runs already: leave out {', '.join(wrong)}")
-    concurrency = parse_concurrency(asked.concurrency)
+    concurrency = asked_pace(asked)
     plan, _ = read_plan(asked.plan)
     workload, _ = workload_of(plan, asked.plan)
     case = case_of(workload, [])
@@ -35,8 +36,8 @@ def run_on_endpoint(asked: Asked, endpoint: AskedEndpoint) -> EvidenceFile:
     records = case.catalog.engines.values()
     looked = look_at(endpoint.url, subject, records, api_key=endpoint.api_key, served_model=asked.served_model)
     bench = _bench(asked, endpoint, subject) if endpoint.vllm_bench else None
-    level, limit_s = workload.service_level, asked.time_limit_s
-    terms = EndpointTerms(looked, level, concurrency, limit_s, today(), api_key=endpoint.api_key, busy_is_fine=asked.yes, bench=bench)
+    sampling = Sampling(workload.service_level, concurrency, asked.request_rate_per_s)
+    terms = EndpointTerms(looked, sampling, asked.time_limit_s, today(), endpoint.api_key, busy_is_fine=asked.yes, bench=bench)
     return validate_endpoint(subject, terms, announce=_say, progress=None if asked.quiet else _say_step)
 
 

@@ -10,7 +10,8 @@ SCHEMA: Final = "advisor.crossover/1"
 
 
 def crossover_document(found: Crossover) -> dict[str, Any]:
-    """Both curves point by point, where they cross, and where they were predicted to."""
+    """The curves point by point, where they cross, where they were predicted to (null with one curve), and what failed."""
+    both = len(found.curves) == 2
     return {
         "schema": SCHEMA,
         "model": found.model,
@@ -19,9 +20,10 @@ def crossover_document(found: Crossover) -> dict[str, Any]:
         "output_tokens": found.output_tokens,
         "reduced": list(found.reduced),
         "curves": [_curve(curve) for curve in found.curves],
-        "measured": _comparison(compare_measured(*found.curves)),
-        "predicted": _comparison(compare_predicted(*found.curves)),
+        "measured": _comparison(compare_measured(*found.curves)) if both else None,
+        "predicted": _comparison(compare_predicted(*found.curves)) if both else None,
         "invalid": list(found.invalid),
+        "faults": [{"engine": one.engine, "exit_code": one.error.exit_code, "message": str(one.error)} for one in found.faults],
     }
 
 

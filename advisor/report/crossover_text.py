@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from advisor.units import significant, time_unit
-from advisor.validation.crossover.curves import Comparison, Curve, Point, compare_measured, compare_predicted
+from advisor.validation.crossover.curves import Comparison, Curve, Point, compare_measured, compare_predicted, finding
 from advisor.validation.crossover.run import Crossover
 
 _WIDTH: Final = 80
@@ -20,32 +20,33 @@ def crossover_text(found: Crossover) -> str:
 
 
 def _lines(found: Crossover) -> Iterator[str]:
-    measured, predicted = compare_measured(*found.curves), compare_predicted(*found.curves)
     yield f"{found.model}: {found.input_tokens} tokens in, {found.output_tokens} out, on {found.machine}"
     yield from (f"  {line}" for line in found.reduced)
     for curve in found.curves:
         yield f"  {curve.engine:<11}{curve.runtime} {curve.version}, {curve.quantization}, ready after {_time(curve.start_s)}"
     yield ""
-    yield from _table(found.curves, measured)
+    yield from _table(found.curves)
     yield ""
     yield from _bars(found.curves)
     yield ""
-    yield from _finding("Measured", measured)
-    yield from _finding("Predicted", predicted)
+    yield from _finding("Measured", finding(found.curves))
+    if len(found.curves) == 2:
+        yield from _finding("Predicted", compare_predicted(*found.curves).sentence())
     yield from (f"  {curve.engine}: ended early: {curve.ended}" for curve in found.curves if curve.ended)
     yield from (f"  measurement invalid: {reason}" for reason in found.invalid)
 
 
-def _finding(title: str, comparison: Comparison) -> Iterator[str]:
-    yield from textwrap.wrap(f"{title:<11}{comparison.sentence()}", _WIDTH, subsequent_indent=" " * 11)
+def _finding(title: str, sentence: str) -> Iterator[str]:
+    yield from textwrap.wrap(f"{title:<11}{sentence}", _WIDTH, subsequent_indent=" " * 11)
 
 
 # ---- the table
 
 
-def _table(curves: Sequence[Curve], measured: Comparison) -> Iterator[str]:
+def _table(curves: Sequence[Curve]) -> Iterator[str]:
+    measured = compare_measured(*curves) if len(curves) == 2 else None
     yield (f"{'':>8}" + "".join(f"  {curve.engine:<24}" for curve in curves)).rstrip()
-    yield f"{'at once':>8}" + "".join(f"  {'tokens/s':>8} {'TTFT':>7} {'TPOT':>7}" for _ in curves) + "  ahead"
+    yield f"{'at once':>8}" + "".join(f"  {'tokens/s':>8} {'TTFT':>7} {'TPOT':>7}" for _ in curves) + ("  ahead" if measured else "")
     for load in loads_of(curves):
         cells = "".join(f"  {_cells(curve.at(load))}" for curve in curves)
         yield f"{load:>8}{cells}  {_ahead(load, measured)}".rstrip()
@@ -70,9 +71,9 @@ def _time(seconds: float | None) -> str:
     return f"{significant(seconds / scale)} {unit}"
 
 
-def _ahead(load: int, measured: Comparison) -> str:
-    ratio = measured.ratios.get(load)
-    if ratio is None:
+def _ahead(load: int, measured: Comparison | None) -> str:
+    ratio = measured.ratios.get(load) if measured else None
+    if measured is None or ratio is None:
         return ""
     return f"{measured.second} {ratio:.2f}x" if ratio > 1 else f"{measured.first} {1 / ratio:.2f}x"
 

@@ -6,11 +6,13 @@ from typing import Any
 from advisor.domain.evidence import ClaimResult, DeviceSeen, EvidenceFile
 from advisor.report.rungs_text import rung_lines
 from advisor.units import gib_text, significant, size_unit, time_unit
+from advisor.validation.contention import OTHERS_SHARE_LIMIT
 from advisor.validation.speed_rule import is_speed
 from advisor.validation.verdict import tally
 from advisor.validation.verify import Coverage, version_that_ran
 
 _FACTS = ("starts", "settings_as_planned")  # 1 is yes
+_APART = "steps of the same load differ too much"
 _COLUMNS = ("claim", "required", "predicted", "measured", "requirement", "prediction")
 
 
@@ -18,7 +20,7 @@ def validation_lines(evidence: EvidenceFile) -> Iterator[str]:
     """The lines to print."""
     yield _headline(evidence)
     yield from _table([_COLUMNS, *(_row(claim) for claim in _shown(evidence.claims))])
-    yield from rung_lines(evidence.benchmark) if evidence.source in ("endpoint", "benchmark") else ()
+    yield from rung_lines([row for row in evidence.benchmark if "goodput" in row])
     yield from map(_device, evidence.devices or ())
     for text in evidence.reduced:
         yield f"reduced: {text}"
@@ -26,13 +28,17 @@ def validation_lines(evidence: EvidenceFile) -> Iterator[str]:
         yield f"not the planned deployment: {'; '.join(evidence.differs)}. Nothing else was held against the plan"
     yield from evidence.remarks
     if evidence.contention.get("disturbed"):
-        others = evidence.contention.get("others_share")
-        known = isinstance(others, int | float)
-        share = f"other work used {others:.0%} of the processors" if known else "steps of the same load differ too much"
-        yield f"disturbed: {share}; speeds are shown and not judged. Run again on an idle machine"
+        yield _disturbed(evidence.contention)
     free = [claim.name for claim in evidence.claims if not claim.gates and claim.requirement is not None and is_speed(claim.name)]
     if free:
-        yield f"not gating: {', '.join(free)} (speeds whose prediction is modelled)"
+        yield f"not gating: {', '.join(free)} (speeds that are modelled, and not measured by the workload's own requests)"
+
+
+def _disturbed(contention: Mapping[str, Any]) -> str:
+    others = contention.get("others_share")
+    known = isinstance(others, int | float) and others > OTHERS_SHARE_LIMIT
+    share = f"other work used {others:.0%} of the processors, at most {OTHERS_SHARE_LIMIT:.0%} may be" if known else _APART
+    return f"disturbed, repeats included: {share}; speeds measured then are shown and not judged. Run again on an idle machine"
 
 
 def _device(seen: DeviceSeen) -> str:
@@ -71,7 +77,7 @@ def _headline(evidence: EvidenceFile) -> str:
         )
     if evidence.source == "benchmark":
         return f"{evidence.deployment}: read-only: a result of {evidence.made_with.get('benchmark')}, no request was sent"
-    concurrency = ", ".join(str(row.get("concurrency", "?")) for row in evidence.benchmark) or "none"
+    concurrency = ", ".join(dict.fromkeys(str(row["concurrency"]) for row in evidence.benchmark if row.get("concurrency"))) or "none"
     if evidence.source == "endpoint":
         version = engine.get("version") or "of an untold version"
         named = engine.get("name") or "an unnamed engine"

@@ -20,6 +20,9 @@ _READ: Final[dict[str, Read]] = {
 }
 
 
+LATENCIES: Final = frozenset(_READ)
+
+
 @dataclass(frozen=True, slots=True)
 class MeasuredLoad:
     """One load with its answers, and in words in what it was easier and in what harder than the planned one; empty where it was not."""

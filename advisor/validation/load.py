@@ -9,7 +9,7 @@ from advisor.validation.subject import Subject
 
 _REPEATS: Final = 3
 _OUTPUT_TOKENS: Final = 24
-_SHARE_OF_LIMIT: Final = 0.35  # the rest is for loading, and for a machine slower than expected
+STEPS_SHARE: Final = 0.35  # of the time limit; the rest is for loading, the workload's own requests, a machine slower than expected
 _MOST_AT_ONCE: Final = 16  # unless more is planned: an engine may have hundreds of places
 _SHORTEST_PROMPT_TOKENS: Final = 16
 
@@ -43,7 +43,7 @@ def smoke_load(subject: Subject, concurrency: tuple[int, ...], time_limit_s: flo
         raise UserInputError(
             f"{subject.planned.name}: a context of {subject.memory.context_per_request_tokens} tokens has no room for a prompt"
         )
-    budget_s = time_limit_s * _SHARE_OF_LIMIT
+    budget_s = time_limit_s * STEPS_SHARE
     while prompt > _SHORTEST_PROMPT_TOKENS and _expected_s(subject, SmokeLoad(chosen, prompt, output, _REPEATS)) > budget_s:
         prompt = max(_SHORTEST_PROMPT_TOKENS, prompt // 2)
     return SmokeLoad(chosen, prompt, output, _REPEATS)

@@ -58,4 +58,5 @@ def decides_of(evidence: EvidenceFile, shown: ClaimResult) -> Decides:
     """Which way a number of an evidence file may decide, as it was judged; files of before this was written down did not say why not."""
     if shown.requirement == "not tested" and shown.decides == "both":
         return "nothing"
-    return "nothing" if is_speed(shown.name) and evidence.contention.get("disturbed") else shown.decides
+    unjudged = is_speed(shown.name) and shown.requirement is None  # no bound then: only the run's state says whether it was disturbed
+    return "nothing" if unjudged and evidence.contention.get("disturbed") else shown.decides

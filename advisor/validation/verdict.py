@@ -28,14 +28,14 @@ def tally(claims: Sequence[ClaimResult]) -> Tally:
     return Tally(outcomes.count("proven"), outcomes.count("refuted"), outcomes.count("not tested"), outside)
 
 
-def exit_code(claims: Sequence[ClaimResult], *, unusable: bool = False) -> int:
+def exit_code(claims: Sequence[ClaimResult], *, disturbed: bool = False) -> int:
     """0 every claim that gates is proven, 1 one is refuted, 3 something is not proven.
 
-    5 when the measurement is `unusable` and a bound on a speed was to be looked at: memory is proven on a busy machine too.
+    5 when others `disturbed` it, and a speed that has a bound was measured and could not be judged. Memory is proven on a busy machine too.
     """
     counted = tally(claims)
     if counted.refuted:
         return 1
-    if unusable and any(is_speed(claim.name) and claim.requirement is not None for claim in claims):
+    if disturbed and any(is_speed(claim.name) and claim.requirement == "not tested" and claim.measured is not None for claim in claims):
         return TimedOut.exit_code
     return NotProven.exit_code if counted.not_tested else 0

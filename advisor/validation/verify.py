@@ -61,11 +61,12 @@ def _coverage(plan: Plan, planned: PlannedDeployment, evidence: Sequence[Evidenc
 
 
 def _outcomes(plan: Plan, planned: PlannedDeployment, covering: Sequence[EvidenceFile]) -> dict[str, ClaimOutcome]:
-    """Of everything that is required, by the same rule as when it was measured."""
+    """Of everything that is required, by the same rule as when it was measured; what gated in a run gates here too."""
     claims = plan.claims.get(planned.name, {})
     gating = [claim.name for file in covering for claim in file.claims if claim.gates and file.source != "log"]
     names, sources = dict.fromkeys([*plan.evidence_required, *gating]), [file.source for file in covering]
-    return {name: _outcome(name, claims.get(name), covering) for name in names if may_gate(name, claims.get(name), sources)}
+    wanted = [name for name in names if name in gating or may_gate(name, claims.get(name), sources)]
+    return {name: _outcome(name, claims.get(name), covering) for name in wanted}
 
 
 def _outcome(name: str, claim: Claim | None, covering: Sequence[EvidenceFile]) -> ClaimOutcome:

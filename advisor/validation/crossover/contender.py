@@ -29,6 +29,9 @@ from advisor.units import MIB, gib_text, round_up
 
 _NAME: Final = "crossover"
 _LEAST_POOL_BYTES: Final = 256 * MIB
+_REQUESTS_EACH: Final = 2
+_LEAST_REQUESTS: Final = 4
+_SLOWEST_TOKENS_PER_S: Final = 0.01  # so that nothing is divided by nothing
 _SLOT_TOKENS: Final = 256  # llama.cpp's slots are multiples of it
 
 
@@ -49,6 +52,10 @@ class Loads:
     def request_tokens(self) -> int:
         """One request from its first to its last token."""
         return self.input_tokens + self.output_tokens
+
+    def requests(self, at_once: int) -> int:
+        """How many are sent at so many at once, warm-ups not counted."""
+        return max(_LEAST_REQUESTS, _REQUESTS_EACH * at_once)
 
     def demand(self, at_once: int) -> Demand:
         """One of the loads as a workload's demand."""
@@ -80,6 +87,12 @@ class Contender:
         pool_bytes = sum(device.kv_cache_bytes.value for device in devices) if self.engine == "vllm" else 0.0
         return max(pool_bytes, sum(device.required_bytes.value for device in devices)) + self.memory.host.required_bytes.value
 
+    def slowest_s(self, loads: Loads) -> float:
+        """Starting, then every load with its warm-ups, all at the slow end of the prediction."""
+        sent = {at_once: (loads.requests(at_once) + at_once) * loads.output_tokens for at_once in loads.concurrency}
+        rates = {at_once: max(self.predicted(loads, at_once).low, _SLOWEST_TOKENS_PER_S) for at_once in sent}
+        return self.steps.start_s.high + sum(tokens / rates[at_once] for at_once, tokens in sent.items())
+
     def predicted(self, loads: Loads, at_once: int) -> Quantity:
         """Output tokens per second of one load."""
         deployment = Deployment(_NAME, self.candidate, replicas=1)
@@ -87,8 +100,13 @@ class Contender:
         return performance.output_tokens_per_s
 
 
-def contender(catalog: Catalog, engine: EngineName, *, model: Model, quantization: str, node: Node, loads: Loads) -> Contender:
-    """Size one side: room for the largest load and no more. Raises UserInputError for what the engine would refuse."""
+def contender(
+    catalog: Catalog, engine: EngineName, *, model: Model, quantization: str, node: Node, loads: Loads, enforce_eager: bool = False
+) -> Contender:
+    """Size one side: room for the largest load and no more; `enforce_eager`: vLLM compiles nothing.
+
+    Raises UserInputError for what the engine would refuse.
+    """
     if engine == "llama.cpp":
         slot = round_up(loads.request_tokens, _SLOT_TOKENS)
         flags: dict[str, object] = {"ctx_size": slot * loads.most, "parallel": loads.most, "kv_unified": False}
@@ -96,6 +114,7 @@ def contender(catalog: Catalog, engine: EngineName, *, model: Model, quantizatio
     pool_bytes = _LEAST_POOL_BYTES
     while True:
         flags = {"max_model_len": loads.request_tokens, "max_num_seqs": loads.most, "kv_cache_memory_bytes": pool_bytes}
+        flags |= {"enforce_eager": True} if enforce_eager else {}
         sized = _sized(catalog, engine, model=model, quantization=quantization, node=node, loads=loads, flags=flags)
         if sized.memory.requests_held_longest.value >= loads.most or pool_bytes > node.host.memory_bytes:
             return sized

@@ -1,7 +1,7 @@
 """Two engines' throughput over the number of requests at once, and where the lines cross. Pure arithmetic."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -77,6 +77,11 @@ class Comparison:
 
     def _loads(self) -> str:
         return f"{min(self.ratios)} to {max(self.ratios)}"
+
+
+def finding(curves: Sequence[Curve]) -> str:
+    """Where the lines cross, or that there is only one."""
+    return compare_measured(*curves).sentence() if len(curves) == 2 else f"only {curves[0].engine} was measured: nothing to compare"
 
 
 def compare_measured(first: Curve, second: Curve) -> Comparison:

@@ -1,8 +1,6 @@
 """The steps that were predicted, through a server: so many prompts at once, then as many tokens for each; told as a validator tells it."""
 
-import json
 import time
-from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any, Final
 
@@ -31,15 +29,8 @@ class Bursts:
         """As many at once as will be. Raises EngineFailed when one fails."""
         self._raise_for(self._send(_WARM_UP, sequences))
 
-    def rows(self, load: SmokeLoad, progress: Callable[[str], None] | None = None) -> Iterator[Row]:
-        """One a repeat and concurrency; repeats are the outer loop, so that a stall hits one row of each. Raises EngineFailed, TimedOut."""
-        for repeat in range(1, load.repeats + 1):
-            for sequences in load.concurrency:
-                if progress is not None:
-                    progress(json.dumps({"progress": "benchmark", "concurrency": sequences, "repeat": repeat}))
-                yield self._row(load, sequences, repeat)
-
-    def _row(self, load: SmokeLoad, sequences: int, repeat: int) -> Row:
+    def row(self, load: SmokeLoad, sequences: int, repeat: int) -> Row:
+        """One burst. Raises EngineFailed, TimedOut; what the deadline cuts is not complete."""
         answers = self._send(load, sequences)
         self._server.check()
         late = time.monotonic() >= self._deadline_s

@@ -15,21 +15,25 @@ from advisor.engines.launch_environment import launch_environment
 from advisor.engines.process import Limits
 from advisor.engines.process_memory import ProcessMemory
 from advisor.engines.server import Server, running
+from advisor.errors import EngineFailed
 from advisor.units import GIB
-from advisor.validation.contention import judge_contention, stall_ratio
-from advisor.validation.evidence import evidence_of
-from advisor.validation.load import SmokeLoad, smoke_load
+from advisor.validation.contention import RETRIES, judge_contention, pooled, stall_ratio
+from advisor.validation.evidence import Run, evidence_of
+from advisor.validation.load import STEPS_SHARE, SmokeLoad, smoke_load
 from advisor.validation.measurements import Measurements, read_speeds
 from advisor.validation.room import require_memory
+from advisor.validation.sampled import Sampling, sampled_ladder, sampled_requests, why_nothing_was_answered
 from advisor.validation.served import truth_llama_cpp, truth_vllm
 from advisor.validation.served.bursts import Bursts
 from advisor.validation.served.devices import devices_seen, engine_pids
 from advisor.validation.served.launch import Served, program, served
+from advisor.validation.served.repeats import repeated
 from advisor.validation.served.serial_load import SerialRequests
 from advisor.validation.served.truth import Truth, pages
 from advisor.validation.served.truth_llama_cpp import llama_cpp_truth
 from advisor.validation.served.truth_vllm import vllm_truth
-from advisor.validation.smoke.host import watch_host
+from advisor.validation.smoke.answer import NOT_FINISHED
+from advisor.validation.smoke.ladder import Climb, climb
 from advisor.validation.smoke.requests import Vocabulary
 from advisor.validation.smoke.target import Target
 from advisor.validation.subject import Subject, Weights
@@ -42,7 +46,10 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class ServerTerms:
-    """How to run: the program, its engine's record, the requests at once (none: 1 and all slots), a port (none: any), limit and date."""
+    """How to run: the program, its engine's record, the requests at once (none: 1 and all slots), a port (none: any), limit and date.
+
+    `sampling`: the workload's own requests are sent too, after the steps that were predicted; None: they are not.
+    """
 
     found: FoundServer
     record: EngineRecord
@@ -51,6 +58,7 @@ class ServerTerms:
     today: str
     port: int | None = None
     version: str | None = None  # of the program, as plans write it
+    sampling: Sampling | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ class _Shown:
     peak_bytes: int
     ready_s: float
     rows: list[dict[str, Any]]
-    host: Mapping[str, Any]
+    climbed: Climb | None
     devices: tuple[DeviceSeen, ...] | None
 
 
@@ -74,9 +82,10 @@ def validate_server(subject: Subject, weights: Weights, terms: ServerTerms, prog
     runtime = terms.record.runtimes[subject.planned.engine.runtime]
     variables = launch_environment(terms.record, subject.candidate.runtime.backend)
     server = served(subject.planned, runtime, terms.found, weights.path, variables=variables)
-    measured = _measured(subject, _run(subject, server, load, terms, progress), terms)
+    shown = _run(subject, server, load, terms, progress)
     driven = (_SERIAL.format(subject.planned.engine.runtime),) if runtime.concurrency == "serial" else ()
-    return evidence_of(subject, weights, load, measured, driven=driven, today=terms.today, served=True)
+    run = Run(load, _measured(subject, shown, terms), driven=driven, climbed=shown.climbed, served=True)
+    return evidence_of(subject, weights, run, today=terms.today)
 
 
 def _run(subject: Subject, planned: Served, load: SmokeLoad, terms: ServerTerms, progress: Progress | None) -> _Shown:
@@ -85,12 +94,32 @@ def _run(subject: Subject, planned: Served, load: SmokeLoad, terms: ServerTerms,
     _say(progress, {"progress": "serve"})
     with running(program(planned, name=subject.planned.engine.runtime, port=terms.port, record=terms.record), limits=limits) as server:
         truth, ready = _truth(subject, server, planned, terms.record), server.memory()
-        bursts = _load_of(subject, server, planned, deadline_s)
-        bursts.warm_up(max(load.concurrency))
-        with watch_host([server.pid]) as host:
-            rows = list(bursts.rows(load, progress))
+        taker = _load_of(subject, server, planned, deadline_s)
+        taker.warm_up(max(load.concurrency))
+        steps_end_s = min(deadline_s, time.monotonic() + STEPS_SHARE * terms.time_limit_s)
+        rows = repeated(taker, load, server_pid=server.pid, left_s=lambda: steps_end_s - time.monotonic(), progress=progress)
+        climbed = _climb(subject, server, planned, terms, left_s=deadline_s - time.monotonic(), progress=progress)
         end, devices = server.memory(), devices_seen(subject, accelerators(), engine_pids(server.pid))
-    return _Shown(truth, ready, end, server.peak_bytes, server.ready_s, rows, host.told, devices)
+    return _Shown(truth, ready, end, server.peak_bytes, server.ready_s, rows, climbed, devices)
+
+
+def _climb(
+    subject: Subject, server: Server, planned: Served, terms: ServerTerms, *, left_s: float, progress: Progress | None
+) -> Climb | None:
+    """The workload's own requests, in what is left of the time. Raises EngineFailed when none is answered, though there was time."""
+    if terms.sampling is None or planned.runtime.concurrency == "serial":
+        return None
+    shown = climb(
+        _target(server, planned),
+        sampled_ladder(subject, terms.sampling, time_limit_s=max(0.0, left_s), retries=RETRIES),
+        sampled_requests(subject, subject.demand, seed=terms.sampling.seed),
+        server=[server.pid],
+        progress=lambda words: _say(progress, {"progress": f"the workload's requests, {words}"}),
+    )
+    server.check()
+    if shown.rungs and (error := why_nothing_was_answered(shown)) not in (None, NOT_FINISHED):
+        raise EngineFailed(f"{server.name}: no request of the workload was answered: {error}")
+    return shown
 
 
 def _load_of(subject: Subject, server: Server, planned: Served, deadline_s: float) -> Bursts | SerialRequests:
@@ -120,7 +149,9 @@ def _measured(subject: Subject, shown: _Shown, terms: ServerTerms) -> Measuremen
         speeds=speeds,
         incomplete=incomplete,
         memory=_memory(shown),
-        contention=judge_contention({**shown.host, "max_step_over_median": stall_ratio(row["steps_s"] for row in rows)}, rows),
+        contention=judge_contention(
+            {**pooled(row["host"] for row in rows), "max_step_over_median": stall_ratio(row["steps_s"] for row in rows)}, rows
+        ),
         ignored_settings=(),
         differing_settings=shown.truth.differing,
         devices=shown.devices,

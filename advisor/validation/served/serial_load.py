@@ -4,9 +4,7 @@ Two whole answers stand in for a stream: one of a single token, whose time is th
 that of its other tokens.
 """
 
-import json
 import time
-from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any, Final
 
@@ -33,19 +31,13 @@ class SerialRequests:
         """One short answer. Raises EngineFailed when it fails, TimedOut."""
         self._ask(prompt_tokens=8, output_tokens=2)
 
-    def rows(self, load: SmokeLoad, progress: Callable[[str], None] | None = None) -> Iterator[Row]:
-        """One a repeat. Raises EngineFailed; what the deadline cuts is not complete."""
-        for repeat in range(1, load.repeats + 1):
-            if progress is not None:
-                progress(json.dumps({"progress": "benchmark", "concurrency": 1, "repeat": repeat}))
-            try:
-                yield self._row(load, repeat)
-            except TimedOut:
-                yield _row(repeat, [], [])
-
-    def _row(self, load: SmokeLoad, repeat: int) -> Row:
-        first_s, _ = self._ask(prompt_tokens=load.prompt_tokens, output_tokens=1)
-        whole_s, generated = self._ask(prompt_tokens=load.prompt_tokens, output_tokens=load.output_tokens)
+    def row(self, load: SmokeLoad, sequences: int, repeat: int) -> Row:
+        """One prompt and one answer, whatever `sequences` says. Raises EngineFailed; what the deadline cuts is not complete."""
+        try:
+            first_s, _ = self._ask(prompt_tokens=load.prompt_tokens, output_tokens=1)
+            whole_s, generated = self._ask(prompt_tokens=load.prompt_tokens, output_tokens=load.output_tokens)
+        except TimedOut:
+            return _row(repeat, [], [])
         return _row(repeat, [first_s], [max(0.0, whole_s - first_s) / (generated - 1)] if generated > 1 else [])
 
     def _ask(self, *, prompt_tokens: int, output_tokens: int) -> tuple[float, int]:

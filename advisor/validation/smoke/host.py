@@ -1,15 +1,19 @@
 """Who used this machine's processors while a load ran: us and the server, or others."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 import psutil
 
 from advisor.validation.contention import Contention, judge_contention, stall_ratio
 from advisor.validation.smoke.answer import Answer
+
+_OWN: Final = ("user", "system", "children_user", "children_system")
+_WORKED: Final = ("user", "nice", "system", "steal")
 
 
 @dataclass(slots=True)
@@ -38,8 +42,8 @@ def watch_host(server: Iterable[int] | None) -> Iterator[Watched]:
         after = _Counters.now(pids)
         watched.told = {
             "wall_s": after.wall_s - before.wall_s,
-            "cores": psutil.cpu_count() or 1,
-            "own_cpu_s": after.own_s(before),
+            "cores": len(_ours()),
+            "own_cpu_s": after.own_s - before.own_s,
             "host_busy_s": after.busy_s - before.busy_s,
             "load_average": list(psutil.getloadavg()),
         }
@@ -58,33 +62,50 @@ def listening_process(port: int) -> int | None:
 class _Counters:
     wall_s: float
     busy_s: float
-    by_process_s: dict[int, float]
+    own_s: float
 
     @classmethod
     def now(cls, pids: Iterable[int]) -> "_Counters":
-        times = psutil.cpu_times()
-        busy_s = sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
-        return cls(perf_counter(), busy_s, dict(_cpu_s([psutil.Process().pid, *pids])))
-
-    def own_s(self, before: "_Counters") -> float:
-        """Processor time of our processes since then; one that began meanwhile counts whole."""
-        return sum(max(0.0, seconds - before.by_process_s.get(pid, 0.0)) for pid, seconds in self.by_process_s.items())
+        return cls(perf_counter(), _busy_s(), sum(_cpu_s([psutil.Process().pid, *pids]).values()))
 
 
-def _cpu_s(pids: Iterable[int]) -> Iterator[tuple[int, float]]:
-    """Every process of the trees with its processor seconds; one that ended meanwhile is left out."""
+def _ours() -> Sequence[int]:
+    """The processors that we and what we start may use: what others do on the rest is no matter."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(psutil.cpu_count() or 1)
+
+
+def _busy_s() -> float:
+    """Seconds in which our processors worked for any process, or were taken away from this machine (steal).
+
+    Interrupts are left out: they are nobody's process, and here mostly the traffic of our own requests.
+    """
+    processors = psutil.cpu_times(percpu=True)
+    counted = (processors[number] for number in _ours() if number < len(processors))
+    return float(sum(getattr(times, kind, 0.0) for times in counted for kind in _WORKED))
+
+
+def _cpu_s(pids: Iterable[int]) -> dict[int, float]:
+    """Processor seconds of every process of the trees, each once: a server that we started is below us too.
+
+    Those of its children that have ended are a process's own, so the sum loses none that ends.
+    """
+    found: dict[int, float] = {}
     for pid in pids:
         with suppress(psutil.Error):
             root = psutil.Process(pid)
             for process in (root, *root.children(recursive=True)):
                 with suppress(psutil.Error):
                     times = process.cpu_times()
-                    yield process.pid, times.user + times.system
+                    found[process.pid] = sum(getattr(times, kind, 0.0) for kind in _OWN)
+    return found
 
 
 def _runs(answers: Sequence[Answer]) -> list[dict[str, Any]]:
-    """Both halves of a load as repeats of it: where their medians lie far apart, neither means anything."""
-    whole = [answer for answer in answers if answer.error is None]
+    """Both halves of a load as repeats of it: where their medians lie far apart, neither means anything.
+
+    Of whole answers: single gaps are no measure where several tokens come in one piece.
+    """
+    whole = [answer for answer in answers if answer.tpot_s is not None]
     middle = len(whole) // 2
     halves = (whole[:middle], whole[middle:]) if middle else (whole,)
-    return [{"concurrency": id(answers), "steps_s": [gap for answer in half for gap in answer.itl_s]} for half in halves]
+    return [{"concurrency": id(answers), "steps_s": [answer.tpot_s for answer in half]} for half in halves]

@@ -1,13 +1,15 @@
 """A ladder of loads: one request at a time, then more at once, until the level breaks, something fails, or the time is up."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from time import perf_counter
 from typing import Final
 
 from advisor.domain.workload import ServiceLevel
-from advisor.validation.contention import Contention
+from advisor.validation.contention import Contention, undisturbed, worst
 from advisor.validation.smoke.answer import Answer
 from advisor.validation.smoke.drive import drive
 from advisor.validation.smoke.host import watch_host
@@ -37,6 +39,7 @@ class Ladder:
     """How far to climb: the steps in order, seconds for a step and for all of them, and what is promised.
 
     `stop_at_breach`: the first broken limit or failed request ends it, within a step too; else every step is taken.
+    `retries`: so many times a step is taken again that other work on this machine disturbed.
     """
 
     steps: tuple[Step, ...]
@@ -44,10 +47,11 @@ class Ladder:
     time_limit_s: float
     level: ServiceLevel
     stop_at_breach: bool = False
+    retries: int = 0
 
     @property
     def most_requests(self) -> int:
-        """The most that will be sent, warm-ups included."""
+        """The most that will be sent when nothing is disturbed, warm-ups included."""
         return sum(step.requests + step.warm_ups for step in self.steps)
 
 
@@ -57,13 +61,18 @@ class Climb:
 
     rungs: tuple[Rung, ...]
     answers: tuple[tuple[Answer, ...], ...]  # of each rung
-    contention: Contention
+    contention: Contention  # the worst of the rungs
     ended: str | None
 
 
 def closed_steps(concurrency: Iterable[int], *, requests_each: int = 4, least: int = 8) -> tuple[Step, ...]:
     """A step for each concurrency: a few requests for each of those at once, and not fewer than `least`."""
     return tuple(Step(max(least, requests_each * at_once), concurrency=at_once) for at_once in concurrency)
+
+
+def open_steps(rate_per_s: float, *, for_s: float = 30.0, least: int = 20, most: int = 100) -> tuple[Step, ...]:
+    """A look at requests one after another, then Poisson arrivals for about `for_s` seconds, `least` to `most` of them."""
+    return (*closed_steps((1,), least=4), Step(min(most, max(least, math.ceil(rate_per_s * for_s))), rate_per_s=rate_per_s))
 
 
 def climb(
@@ -78,61 +87,99 @@ def climb(
 
     Raises Interrupted.
     """
-    began_s = perf_counter()
-    taken: list[tuple[Step, tuple[Answer, ...]]] = []
+    climbing = _Climbing(target, ladder, requests, None if server is None else tuple(server), progress or (lambda words: None))
+    taken: list[_Taken] = []
     ended = None
-    with watch_host(server) as watched:
-        for step in ladder.steps:
-            left_s = ladder.time_limit_s - (perf_counter() - began_s)
-            if left_s <= _ROUNDS * max((answer.e2e_s or 0.0 for _, answers in taken[-1:] for answer in answers), default=0.0):
-                ended = ended or f"no time for {_words(step)} in the limit of {ladder.time_limit_s:g} s"
-            if ended:
-                break
-            if progress:
-                progress(_words(step))
-            answers, ended = _take(target, ladder, step, requests, min(left_s, ladder.step_limit_s))
-            taken.append((step, answers))
-    runs = [answers for _, answers in taken if answers]
+    for step in ladder.steps:
+        if ended is None and climbing.left_s() <= _ROUNDS * _longest_s(taken[-1:]):
+            ended = f"no time for {pace(step)} in the limit of {ladder.time_limit_s:.3g} s"
+        if ended is not None:
+            break
+        taken.append(one := climbing.take(step))
+        ended = one.ended
+    shown = [one for one in taken if one.answers]
     return Climb(
-        rungs=tuple(_rung(step, answers, ladder.level) for step, answers in taken if answers),
-        answers=tuple(runs),
-        contention=watched.contention(runs),
+        rungs=tuple(_rung(one.step, one.answers, ladder.level) for one in shown),
+        answers=tuple(one.answers for one in shown),
+        contention=worst(one.contention for one in shown),
         ended=ended,
     )
 
 
-def _take(
-    target: Target, ladder: Ladder, step: Step, requests: Iterator[PlannedRequest], limit_s: float
-) -> tuple[tuple[Answer, ...], str | None]:
-    """Warm up, then measure; and why to stop here, if there is a reason."""
-    began_s = perf_counter()
-    warm = drive(
-        target,
-        list(islice(requests, step.warm_ups)),
-        concurrency=step.warm_ups,
-        time_limit_s=limit_s,
-        stop_at_failure=ladder.stop_at_breach,
-    )
-    if fault := next((answer.error for answer in warm if answer.error), None):
-        return warm, f"a warm-up failed: {fault}"
-    left_s = limit_s - (perf_counter() - began_s)
-    answers = drive(
-        target,
-        list(islice(requests, step.requests)),
-        concurrency=step.concurrency,
-        rate_per_s=step.rate_per_s,
-        time_limit_s=left_s,
-        stop_at_failure=ladder.stop_at_breach,
-    )
-    if not answers:
-        return answers, f"{_words(step)}: no request would end within {limit_s:.3g} s"
-    broken = breaches(_rung(step, answers, ladder.level), ladder.level) if ladder.stop_at_breach else None
-    return answers, broken and f"{_words(step)}: {broken}"
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """One step: its answers, why to stop there if there is a reason, and the machine's state meanwhile."""
+
+    step: Step
+    answers: tuple[Answer, ...]
+    ended: str | None
+    contention: Contention
+
+    @property
+    def disturbed(self) -> str | None:
+        """By what, where taking it again may show something else: a request that failed is the server's doing."""
+        failed = any(answer.error for answer in self.answers)
+        return self.contention.words() if self.contention.disturbed and not failed else None
+
+
+def _longest_s(taken: Iterable[_Taken]) -> float:
+    return max((answer.e2e_s or 0.0 for one in taken for answer in one.answers), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Climbing:
+    """A ladder under way since `began_s`."""
+
+    target: Target
+    ladder: Ladder
+    requests: Iterator[PlannedRequest]
+    server: tuple[int, ...] | None
+    say: Callable[[str], None]
+    began_s: float = field(default_factory=perf_counter)
+
+    def left_s(self) -> float:
+        """Of the time for all steps."""
+        return self.ladder.time_limit_s - (perf_counter() - self.began_s)
+
+    def take(self, step: Step) -> _Taken:
+        """Once, and again while it is disturbed."""
+        self.say(pace(step))
+        return undisturbed(
+            partial(self._take, step),
+            disturbed=lambda one: one.disturbed,
+            retries=self.ladder.retries,
+            left_s=self.left_s,
+            say=lambda words: self.say(f"{pace(step)} {words}"),
+        )
+
+    def _take(self, step: Step) -> _Taken:
+        """Warm up, then measure."""
+        limit_s, began_s = min(self.left_s(), self.ladder.step_limit_s), perf_counter()
+        warm = self._drive(Step(step.warm_ups, concurrency=step.warm_ups), limit_s)
+        if fault := next((answer.error for answer in warm if answer.error), None):
+            return _Taken(step, warm, f"a warm-up failed: {fault}", worst(()))
+        with watch_host(self.server) as watched:
+            answers = self._drive(step, limit_s - (perf_counter() - began_s))
+        if not answers:
+            return _Taken(step, answers, f"{pace(step)}: no request would end within {limit_s:.3g} s", worst(()))
+        broken = breaches(_rung(step, answers, self.ladder.level), self.ladder.level) if self.ladder.stop_at_breach else None
+        return _Taken(step, answers, broken and f"{pace(step)}: {broken}", watched.contention([answers]))
+
+    def _drive(self, step: Step, limit_s: float) -> tuple[Answer, ...]:
+        return drive(
+            self.target,
+            list(islice(self.requests, step.requests)),
+            concurrency=step.concurrency,
+            rate_per_s=step.rate_per_s,
+            time_limit_s=limit_s,
+            stop_at_failure=self.ladder.stop_at_breach,
+        )
 
 
 def _rung(step: Step, answers: Sequence[Answer], level: ServiceLevel) -> Rung:
     return summarise(answers, level, concurrency=step.concurrency, rate_per_s=step.rate_per_s)
 
 
-def _words(step: Step) -> str:
-    return f"{step.concurrency} at once" if step.concurrency else f"{step.rate_per_s:g} requests/s"
+def pace(load: Step | Rung) -> str:
+    """`4 at once`, `0.5 requests/s`."""
+    return f"{load.concurrency} at once" if load.concurrency else f"{load.rate_per_s:g} requests/s"

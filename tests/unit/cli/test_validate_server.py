@@ -3,6 +3,7 @@
 import json
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -14,7 +15,9 @@ from advisor.cli import validating
 from advisor.cli.app import app
 from advisor.errors import AdvisorError
 from advisor.manifests.reading import parse_manifest
+from advisor.validation.smoke import ladder
 from tests.unit.cli.small_plan import LLAMA_SERVER, small_plan, small_workload
+from tests.unit.validation.hosts import BUSY, QUIET, watching
 
 FAKE = Path(__file__).parents[2] / "fakes" / "fake_llama_server.py"
 LOG = Path(__file__).parents[2] / "data" / "engine_logs" / "llama_server_as_deployed.log"
@@ -65,11 +68,67 @@ def test_a_server_as_planned_proves_the_plan(folder, behaviour):
     parts = ("weights", "kv_cache", "recurrent_state", "compute_buffer", "output_buffer", "repacked_weights")
     assert {claims[f"{part}_bytes"]["prediction"] for part in parts} == {"right"}
     assert claims["start_s"]["predicted"] > 0
-    assert [row["concurrency"] for row in written["benchmark"]] == [1, 2]
+    assert [row["concurrency"] for row in written["benchmark"] if "step_s" in row] == [1, 2]
     assert (written["engine"]["build"], written["engine"]["version"]) == (1, "b11549")
     assert (written["hardware"], written["weights"]) == ("other", "synthetic")
     assert written["memory"]["end_anonymous_bytes"] > 0
     assert str(folder) not in json.dumps(written)
+
+
+PROMISES = ("[starts, kv_capacity_tokens]", "[starts, ttft_p95_s, tpot_p95_s]")
+CLAIMS = """notes:
+    ttft_p95_s: {{expect: 0.5, at_most: {ttft}, basis: modelled}}
+    tpot_p95_s: {{expect: 0.1, at_most: 0.5, basis: modelled}}"""
+
+
+def promised(folder, monkeypatch, *, ttft, state=QUIET):
+    """On the planned machine, with a service level that gates."""
+    text = PLAN.replace(*PROMISES).replace("notes: {}", CLAIMS.format(ttft=ttft))
+    (folder / "plan.yaml").write_text(text)
+    (folder / "workload.yaml").write_text(WORKLOAD + f"service_level: {{ttft_p95_s: {ttft}, tpot_p95_s: 0.5}}\n")
+    real = validating.prepare
+    monkeypatch.setattr(validating, "prepare", lambda *given: replace(real(*given), same_machine=True))
+    monkeypatch.setattr(ladder, "watch_host", watching(state))
+
+
+@pytest.mark.parametrize(
+    ("ttft", "state", "expected"), [(5, QUIET, ("proven", 0)), (5, BUSY, ("not tested", 5)), (1e-4, QUIET, ("refuted", 1))]
+)
+def test_the_workloads_own_requests_tell_what_users_get(folder, monkeypatch, ttft, state, expected):
+    promised(folder, monkeypatch, ttft=ttft, state=state)
+    code, said = validate(folder, "good")
+    written = evidence(folder)
+    claims = {claim["name"]: claim for claim in written["claims"]}
+    assert (claims["ttft_p95_s"]["requirement"], code) == expected, said
+    assert claims["ttft_p95_s"]["gates"]
+    assert claims["memory_bytes"]["requirement"] == "proven"
+    rungs = [row for row in written["benchmark"] if "goodput" in row]
+    broken = expected[0] == "refuted"
+    assert [row["concurrency"] for row in rungs] == ([1] if broken else [1, 2])
+    assert all(row[name].keys() == {"p50", "p95", "p99"} for row in rungs for name in ("ttft_s", "tpot_s", "itl_s", "e2e_s"))
+    assert any("ended early: 1 at once: TTFT p95" in remark for remark in written["remarks"]) == broken
+
+
+def test_lengths_are_the_workloads_and_the_percentile_is_of_the_planned_load(folder, monkeypatch):
+    promised(folder, monkeypatch, ttft=5)
+    validate(folder, "good")
+    written = evidence(folder)
+    rung = next(row for row in written["benchmark"] if "goodput" in row and row["concurrency"] == 2)
+    claim = next(claim for claim in written["claims"] if claim["name"] == "ttft_p95_s")
+    assert (claim["measured"], claim["note"]) == (rung["ttft_s"]["p95"], "2 at once, 20 requests")
+    assert rung["input_tokens"] % 8 or rung["output_tokens"] % 8  # eight requests of one length would be a multiple
+    assert CliRunner().invoke(app, ["evidence", "verify", str(folder / "plan.yaml")]).exit_code == 0
+
+
+def test_arrivals_at_random_times(folder, monkeypatch):
+    promised(folder, monkeypatch, ttft=5)
+    code, said = validate(folder, "good", "--request-rate", "50")
+    assert code == 3, said  # the plan promises two at once, not so many a second
+    written = evidence(folder)
+    (arriving,) = [row for row in written["benchmark"] if row.get("rate_per_s")]
+    assert (arriving["requests"], arriving["failed"], arriving["concurrency"]) == (100, 0, None)
+    note = next(claim["note"] for claim in written["claims"] if claim["name"] == "ttft_p95_s")
+    assert note == "needs 2 at once"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """A server that somebody else started: looked at, loaded gently, and never more than was said before."""
 
 import json
-import math
 import re
 from functools import cache
 from pathlib import Path
@@ -12,23 +11,22 @@ from typer.testing import CliRunner
 
 from advisor.cli import validating_endpoint
 from advisor.cli.app import app
-from advisor.domain.quantity import exact
-from advisor.domain.workload import ServiceLevel
-from advisor.validation.contention import Contention
 from advisor.validation.endpoint import run as endpoint
-from advisor.validation.endpoint.run import climbed_loads, rising
-from advisor.validation.expectations import Expected
-from advisor.validation.latency import judge_latency, measured_latency, percentile_95
-from advisor.validation.smoke.answer import NOT_FINISHED, Answer
-from advisor.validation.smoke.ladder import Climb
+from advisor.validation.smoke import ladder
 from advisor.validation.smoke.summary import summarise
+from tests.unit.validation.hosts import BUSY, QUIET, watching
+from tests.unit.validation.test_service_level import answers
 
-NOT_PROVEN = (3, 5)  # 5: whoever runs this has a busy machine, and two halves of a load lie far apart
 VLLM = """\
 vllm:num_requests_running{{engine="0"}} {running}
 vllm:num_requests_waiting{{engine="0"}} {waiting}
 vllm:cache_config_info{{block_size="16",cache_dtype="auto",enable_prefix_caching="True",engine="0",num_gpu_blocks="9800"}} 1.0
 """
+
+
+@pytest.fixture(autouse=True)
+def nobody_else(monkeypatch):
+    monkeypatch.setattr(ladder, "watch_host", watching(QUIET))
 
 
 def vllm(*, model="Qwen/Qwen3-32B", context=16384, version="0.33.0", running=0, waiting=0, metrics=True):
@@ -100,7 +98,7 @@ def test_a_server_as_planned_is_measured(measure):
     assert len(server.bodies) == 20 + 1 + 20 + 2  # one at once is what the plan reckons with: enough for a 95th percentile
     assert len({tuple(body["prompt"]) for body in server.bodies}) == 43
     assert {tuple(body["prompt"][:600]) for body in server.bodies} == {tuple(server.bodies[0]["prompt"][:600])}
-    assert code in NOT_PROVEN  # this machine is not the planned one, so nothing is said about its speed
+    assert code == 3  # this machine is not the planned one, so nothing is said about its speed
     assert shown["ttft_p95_s"]["note"] == "another machine than the planned one"
 
 
@@ -118,23 +116,34 @@ def test_what_will_be_sent_is_said_before(fake_server, short):
     with fake_server(pages=vllm(), itl_s=0.01) as server:
         command = ["validate", str(short("letters") / "plan.yaml"), "--endpoint", server.url, "--concurrency", "1,4"]
         result = CliRunner().invoke(app, command)
-    assert "sending at most 45 requests, 1, 4 at once" in result.stderr
+    assert "sending at most 45 requests (1 at once, 4 at once)" in result.stderr
     assert len(server.bodies) == 45
-    assert "1 at once: TTFT" in result.stdout
-    assert "goodput 100% of 20" in result.stdout
+    assert re.search(
+        r"^the workload's requests +TTFT p50/p95/p99 +TPOT .* ITL .* e2e .* tokens/s +requests/s +goodput$", result.stdout, re.M
+    )
+    assert re.search(r"^1 at once +\S+/\S+/\S+ m?s .* 100% of 20$", result.stdout, re.M)
 
 
-BUSY = [({"running": 2, "waiting": 1}, "works on 3 requests of others"), ({"metrics": False}, "does not show its metrics")]
+OTHERS = [({"running": 2, "waiting": 1}, "works on 3 requests of others"), ({"metrics": False}, "does not show its metrics")]
 
 
-@pytest.mark.parametrize(("pages", "words"), BUSY)
+@pytest.mark.parametrize(("pages", "words"), OTHERS)
 def test_a_busy_server_is_left_alone(measure, pages, words):
     code, _, server, said = measure("letters", vllm(**pages))
     assert (code, server.bodies) == (3, [])
     assert words in said
     code, _, server, _ = measure("letters", vllm(**pages), "--yes", "--concurrency", "1")
-    assert code in NOT_PROVEN
+    assert code == 3
     assert len(server.bodies) == 21
+
+
+def test_arrivals_at_random_times(measure):
+    _, answer, server, _ = measure("letters", vllm(), "--request-rate", "100")
+    one_by_one, arriving = answer["benchmark"]
+    assert (one_by_one["concurrency"], one_by_one["rate_per_s"], one_by_one["requests"]) == (1, None, 4)
+    assert (arriving["concurrency"], arriving["rate_per_s"], arriving["requests"]) == (None, 100.0, 100)
+    assert {"ttft_s", "tpot_s", "itl_s", "e2e_s", "goodput", "output_tokens_per_s"} <= arriving.keys()
+    assert len(server.bodies) == 4 + 1 + 100 + 1
 
 
 @pytest.mark.parametrize(
@@ -165,7 +174,17 @@ def test_llama_server_under_its_own_name(measure):
     assert claims(answer)["kv_capacity_tokens"]["measured"] == 39680
     assert (server.bodies[0]["model"], answer["engine"]["version"]) == ("org/other-name", "b11549")
     assert "/srv/secret" not in json.dumps(answer)
-    assert code in NOT_PROVEN
+    assert code == 3
+
+
+def test_what_others_disturb_is_sent_again_as_announced(fake_server, short, monkeypatch):
+    monkeypatch.setattr(ladder, "watch_host", watching(BUSY, QUIET))
+    with fake_server(pages=vllm(), itl_s=0.01) as server:
+        result = CliRunner().invoke(app, ["validate", str(short("letters") / "plan.yaml"), "--endpoint", server.url, "--concurrency", "1"])
+    assert "what other work here disturbs is sent again, 2 times at most" in result.stderr
+    assert "1 at once again (1 of 2): other work used 12% of the processors" in result.stderr
+    assert len(server.bodies) == 2 * 21
+    assert "disturbed" not in result.stdout
 
 
 def test_vllms_generator_repeats_the_last_load(measure, monkeypatch):
@@ -216,84 +235,12 @@ def test_what_is_no_server_for_us(measure, pages, code, words):
 
 def test_flags_that_do_not_go_together(case):
     plan = str(case("letters") / "plan.yaml")
-    for arguments in (["--endpoint", "http://127.0.0.1:9", "--synthetic"], ["--served-model", "x"]):
+    for arguments in (
+        ["--endpoint", "http://127.0.0.1:9", "--synthetic"],
+        ["--served-model", "x"],
+        ["--endpoint", "http://127.0.0.1:9", "--concurrency", "1", "--request-rate", "2"],
+        ["--log", "x.log", "--request-rate", "2"],
+        ["--in-process", "--request-rate", "2"],
+    ):
         result = CliRunner().invoke(app, ["validate", plan, *arguments])
         assert result.exception.exit_code == 2
-
-
-# ---- latency of a ladder
-
-
-def climbed(*loads, ended=None):
-    rungs = tuple(summarise(answers, ServiceLevel(), concurrency=at_once) for at_once, answers in loads)
-    return Climb(rungs, tuple(tuple(answers) for _, answers in loads), Contention(None, None, None, None, None), ended)
-
-
-def answers(ttft_s, count=20, failed=0):
-    good = [Answer(0.0, ttft_s, (0.1,), ttft_s + 0.1, 5, 2) for _ in range(count - failed)]
-    return [*good, *[Answer(0.0, error="cut")] * failed]
-
-
-def row(name="ttft_p95_s", at_most=1.0):
-    return Expected(name, exact(0.5, "test"), at_most, None, 5.0, gates=True)
-
-
-def latency(expected, shown, *, planned):
-    """Value, note and which way it decides."""
-    ended = f": {shown.ended}" if shown.ended else ""
-    seen = measured_latency(expected, climbed_loads(shown, planned), nothing_harder=f"needs {planned} at once{ended}")
-    return seen.value, seen.note, seen.decides
-
-
-def test_the_planned_load_is_what_counts():
-    shown = climbed((1, answers(0.1)), (2, answers(0.2)), (4, answers(0.4)))
-    assert latency(row(), shown, planned=2) == (0.2, "2 at once, 20 requests", "both")
-    assert latency(row(), shown, planned=5) == (None, "needs 5 at once", "both")
-    assert latency(row("tpot_p95_s"), shown, planned=1)[0] == pytest.approx(0.1)
-    assert latency(row("requests_per_s"), shown, planned=1)[0] is None
-
-
-def test_more_at_once_than_planned_is_a_proof_only():
-    shown = climbed((2, answers(0.2)), (4, answers(0.4)))
-    assert latency(row(), shown, planned=3) == (0.4, "4 at once, 20 requests; 3 planned", "proof")
-    slow = measured_latency(row(), climbed_loads(climbed((4, answers(3.0))), 3), nothing_harder="")
-    assert judge_latency(row(), slow).requirement == "not tested"
-    assert judge_latency(row(at_most=5.0), slow).requirement == "proven"
-
-
-def test_a_limit_that_breaks_before_the_planned_load_is_broken():
-    shown = climbed((1, answers(0.1)), (2, answers(3.0)), ended="2 at once: TTFT")
-    assert latency(row(), shown, planned=8) == (3.0, "2 at once, 20 requests; 8 planned", "refutation")
-    assert latency(row("tpot_p95_s"), shown, planned=8)[:2] == (None, "needs 8 at once: 2 at once: TTFT")
-
-
-@pytest.mark.parametrize(
-    ("ttfts_s", "decides"),
-    [([0.1] * 4, "nothing"), ([0.1, 0.1, 0.1, 3.0], "nothing"), ([0.1, 3.0, 3.0, 3.0], "refutation"), ([0.1] * 20, "both")],
-)
-def test_few_requests_refute_where_even_their_median_breaks_the_limit(ttfts_s, decides):
-    few = [answer for ttft_s in ttfts_s for answer in answers(ttft_s, 1)]
-    assert latency(row(), climbed((2, few)), planned=2)[2] == decides
-
-
-def test_failed_requests_are_slower_than_every_limit():
-    assert percentile_95(answers(0.1, 20, failed=1), lambda answer: answer.ttft_s) == 0.1
-    assert percentile_95(answers(0.1, 20, failed=2), lambda answer: answer.ttft_s) == math.inf
-    assert percentile_95([], lambda answer: answer.ttft_s) is None
-    many = climbed((1, answers(0.1, failed=9)))
-    assert latency(row(), many, planned=1) == (math.inf, "1 at once, 20 requests, 9 of them failed", "both")
-    assert judge_latency(row(), measured_latency(row(), climbed_loads(many, 1), nothing_harder="")).measured is None
-
-
-def test_what_our_own_limit_cut_may_be_slow_or_fast():
-    cut = [*answers(0.1, 3), Answer(0.0, error=NOT_FINISHED)]
-    assert latency(row(), climbed((1, answers(0.1)), (2, cut)), planned=2)[:2] == (None, f"2 at once: {NOT_FINISHED}")
-    assert latency(row(), climbed((1, answers(0.1)), (2, cut)), planned=1)[0] == 0.1
-    most = [*answers(0.1, 39), Answer(0.0, error=NOT_FINISHED)]
-    assert latency(row(), climbed((2, most)), planned=2)[0] == 0.1
-    slow = [*answers(3.0, 3), Answer(0.0, error=NOT_FINISHED)]
-    assert latency(row(), climbed((2, slow)), planned=2)[0] == 3.0
-
-
-def test_doubling():
-    assert [rising(most) for most in (0, 1, 2, 3, 8, 9)] == [(1,), (1,), (1, 2), (1, 2, 3), (1, 2, 4, 8), (1, 2, 4, 8, 9)]

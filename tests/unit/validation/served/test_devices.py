@@ -11,7 +11,7 @@ from advisor.files.evidence import read_evidence, write_evidence
 from advisor.report.validation_text import validation_lines
 from advisor.units import GIB
 from advisor.validation.contention import Contention
-from advisor.validation.evidence import evidence_of
+from advisor.validation.evidence import Run, evidence_of
 from advisor.validation.load import SmokeLoad
 from advisor.validation.measurements import Measurements
 from advisor.validation.served import run
@@ -53,7 +53,7 @@ def evidence(subject, devices):
     contention = Contention(None, None, None, None, None)
     engine = {"name": "llama.cpp", "version": "b11549"}
     measured = Measurements(engine, {"starts": 1.0}, (), (), {}, contention, (), devices=devices)
-    return evidence_of(subject, Weights("/x", synthetic=True), LOAD, measured, driven=(), today="2026-11-28", served=True)
+    return evidence_of(subject, Weights("/x", synthetic=True), Run(LOAD, measured, served=True), today="2026-11-28")
 
 
 def test_it_is_kept_and_shown(subject, tmp_path):

@@ -6,12 +6,14 @@ from itertools import islice
 import pytest
 
 from advisor.domain.workload import ServiceLevel
+from advisor.validation.smoke import ladder as ladders
 from advisor.validation.smoke.answer import Answer
 from advisor.validation.smoke.host import watch_host
 from advisor.validation.smoke.ladder import Ladder, Step, climb, closed_steps
 from advisor.validation.smoke.requests import PlannedRequest
 from advisor.validation.smoke.summary import Spread, breaches, spread, summarise
 
+from ..hosts import BUSY, QUIET, watching
 from .loads import target
 
 
@@ -81,11 +83,11 @@ def test_others_on_the_machine_are_told_apart():
     assert elsewhere.contention([answers]).others_share is None
 
 
-def test_halves_of_a_load_that_lie_far_apart_are_unusable():
+def test_halves_of_a_load_that_lie_far_apart_are_no_measurement():
     with watch_host(None) as watched:
         pass
-    assert watched.contention([[answer()] * 4 + [answer(gap_s=0.5)] * 4]).unusable
-    assert not watched.contention([[answer()] * 4, [answer(gap_s=0.5)] * 4]).unusable
+    assert watched.contention([[answer()] * 4 + [answer(gap_s=0.5)] * 4]).disturbed
+    assert not watched.contention([[answer()] * 4, [answer(gap_s=0.5)] * 4]).disturbed
 
 
 # ---- the ladder
@@ -142,6 +144,25 @@ def test_the_time_limit_ends_it(fake_server):
         shown = climb(target(server), ladder(1, 2, 4, time_limit_s=1.5), plan())
     assert shown.ended
     assert len(shown.rungs) < 3
+
+
+@pytest.mark.parametrize(("states", "sent", "invalid"), [((BUSY, QUIET), 10, False), ((BUSY,), 15, True), ((QUIET,), 5, False)])
+def test_a_disturbed_step_is_taken_again_a_bounded_number_of_times(fake_server, monkeypatch, states, sent, invalid):
+    monkeypatch.setattr(ladders, "watch_host", watching(*states))
+    said = []
+    with fake_server() as server:
+        shown = climb(target(server), ladder(1, retries=2), plan(), progress=said.append)
+    assert len(server.bodies) == sent
+    assert [rung.requests for rung in shown.rungs] == [4]
+    assert shown.contention.disturbed is invalid
+    assert sum("again" in words for words in said) == sent // 5 - 1
+
+
+def test_failed_requests_are_not_sent_again(fake_server, monkeypatch):
+    monkeypatch.setattr(ladders, "watch_host", watching(BUSY))
+    with fake_server(script=["normal", "unavailable"]) as server:
+        climb(target(server), ladder(1, retries=2), plan())
+    assert len(server.bodies) == 5
 
 
 def test_an_open_loop(fake_server):
