@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from advisor.catalog.records import Bytes, BytesPerSecond, FlopsPerSecond, OpsPerSecond, Watts, yaml_records
-from advisor.domain.hardware import Backend, Device, DeviceClass
+from advisor.domain.hardware import Backend, Device, DeviceClass, ProcessorFeature
 from advisor.domain.money import Purchase
 from advisor.domain.strict import STRICT, FieldFault, IsoDate, Usd
 from advisor.units import GIB
@@ -73,6 +73,8 @@ class DeviceRecord:
     compute_capability: float | None = None
     power: Watts | None = None
     unified_memory: bool = False
+    processor_features: tuple[ProcessorFeature, ...] | None = None  # of a CPU; left out: not known
+    processor_features_source: str = ""
     inline_ecc: bool = False  # error correction is on by default and takes its share of the memory
     aliases: tuple[str, ...] = ()
     purchase: PurchaseBlock | None = None
@@ -88,6 +90,10 @@ class DeviceRecord:
             raise FieldFault(
                 "driver_memory", "required for a device with memory of its own: what the driver reports, with driver_memory_source"
             )
+        if self.processor_features is not None and self.device_class not in ("cpu", "board"):
+            raise FieldFault("processor_features", "only a CPU has these")
+        if self.processor_features is not None and not self.processor_features_source:
+            raise FieldFault("processor_features_source", "required: where it says which features the processor has")
         if self.driver_memory is not None:
             self._check_driver_memory(self.driver_memory)
         if self.bf16 is not None and self.fp16 is not None:
@@ -173,6 +179,7 @@ def _device(device_id: str, record: DeviceRecord) -> Device:
         installed_memory_bytes=int(record.memory),
         host_link_bytes_per_s=_pcie_bytes_per_s(record.pcie),
         retrieved=record.retrieved,
+        processor_features=record.processor_features,
     )
 
 

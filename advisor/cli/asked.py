@@ -6,11 +6,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class AskedEndpoint:
-    """The address, the key, the model's name there, and whether vLLM's generator is to repeat the last load, as given."""
+    """The address, the key, and whether vLLM's generator is to repeat the last load, as given."""
 
     url: str
     api_key: str | None
-    served_model: str | None
     vllm_bench: bool = False
     tokenizer: str | None = None
 
@@ -41,3 +40,18 @@ class Asked:
     quiet: bool
     log: str | None = None
     endpoint: AskedEndpoint | None = None
+    benchmark: Path | None = None
+    served_model: str | None = None
+
+    def of_a_run(self) -> dict[str, bool]:
+        """The flags that say how an engine of our own is run, and whether each was given."""
+        return {
+            "--model": self.model is not None,
+            "--synthetic": self.synthetic,
+            "--concurrency": self.concurrency is not None,
+            "--engine-python": self.start.engine_python is not None,
+            "--engine-binary": self.start.engine_binary is not None,
+            "--in-process": self.start.in_process,
+            "--scale-down": self.start.scale_down,
+            "--port": self.start.port is not None,
+        }

@@ -48,9 +48,14 @@ def validate(
     endpoint: Annotated[
         str | None, typer.Option("--endpoint", metavar="URL", help="A server that runs already, such as http://127.0.0.1:8000.")
     ] = None,
+    benchmark: Annotated[
+        Path | None,
+        typer.Option("--benchmark", metavar="FILE", help="A result of guidellm or of vllm bench serve --save-detailed: nothing is sent."),
+    ] = None,
     api_key_env: ApiKeyEnvOption = None,
     served_model: Annotated[
-        str | None, typer.Option("--served-model", metavar="NAME", help="With --endpoint: what the planned model is called there.")
+        str | None,
+        typer.Option("--served-model", metavar="NAME", help="With --endpoint or --benchmark: what the planned model is called there."),
     ] = None,
     load_generator: Annotated[
         Literal["own", "vllm-bench"], typer.Option("--load-generator", help="With --endpoint: vllm-bench repeats the last load to compare.")
@@ -79,12 +84,15 @@ def validate(
       kubectl logs deploy/letters | advisor validate plan.yaml --log -
 
       advisor validate plan.yaml --endpoint http://127.0.0.1:8000
+
+      advisor validate plan.yaml --benchmark benchmarks.json
     """
     from advisor.cli.asked import Asked, AskedStart
 
-    at = _endpoint(endpoint, api_key_env, served_model, tokenizer, vllm_bench=load_generator == "vllm-bench")
+    at = _endpoint(endpoint, api_key_env, tokenizer, vllm_bench=load_generator == "vllm-bench")
+    _require_one_source({"--endpoint": at is not None, "--benchmark": benchmark is not None}, served_model)
     start = AskedStart(engine_python, engine_binary, in_process, scale_down, port)
-    asked = Asked(plan, model, synthetic, deployment, concurrency, start, time_limit_s, yes, quiet, log, at)
+    asked = Asked(plan, model, synthetic, deployment, concurrency, start, time_limit_s, yes, quiet, log, at, benchmark, served_model)
     raise typer.Exit(_prove(asked, record=record, format=format))
 
 
@@ -107,18 +115,27 @@ def _record(plan: Path, evidence: "EvidenceFile") -> str:
     return record(plan, evidence)
 
 
-def _endpoint(
-    url: str | None, api_key_env: str | None, served_model: str | None, tokenizer: str | None, *, vllm_bench: bool
-) -> "AskedEndpoint | None":
+def _endpoint(url: str | None, api_key_env: str | None, tokenizer: str | None, *, vllm_bench: bool) -> "AskedEndpoint | None":
     from advisor.errors import UserInputError
 
     if url is None:
-        if api_key_env or served_model or tokenizer or vllm_bench:
-            raise UserInputError("--api-key-env, --served-model, --load-generator and --tokenizer go with --endpoint URL")
+        if api_key_env or tokenizer or vllm_bench:
+            raise UserInputError("--api-key-env, --load-generator and --tokenizer go with --endpoint URL")
         return None
     from advisor.cli.asked import AskedEndpoint
 
-    return AskedEndpoint(url, api_key_from(api_key_env), served_model, vllm_bench, tokenizer)
+    return AskedEndpoint(url, api_key_from(api_key_env), vllm_bench, tokenizer)
+
+
+def _require_one_source(given: dict[str, bool], served_model: str | None) -> None:
+    """Raises UserInputError for several of them, and for a name that is for none."""
+    from advisor.errors import UserInputError
+
+    sources = [flag for flag, is_given in given.items() if is_given]
+    if len(sources) > 1:
+        raise UserInputError(f"{' and '.join(sources)}: give one of them")
+    if served_model and not sources:
+        raise UserInputError(f"--served-model goes with {' or '.join(given)}")
 
 
 def _show(evidence: "EvidenceFile", path: Path | None, recorded: str | None, *, format: Format, quiet: bool) -> int:

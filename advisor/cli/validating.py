@@ -22,7 +22,7 @@ from advisor.intake.machine import this_machine
 from advisor.intake.safetensors_files import tensor_bytes
 from advisor.planning.case import case_of, workload_of
 from advisor.units import gib_text
-from advisor.validation.download import fetch
+from advisor.validation.download import fetch, fetch_folder
 from advisor.validation.expectations import gating_names
 from advisor.validation.prepare import Machine, choose, parse_concurrency, prepare
 from advisor.validation.scale_down import as_scaled, scale_down
@@ -39,6 +39,10 @@ _STAGES = {"load": "loading the weights", "serve": "starting the server as deplo
 
 def run_validation(asked: Asked) -> EvidenceFile:
     """The whole run. Raises what its parts raise; nothing is left running or half written."""
+    if asked.benchmark is not None:
+        from advisor.cli.validating_benchmark import run_on_benchmark
+
+        return run_on_benchmark(asked, asked.benchmark)
     if asked.endpoint is not None:
         from advisor.cli.validating_endpoint import run_on_endpoint
 
@@ -74,7 +78,7 @@ def run_validation(asked: Asked) -> EvidenceFile:
 
 def _scaled_down(asked: Asked, whole: Subject, case: Case, terms: ServerTerms, progress: Callable[[str], None] | None) -> EvidenceFile:
     """A small one in place of what only the planned device could run; its weights are made up."""
-    scaled = scale_down(whole, case, this_machine(case.catalog, processor_only=True))
+    scaled = scale_down(whole, case, this_machine(case.catalog, processor_only=True), version=terms.version)
     evidence = validate_server(scaled.subject, _weights(replace(asked, model=None, synthetic=True), scaled.subject, case), terms, progress)
     return as_scaled(evidence, scaled, gating_names(whole))
 
@@ -87,8 +91,7 @@ def _weights(asked: Asked, subject: Subject, case: Case) -> Weights:
     if asked.model is not None:
         return _real(asked.model, subject)
     if not asked.synthetic:
-        progress = None if asked.quiet else _say_done("fetched")
-        return _real(fetch(subject.planned.model, agree=partial(_agree, asked), progress=progress), subject)
+        return _downloaded(asked, subject, case)
     architecture = subject.candidate.model.architecture
     quantization = case.catalog.quantization(subject.candidate.checkpoint.quantization)
     size_bytes = int(sum(device.weights_bytes.value for device in subject.memory.devices) + subject.memory.host.weights_bytes.value)
@@ -99,13 +102,26 @@ def _weights(asked: Asked, subject: Subject, case: Case) -> Weights:
         confirm("Write it?", yes=asked.yes or size_bytes <= _ASK_ABOVE_BYTES)
     progress = None if asked.quiet else _say_done("written")
     if is_file:
-        made = make_synthetic(architecture, quantization, expected_bytes=size_bytes, progress=progress)
+        made = make_synthetic(architecture, quantization, progress=progress)
     else:
         made = make_synthetic_folder(architecture, quantization, weights="random", progress=progress)
     return Weights(str(made), synthetic=True)
 
 
-def _agree(asked: Asked, what: str, size_bytes: int) -> None:
+def _downloaded(asked: Asked, subject: Subject, case: Case) -> Weights:
+    """A folder is looked at by its size before it is fetched; of a GGUF file the header tells."""
+    progress = None if asked.quiet else _say_done("fetched")
+    if case.catalog.quantization(subject.candidate.checkpoint.quantization).format == "gguf":
+        return _real(fetch(subject.planned.model, agree=partial(_agree, asked), progress=progress), subject)
+
+    def agree(what: str, size_bytes: int, weights_bytes: int) -> None:
+        _require_planned_size(what, weights_bytes, subject)
+        _agree(asked, what, size_bytes, weights_bytes)
+
+    return _real(fetch_folder(subject.planned.model, agree=agree, progress=progress), subject)
+
+
+def _agree(asked: Asked, what: str, size_bytes: int, weights_bytes: int) -> None:
     """Say what is going to be downloaded, and ask where that is much."""
     typer.echo(f"downloading {what}: {gib_text(size_bytes, 2)}, kept for the next run", err=True)
     confirm("Download it?", yes=asked.yes or size_bytes <= _ASK_ABOVE_BYTES)
@@ -114,16 +130,20 @@ def _agree(asked: Asked, what: str, size_bytes: int) -> None:
 def _real(path: Path, subject: Subject) -> Weights:
     """Refuses a file that is not the planned one before it is loaded."""
     held_bytes = tensor_bytes(sorted(path.glob("*.safetensors"))) if path.is_dir() else read_gguf_header(path).tensor_bytes
-    planned_bytes = sum(device.weights_bytes.value for device in subject.memory.devices) + subject.memory.host.weights_bytes.value
-    if abs(held_bytes - planned_bytes) > planned_bytes * _TENSORS_APART_PCT / 100:
-        raise UserInputError(
-            f"{path}: holds {gib_text(held_bytes, 2)} of tensors, the planned {subject.planned.model.id} in "
-            f"{subject.planned.model.quantization} has {gib_text(planned_bytes, 2)}: another model or quantisation"
-        )
+    _require_planned_size(str(path), held_bytes, subject)
     weights = real_weights(path)
     if subject.planned.model.sha256 and weights.sha256 not in subject.planned.model.sha256:
         raise UserInputError(f"{path}: sha256 {weights.sha256} is not the plan's {', '.join(subject.planned.model.sha256)}")
     return weights
+
+
+def _require_planned_size(what: str, held_bytes: float, subject: Subject) -> None:
+    planned_bytes = sum(device.weights_bytes.value for device in subject.memory.devices) + subject.memory.host.weights_bytes.value
+    if abs(held_bytes - planned_bytes) > planned_bytes * _TENSORS_APART_PCT / 100:
+        raise UserInputError(
+            f"{what}: holds {gib_text(held_bytes, 2)} of tensors, the planned {subject.planned.model.id} in "
+            f"{subject.planned.model.quantization} has {gib_text(planned_bytes, 2)}: another model or quantisation"
+        )
 
 
 def _say_progress(line: str) -> None:

@@ -21,16 +21,9 @@ from advisor.validation.subject import Subject
 def run_on_endpoint(asked: Asked, endpoint: AskedEndpoint) -> EvidenceFile:
     """The whole run. Raises UserInputError for flags that belong to an engine of our own, and what its parts raise."""
 
-    ours: dict[str, object] = {
-        "--model": asked.model,
-        "--synthetic": asked.synthetic,
-        "--engine-python": None if endpoint.vllm_bench else asked.start.engine_python,
-        "--engine-binary": asked.start.engine_binary,
-        "--in-process": asked.start.in_process,
-        "--scale-down": asked.start.scale_down,
-        "--port": asked.start.port,
-        "--log": asked.log,
-    }
+    ours = asked.of_a_run() | {"--log": asked.log is not None, "--concurrency": False}
+    if endpoint.vllm_bench:
+        ours["--engine-python"] = False
     if wrong := [flag for flag, value in ours.items() if value]:
         raise UserInputError(f"--endpoint measures a server that runs already: leave out {', '.join(wrong)}")
     concurrency = parse_concurrency(asked.concurrency)
@@ -40,7 +33,7 @@ def run_on_endpoint(asked: Asked, endpoint: AskedEndpoint) -> EvidenceFile:
     machine = Machine(this_machine(case.catalog).id, offloads=lambda: False)
     subject = prepare(plan, choose(plan, asked.deployment), case, machine)
     records = case.catalog.engines.values()
-    looked = look_at(endpoint.url, subject, records, api_key=endpoint.api_key, served_model=endpoint.served_model)
+    looked = look_at(endpoint.url, subject, records, api_key=endpoint.api_key, served_model=asked.served_model)
     bench = _bench(asked, endpoint, subject) if endpoint.vllm_bench else None
     level, limit_s = workload.service_level, asked.time_limit_s
     terms = EndpointTerms(looked, level, concurrency, limit_s, today(), api_key=endpoint.api_key, busy_is_fine=asked.yes, bench=bench)

@@ -21,18 +21,7 @@ _ELSEWHERE = Machine("elsewhere", offloads=lambda: False)  # a log says itself w
 def run_on_log(asked: Asked, source: str) -> EvidenceFile:
     """The evidence in a log. Raises UserInputError for flags that belong to a run, and for a log that cannot be read."""
 
-    require_no_other_source(
-        {
-            "--model": asked.model is not None,
-            "--synthetic": asked.synthetic,
-            "--concurrency": asked.concurrency is not None,
-            "--engine-python": asked.start.engine_python is not None,
-            "--engine-binary": asked.start.engine_binary is not None,
-            "--in-process": asked.start.in_process,
-            "--scale-down": asked.start.scale_down,
-            "--port": asked.start.port is not None,
-        }
-    )
+    require_no_other_source("--log reads a log", asked.of_a_run())
     plan, _ = read_plan(asked.plan)
     day = today()
     planned = choose(plan, asked.deployment)

@@ -12,6 +12,8 @@ from advisor.domain.strict import STRICT, FieldFault, IsoDate, name_fault
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
 
 ClaimOutcome = Literal["proven", "refuted", "not tested"]
+Decides = Literal["both", "proof", "refutation", "nothing"]
+Source = Literal["run", "log", "endpoint", "benchmark"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,20 @@ class ClaimResult:
     tolerance_pct: float | None
     gates: bool
     note: str = ""
+    decides: Decides = "both"  # which way this measured number may decide: of a load harder than the planned one it is a proof only
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSeen:
+    """One accelerator while the engine served, by its driver; None: the driver does not tell, or nothing was predicted of it."""
+
+    __pydantic_config__ = STRICT
+    name: str
+    driver_version: str | None
+    memory_total_bytes: int
+    memory_used_bytes: int  # by everybody
+    engine_bytes: int | None  # by the engine's processes
+    predicted_reserved_bytes: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +70,14 @@ class EvidenceFile:
     memory: dict[str, Any]
     contention: dict[str, Any]
     made_with: dict[str, Any]
-    source: Literal["run", "log", "endpoint"] = "run"  # a run of ours, a start-up log that was read, a server that ran already
+    # a run of ours, a start-up log that was read, a server that ran already, a result of another tool's benchmark
+    source: Source = "run"
     differs: tuple[str, ...] = ()  # why it is of another deployment than the fingerprint's, in words; empty in files that are kept
     remarks: tuple[str, ...] = ()  # what a reader should know besides
     # same: the planned machine or its kind; other: the device is the planned one, the machine is not; scaled: neither, see `reduced`
-    # not claimed: of a server that somebody else started
+    # not claimed: of a server that somebody else started or measured
     hardware: Literal["same", "other", "scaled", "not claimed"] = "same"
+    devices: tuple[DeviceSeen, ...] | None = None  # None: no driver of an accelerator was there to be asked
 
     def __post_init__(self) -> None:
         if fault := name_fault(self.deployment):

@@ -157,6 +157,9 @@ def context_per_request_tokens(settings: EngineSettings) -> int:
 
 def _candidate(request: EstimateRequest, catalog: Catalog) -> Candidate:
     devices = request.devices or request.parallelism.devices
+    node = catalog.node(request.device, devices)
+    if devices > 1 and node.device.slices_per_card is not None:
+        raise UserInputError(f"device {node.device.id}: {devices} slices exchange nothing; use a larger one for one copy [ENG004]")
     return build_candidate(
         catalog,
         model=find_model(request.model, catalog),
@@ -164,7 +167,7 @@ def _candidate(request: EstimateRequest, catalog: Catalog) -> Candidate:
         engine=request.program.engine,
         runtime=request.program.runtime,
         version=request.program.version,
-        node=catalog.node(request.device, devices),
+        node=node,
         devices=devices,
         parallelism=request.parallelism,
         flags=request.flags,

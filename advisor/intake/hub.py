@@ -4,6 +4,7 @@ Goes through huggingface_hub: HF_ENDPOINT, the stored or HF_TOKEN token, proxies
 connection is resumed where it broke; a finished file is not fetched again.
 """
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -66,7 +67,8 @@ def download(
 ) -> tuple[HubRepository, tuple[Path, ...]]:
     """Fetch files into a folder; returns what was fetched (with the commit it is pinned to) and where it lies.
 
-    Raises UserInputError as list_files does, for a file that is not there, and for a disk that is too small.
+    Raises UserInputError as list_files does, for a file that is not there, for a disk that is too small, and for a file that is not what
+    the hub's checksum says; that one is removed.
     """
     repository = list_files(repo_id, revision=revision)
     wanted = _select(repository, files)
@@ -79,10 +81,13 @@ def download(
     paths = []
     with hub_errors(repo_id, revision=revision, endpoint=_endpoint()):
         for file in wanted:
+            fetched = not _is_complete(destination, file)
             at = hf_hub_download(
                 repo_id, file.name, revision=repository.commit, local_dir=destination, endpoint=_endpoint(), tqdm_class=bar
             )
             paths.append(Path(at))
+            if fetched:
+                _require_checksum(repo_id, Path(at), file)
     return HubRepository(repo_id, repository.commit, wanted), tuple(paths)
 
 
@@ -111,6 +116,19 @@ def _select(repository: HubRepository, names: Sequence[str]) -> tuple[HubFile, .
 def _is_complete(destination: Path, file: HubFile) -> bool:
     path = destination / file.name
     return path.is_file() and path.stat().st_size == file.size_bytes
+
+
+def _require_checksum(repo_id: str, path: Path, file: HubFile) -> None:
+    """The transfer compares sizes only."""
+    if file.sha256 is None:
+        return
+    with path.open("rb") as data:
+        found = hashlib.file_digest(data, "sha256").hexdigest()
+    if found != file.sha256:
+        path.unlink()
+        raise UserInputError(
+            f"{repo_id}: {file.name} has the sha256 {found[:12]}…, the hub says {file.sha256[:12]}…: it was removed, fetch it again"
+        )
 
 
 def _check_disk(destination: Path, needed_bytes: int, repo_id: str) -> None:

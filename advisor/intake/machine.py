@@ -10,9 +10,11 @@ from functools import cache
 from pathlib import Path
 
 from advisor.catalog.catalog import Catalog
-from advisor.domain.hardware import Device, Host, Node
+from advisor.domain.hardware import Device, Host, Node, ProcessorFeature
+from advisor.engines.accelerators import nvidia
 from advisor.engines.memory_limit import memory_limit
 from advisor.errors import UserInputError
+from advisor.intake.processor import processor_features
 
 _PROBE_BYTES = 64 * 1024 * 1024
 _PROBE_S = 0.25
@@ -40,6 +42,7 @@ class MachineFacts:
     repacks_weights: bool
     gpus: tuple[Gpu, ...]
     memory_limit_bytes: int | None = None
+    processor_features: tuple[ProcessorFeature, ...] | None = None  # None: the system does not tell
 
     @property
     def id(self) -> str:
@@ -64,6 +67,7 @@ def inspect_machine() -> MachineFacts:
         repacks_weights=_repacks(),
         gpus=_nvidia_gpus(),
         memory_limit_bytes=limit,
+        processor_features=processor_features(),
     )
 
 
@@ -106,6 +110,7 @@ def cpu_device(facts: MachineFacts) -> Device:
         power_w=None,
         backends=("cpu",),
         source=_SOURCE,
+        processor_features=facts.processor_features,
     )
 
 
@@ -171,23 +176,4 @@ def _measured_bandwidth() -> float:
 
 def _nvidia_gpus() -> tuple[Gpu, ...]:
     """The driver's own names and sizes; nothing where there is no driver, or one that does not answer."""
-    try:
-        import pynvml
-    except ImportError:
-        return ()
-    try:
-        pynvml.nvmlInit()
-    except (OSError, pynvml.NVMLError):
-        return ()
-    try:
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        return tuple(Gpu(_text(pynvml.nvmlDeviceGetName(h)), int(pynvml.nvmlDeviceGetMemoryInfo(h).total)) for h in handles)
-    except pynvml.NVMLError:
-        return ()
-    finally:
-        pynvml.nvmlShutdown()
-
-
-def _text(name: str | bytes) -> str:
-    """Old drivers answer in bytes."""
-    return name.decode("utf-8", "replace") if isinstance(name, bytes) else name
+    return tuple(Gpu(each.name, each.total_bytes) for each in nvidia())

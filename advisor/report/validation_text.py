@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from advisor.domain.evidence import ClaimResult, EvidenceFile
+from advisor.domain.evidence import ClaimResult, DeviceSeen, EvidenceFile
 from advisor.report.rungs_text import rung_lines
-from advisor.units import significant, size_unit, time_unit
-from advisor.validation.expectations import is_speed
+from advisor.units import gib_text, significant, size_unit, time_unit
+from advisor.validation.speed_rule import is_speed
 from advisor.validation.verdict import tally
 from advisor.validation.verify import Coverage, version_that_ran
 
@@ -18,7 +18,8 @@ def validation_lines(evidence: EvidenceFile) -> Iterator[str]:
     """The lines to print."""
     yield _headline(evidence)
     yield from _table([_COLUMNS, *(_row(claim) for claim in _shown(evidence.claims))])
-    yield from rung_lines(evidence.benchmark) if evidence.source == "endpoint" else ()
+    yield from rung_lines(evidence.benchmark) if evidence.source in ("endpoint", "benchmark") else ()
+    yield from map(_device, evidence.devices or ())
     for text in evidence.reduced:
         yield f"reduced: {text}"
     if evidence.differs:
@@ -32,6 +33,18 @@ def validation_lines(evidence: EvidenceFile) -> Iterator[str]:
     free = [claim.name for claim in evidence.claims if not claim.gates and claim.requirement is not None and is_speed(claim.name)]
     if free:
         yield f"not gating: {', '.join(free)} (speeds whose prediction is modelled)"
+
+
+def _device(seen: DeviceSeen) -> str:
+    """`device NVIDIA L4, driver 570.86: the engine holds 20.10 GiB of 22.49 GiB, 20.00 GiB predicted`."""
+    driver = f", driver {seen.driver_version}" if seen.driver_version else ""
+    held = (
+        f"the engine holds {gib_text(seen.engine_bytes, 2)}"
+        if seen.engine_bytes is not None
+        else f"{gib_text(seen.memory_used_bytes, 2)} used"
+    )
+    predicted = f", {gib_text(seen.predicted_reserved_bytes, 2)} predicted" if seen.predicted_reserved_bytes is not None else ""
+    return f"device {seen.name}{driver}: {held} of {gib_text(seen.memory_total_bytes, 2)}{predicted}"
 
 
 def _shown(claims: Sequence[ClaimResult]) -> list[ClaimResult]:
@@ -56,13 +69,16 @@ def _headline(evidence: EvidenceFile) -> str:
         return (
             f"{evidence.deployment}: read-only: a start-up log of {engine.get('name')} {version} on {evidence.device}, no request was sent"
         )
+    if evidence.source == "benchmark":
+        return f"{evidence.deployment}: read-only: a result of {evidence.made_with.get('benchmark')}, no request was sent"
     concurrency = ", ".join(str(row.get("concurrency", "?")) for row in evidence.benchmark) or "none"
     if evidence.source == "endpoint":
         version = engine.get("version") or "of an untold version"
         named = engine.get("name") or "an unnamed engine"
         return f"{evidence.deployment}: a running server, {named} {version}; requests at once: {concurrency}"
+    scaled = ", scaled down" if evidence.hardware == "scaled" else ""
     return (
-        f"{evidence.deployment}: loaded on {engine.get('name')} ({_version(engine)}) on {evidence.device}, "
+        f"{evidence.deployment}: loaded on {engine.get('name')} ({_version(engine)}) on {evidence.device}{scaled}, "
         f"{evidence.weights} weights; requests at once: {concurrency}"
     )
 
@@ -161,8 +177,9 @@ def coverage_line(coverage: Coverage) -> str:
 def _shown_by(evidence: EvidenceFile) -> str:
     engine = evidence.engine
     version = version_that_ran(evidence) or engine.get("binding_version") or engine.get("commit") or "of an untold version"
-    kind = " (start-up log)" if evidence.source == "log" else ", synthetic weights" if evidence.weights == "synthetic" else ""
-    return f"{evidence.device}, {engine.get('name')} {version}{kind}, {evidence.measured_on}"
+    kinds = {"log": " (start-up log)", "benchmark": " (benchmark result)", "endpoint": " (running server)"}
+    kind = kinds.get(evidence.source, ", synthetic weights" if evidence.weights == "synthetic" else "")
+    return f"{evidence.device}, {engine.get('name') or 'an engine'} {version}{kind}, {evidence.measured_on}"
 
 
 def not_covering_lines(coverage: Coverage) -> Iterator[str]:

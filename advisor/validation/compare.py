@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from advisor.domain.evidence import ClaimOutcome, ClaimResult
+from advisor.domain.evidence import ClaimOutcome, ClaimResult, Decides
 from advisor.validation.expectations import Expected
 from advisor.validation.load import SmokeLoad
-from advisor.validation.measurements import Measurements, Speed
+from advisor.validation.measurements import Measurements
+from advisor.validation.speed_rule import decision, outcome
 from advisor.validation.subject import Subject
 
 _OF_THE_DEVICE: Final = frozenset(
@@ -20,42 +22,50 @@ def compare(subject: Subject, load: SmokeLoad, expected: Sequence[Expected], mea
     values = dict(measured.values)
     for speed in measured.speeds:
         values |= {f"tpot_s at {speed.concurrency}": speed.step_s, f"ttft_s at {speed.concurrency}": speed.last_first_token_s}
-    return tuple(_result(row, *_value(subject, load, row, values, measured), measured, subject) for row in expected)
+    return tuple(_result(row, _shown(subject, load, row, values, measured), measured, subject) for row in expected)
 
 
-def _value(subject: Subject, load: SmokeLoad, row: Expected, values: dict[str, float], measured: Measurements) -> tuple[float | None, str]:
-    """The measured number and a note on it."""
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A measured number, a note on it, and which way it may decide."""
+
+    value: float | None
+    note: str = ""
+    decides: Decides = "both"
+
+
+def _shown(subject: Subject, load: SmokeLoad, row: Expected, values: dict[str, float], measured: Measurements) -> _Shown:
     if row.name == "settings_as_planned":
-        return values.get(row.name), ", ".join(measured.differing_settings)
-    if row.name not in ("ttft_p95_s", "tpot_p95_s"):
-        return values.get(row.name), ""
-    speed, note = _service_speed(subject, load, measured)
-    if speed is None:
-        return None, note
-    return (speed.first_token_p95_s if row.name == "ttft_p95_s" else speed.step_s), note
+        return _Shown(values.get(row.name), ", ".join(measured.differing_settings))
+    if row.name in ("ttft_p95_s", "tpot_p95_s"):
+        return _service_speed(subject, load, row.name, measured)
+    return _Shown(values.get(row.name))
 
 
-def _service_speed(subject: Subject, load: SmokeLoad, measured: Measurements) -> tuple[Speed | None, str]:
-    """The row that is at least as hard as the planned load; none when the benchmark was easier."""
+def _service_speed(subject: Subject, load: SmokeLoad, name: str, measured: Measurements) -> _Shown:
+    """Of the burst that is at least as hard as the planned load; nothing when all were easier. A harder one is a proof only."""
     planned = math.ceil(subject.in_flight) if subject.in_flight else None
     if planned is None or load.prompt_tokens < subject.demand.input_tokens.p50:
-        return None, "the benchmark's requests were shorter than the planned ones" if planned else "the load is not known"
-    hard = [speed for speed in measured.speeds if speed.concurrency >= planned]
-    if not hard:
-        return None, f"needs {planned} requests at once"
-    return hard[0], f"burst of {hard[0].concurrency} requests with {load.prompt_tokens:,} tokens"
+        return _Shown(None, "the benchmark's requests were shorter than the planned ones" if planned else "the load is not known")
+    hard = next((speed for speed in measured.speeds if speed.concurrency >= planned), None)
+    if hard is None:
+        return _Shown(None, f"needs {planned} requests at once")
+    value = hard.first_token_p95_s if name == "ttft_p95_s" else hard.step_s
+    harder = hard.concurrency > planned
+    note = f"burst of {hard.concurrency} requests with {load.prompt_tokens:,} tokens{f', {planned} planned' if harder else ''}"
+    return _Shown(value, note, decision(proof=True, refutation=not harder))
 
 
-def _result(row: Expected, value: float | None, note: str, measured: Measurements, subject: Subject) -> ClaimResult:
-    if value is not None and (reason := _cannot_tell(row, subject)):
-        value, note = None, reason
-    if row.is_speed and value is not None and measured.contention.disturbed:
-        note = f"disturbed: {measured.contention.words()}"
-    return judge(row, value, note=note, trusted=not (row.is_speed and measured.contention.disturbed))
+def _result(row: Expected, shown: _Shown, measured: Measurements, subject: Subject) -> ClaimResult:
+    if shown.value is not None and (reason := _cannot_tell(row, subject)):
+        return judge(row, None, note=reason)
+    if row.is_speed and shown.value is not None and (reason := _spoilt(measured)):
+        return judge(row, shown.value, note=reason, decides="nothing")
+    return judge(row, shown.value, note=shown.note, decides=shown.decides)
 
 
-def judge(row: Expected, value: float | None, *, note: str = "", trusted: bool = True) -> ClaimResult:
-    """The row with its measured number; one that is not `trusted` is shown and not judged."""
+def judge(row: Expected, value: float | None, *, note: str = "", decides: Decides = "both") -> ClaimResult:
+    """The row with its measured number and which way that may decide; one that decides nothing is shown and not judged."""
     predicted = row.predicted
     return ClaimResult(
         name=row.name,
@@ -66,12 +76,26 @@ def judge(row: Expected, value: float | None, *, note: str = "", trusted: bool =
         at_most=row.at_most,
         at_least=row.at_least,
         measured=value,
-        requirement=requirement(row, value if trusted else None),
-        prediction=prediction(row, value) if trusted else None,
+        requirement=_requirement(row, value, decides),
+        prediction=None if decides == "nothing" else prediction(row, value),
         tolerance_pct=row.tolerance_pct if predicted else None,
         gates=row.gates,
         note=note,
+        decides=decides,
     )
+
+
+def unjudged(claim: ClaimResult, why: str) -> ClaimResult:
+    """The same number, held against nothing."""
+    required: ClaimOutcome | None = None if claim.requirement is None else "not tested"
+    return replace(claim, requirement=required, prediction=None, note=why, decides="nothing")
+
+
+def _spoilt(measured: Measurements) -> str:
+    """Why the speeds of this run are not the deployment's; empty when they are."""
+    if measured.contention.disturbed:
+        return f"disturbed: {measured.contention.words()}"
+    return f"not as planned: {measured.differing_settings[0]}" if measured.differing_settings else ""
 
 
 def _cannot_tell(row: Expected, subject: Subject) -> str:
@@ -83,14 +107,11 @@ def _cannot_tell(row: Expected, subject: Subject) -> str:
     return ""
 
 
-def requirement(row: Expected, value: float | None) -> ClaimOutcome | None:
-    """Proven or refuted by the measured number; None where nothing is required."""
-    if row.at_most is None and row.at_least is None:
-        return None if not row.gates else ("not tested" if value is None else "proven")
-    if value is None:
-        return "not tested"
-    inside = (row.at_most is None or value <= row.at_most) and (row.at_least is None or value >= row.at_least)
-    return "proven" if inside else "refuted"
+def _requirement(row: Expected, value: float | None, decides: Decides) -> ClaimOutcome | None:
+    """None where nothing is required."""
+    if row.at_most is None and row.at_least is None and not row.gates:
+        return None
+    return outcome(value, at_most=row.at_most, at_least=row.at_least, decides=decides)
 
 
 def prediction(row: Expected, value: float | None) -> Literal["right", "outside"] | None:

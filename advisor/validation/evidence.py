@@ -1,16 +1,18 @@
 """A run as evidence: what was shown, on what, and what was smaller or different than planned."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from advisor.domain.evidence import EvidenceFile
+from advisor.domain.plan import PlannedDeployment
 from advisor.resources import advisor_version
-from advisor.validation.compare import compare
+from advisor.validation.compare import compare, unjudged
 from advisor.validation.expectations import expectations
 from advisor.validation.load import SmokeLoad, shortened
 from advisor.validation.measurements import Measurements
 from advisor.validation.subject import Subject, Weights
+from advisor.validation.verify import other_version
 
 
 def evidence_of(
@@ -36,7 +38,25 @@ def evidence_of(
         memory=memory,
         contention=measured.contention.as_dict(),
         made_with={"advisor": advisor_version()},
+        remarks=_remarks(subject, measured),
+        devices=measured.devices,
     )
+
+
+def _remarks(subject: Subject, measured: Measurements) -> tuple[str, ...]:
+    """Why a device's memory was not measured, where the plan is for one."""
+    if subject.candidate.on_cpu or not subject.device_here:
+        return ()
+    if measured.devices is None:
+        return ("no driver of an accelerator could be asked: memory on the device was not measured",)
+    told = any(device.engine_bytes is not None for device in measured.devices)
+    return () if told else ("the driver does not say what the engine's processes hold: memory on the device was not measured",)
+
+
+def of_the_planned_version(planned: PlannedDeployment, made: EvidenceFile) -> EvidenceFile:
+    """As it is; of another version than the planned one it shows numbers and proves nothing, as `evidence verify` has it."""
+    moved = other_version(planned, made)
+    return replace(made, differs=(moved,), claims=tuple(unjudged(claim, moved) for claim in made.claims)) if moved else made
 
 
 def _engine(subject: Subject, measured: Measurements) -> dict[str, Any]:

@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from advisor.domain.evidence import Source
 from advisor.domain.plan import Claim
 from advisor.domain.quantity import Basis, Quantity, exact, total
 from advisor.engines.llama_cpp_log import ROUNDING_BYTES
 from advisor.units import GIB, MIB
 from advisor.validation.load import SmokeLoad
+from advisor.validation.speed_rule import is_speed, may_gate
 from advisor.validation.subject import Subject
 
 _EXACT_PCT: Final = 0.1
@@ -16,7 +18,6 @@ _BUFFERS: Final = 3
 _MEMORY_PCT: Final = 5.0
 _SMALL_MODEL_BYTES: Final = GIB
 _SMALL_SLACK_BYTES: Final = 64 * MIB  # allocator, libraries: a fixed cost that 5 % of a small model would not cover
-_SPEED_NAMES: Final = ("start_s", "ttft", "tpot", "e2e", "prefill", "output_tokens", "requests_per_s", "utilization", "finish")
 _TOTALS: Final = frozenset({"memory_bytes", "reserved_gib", "required_gib"})
 _ALWAYS: Final = frozenset({"starts", "context_per_request_tokens"})
 
@@ -38,24 +39,14 @@ class Expected:
         return is_speed(self.name)
 
 
-def is_speed(name: str) -> bool:
-    """True for claims about time."""
-    return name.startswith(_SPEED_NAMES)
-
-
-def may_gate(name: str, claim: Claim | None) -> bool:
-    """A speed whose prediction is modelled never gates: the model is what is under test there."""
-    return claim is None or not (is_speed(name) and claim.basis is Basis.MODELLED)
-
-
-def expectations(subject: Subject, load: SmokeLoad, *, served: bool = False) -> tuple[Expected, ...]:
+def expectations(subject: Subject, load: SmokeLoad, *, served: bool = False, source: Source = "run") -> tuple[Expected, ...]:
     """The plan's claims first, then the parts of the memory estimate, then steps at each concurrency; no name twice.
 
-    A server (`served`) also has a time to start, and tells the settings that it runs with.
+    A server (`served`) also has a time to start, and tells the settings that it runs with. `source` is what the evidence is of.
     """
     rows: dict[str, Expected] = {}
     own = _of_a_server(subject) if served else ()
-    for row in (*_promises(subject), *own, *_claims(subject), *_memory_parts(subject), *_steps(subject, load)):
+    for row in (*_promises(subject), *own, *_claims(subject, source), *_memory_parts(subject), *_steps(subject, load)):
         rows.setdefault(row.name, row)
     missing = [name for name in subject.required if name not in rows]
     rows |= {name: Expected(name, None, None, None, _MEMORY_PCT, gates=True) for name in missing}
@@ -88,10 +79,10 @@ def _of_a_server(subject: Subject) -> Iterable[Expected]:
         yield Expected("kv_cache_bytes_per_token", each, None, None, _part_tolerance_pct(subject, cache) + rest_pct, gates=False)
 
 
-def _claims(subject: Subject) -> Iterable[Expected]:
+def _claims(subject: Subject, source: Source) -> Iterable[Expected]:
     for name, claim in subject.claims.items():
         speed = is_speed(name)
-        gates = (name in subject.required or name in _ALWAYS) and may_gate(name, claim)
+        gates = (name in subject.required or name in _ALWAYS) and may_gate(name, claim, [source])
         predicted = claimed(claim)
         tolerance = (
             _total_tolerance_pct(subject, predicted.value * GIB) if name in _TOTALS else _part_tolerance_pct(subject, predicted, unit=GIB)

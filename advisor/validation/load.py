@@ -35,7 +35,8 @@ def smoke_load(subject: Subject, concurrency: tuple[int, ...], time_limit_s: flo
     most = max(concurrency, default=0)
     if most > slots:
         raise UserInputError(f"--concurrency {most}: the plan gives {subject.planned.name} {slots} slots, so at most {slots} at once")
-    chosen = concurrency or tuple(sorted({1, min(slots, max(_MOST_AT_ONCE, math.ceil(subject.in_flight or 1)))}))
+    planned = max(1, math.ceil(subject.in_flight or 1))
+    chosen = concurrency or tuple(sorted({1, min(slots, planned), min(slots, max(_MOST_AT_ONCE, planned))}))
     output = min(_OUTPUT_TOKENS, subject.demand.output_tokens.p50)
     prompt = min(subject.demand.input_tokens.p50, _room(subject, max(chosen)) - output)
     if prompt < 1:

@@ -6,6 +6,7 @@ from itertools import groupby
 from statistics import median, quantiles
 from typing import Any
 
+from advisor.domain.evidence import DeviceSeen
 from advisor.engines.llama_cpp_log import parse_log
 from advisor.errors import EngineFailed
 from advisor.units import GIB
@@ -39,6 +40,7 @@ class Measurements:
     contention: Contention
     ignored_settings: tuple[str, ...]
     differing_settings: tuple[str, ...] = ()  # what the engine took instead of the planned, in words
+    devices: tuple[DeviceSeen, ...] | None = None
 
 
 def read_report(report: Mapping[str, Any]) -> Measurements:

@@ -16,6 +16,11 @@ def planned_in_flight(subject: Subject) -> int | None:
     return load.in_flight or (math.ceil(subject.in_flight) if subject.in_flight else None)
 
 
+def planned_at_once(subject: Subject) -> int:
+    """How many requests at once are the planned load of one replica: as many as a loop keeps, else the expected number."""
+    return share_of_load(subject.demand.load, subject.planned.replicas).in_flight or math.ceil(subject.in_flight or 1)
+
+
 def tokens_held(subject: Subject, cache: CacheConfig) -> float | None:
     """Tokens in a running pool: as told, else by the plan's own layout of a block; None where neither says."""
     if cache.capacity_tokens is not None:

@@ -43,6 +43,13 @@ class Subject:
         return "same" if self.same_machine else "other"
 
     @property
+    def model_names(self) -> frozenset[str]:
+        """What servers, logs and other tools may call the planned model, in lower case."""
+        model, candidate = self.planned.model, self.candidate
+        names = (model.id, model.repo_id, candidate.checkpoint.repo_id, *model.files, *candidate.model.aliases)
+        return frozenset(name.casefold() for name in names if name)
+
+    @property
     def settings(self) -> LlamaCppSettings:
         """llama.cpp's settings. Raises UserInputError for another engine: it has no validator that runs without a server."""
         settings = self.candidate.settings

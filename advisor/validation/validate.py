@@ -10,7 +10,7 @@ from advisor.domain.evidence import EvidenceFile
 from advisor.engines.find import FoundEngine
 from advisor.engines.process import Limits
 from advisor.engines.validator import ask_validator
-from advisor.validation.evidence import evidence_of
+from advisor.validation.evidence import evidence_of, of_the_planned_version
 from advisor.validation.load import SmokeLoad, smoke_load
 from advisor.validation.measurements import read_report
 from advisor.validation.room import require_memory
@@ -47,7 +47,8 @@ def validate(subject: Subject, weights: Weights, terms: Terms, progress: Callabl
     )
     runtime = subject.planned.engine.runtime
     driven = (f"{runtime}: {_SERVER_RUNTIMES_NOTE}",) if runtime != "llama-cpp-python" else ()
-    return evidence_of(subject, weights, load, read_report(report), driven=driven, today=terms.today)
+    made = evidence_of(subject, weights, load, read_report(report), driven=driven, today=terms.today)
+    return of_the_planned_version(subject.planned, made)
 
 
 def _request(subject: Subject, weights: Weights, terms: Terms, load: SmokeLoad) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from advisor.domain.evidence import ClaimResult
 from advisor.errors import NotProven, TimedOut
-from advisor.validation.expectations import is_speed
+from advisor.validation.speed_rule import is_speed
 
 
 @dataclass(frozen=True, slots=True)

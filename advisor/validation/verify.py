@@ -7,7 +7,7 @@ from advisor.catalog.engines import load_engines
 from advisor.domain.evidence import ClaimOutcome, ClaimResult, EvidenceFile
 from advisor.domain.plan import Claim, Plan, PlannedDeployment
 from advisor.files.plan import fingerprint
-from advisor.validation.expectations import may_gate
+from advisor.validation.speed_rule import decides_of, may_gate, outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,11 @@ def _coverage(plan: Plan, planned: PlannedDeployment, evidence: Sequence[Evidenc
 
 
 def _outcomes(plan: Plan, planned: PlannedDeployment, covering: Sequence[EvidenceFile]) -> dict[str, ClaimOutcome]:
-    """Of everything that is required. Logs alone test no speed, so a speed that no run has seen is not left out there."""
+    """Of everything that is required, by the same rule as when it was measured."""
     claims = plan.claims.get(planned.name, {})
-    logs_only = bool(covering) and all(file.source == "log" for file in covering)
     gating = [claim.name for file in covering for claim in file.claims if claim.gates and file.source != "log"]
-    names = dict.fromkeys([*plan.evidence_required, *gating])
-    return {name: _outcome(name, claims.get(name), covering) for name in names if logs_only or may_gate(name, claims.get(name))}
+    names, sources = dict.fromkeys([*plan.evidence_required, *gating]), [file.source for file in covering]
+    return {name: _outcome(name, claims.get(name), covering) for name in names if may_gate(name, claims.get(name), sources)}
 
 
 def _outcome(name: str, claim: Claim | None, covering: Sequence[EvidenceFile]) -> ClaimOutcome:
@@ -81,12 +80,10 @@ def _outcome(name: str, claim: Claim | None, covering: Sequence[EvidenceFile]) -
 def _outcome_in(evidence: EvidenceFile, name: str, claim: Claim | None) -> ClaimOutcome:
     """The measured number against the plan's bounds as they stand now; without bounds in the plan, as the run judged it."""
     shown: ClaimResult | None = next((one for one in evidence.claims if one.name == name), None)
-    if shown is None or shown.measured is None or shown.requirement == "not tested":
+    if shown is None:
         return "not tested"
-    at_most = claim.at_most if claim else shown.at_most
-    at_least = claim.at_least if claim else shown.at_least
-    inside = (at_most is None or shown.measured <= at_most) and (at_least is None or shown.measured >= at_least)
-    return "proven" if inside else "refuted"
+    bounds = claim or shown
+    return outcome(shown.measured, at_most=bounds.at_most, at_least=bounds.at_least, decides=decides_of(evidence, shown))
 
 
 def other_version(planned: PlannedDeployment, evidence: EvidenceFile) -> str:

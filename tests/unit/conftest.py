@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from advisor.cli.planning import update_plan
+from tests.unit.intake.fake_hub import mirror  # noqa: F401 - a fixture
 
 FAKE = Path(__file__).parents[1] / "fakes" / "openai_server.py"
 

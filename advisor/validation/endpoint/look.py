@@ -66,19 +66,12 @@ def _served(models: Mapping[str, Any], subject: Subject, chosen: str | None) -> 
         if chosen not in models:
             raise UserInputError(f"--served-model {chosen}: not served there; it serves {listed}")
         return chosen, True
-    names = _names_of(subject)
-    found = next((name for name in models if name.casefold() in names), None)
+    found = next((name for name in models if name.casefold() in subject.model_names), None)
     if found is not None:
         return found, True
     if len(models) > 1:
         raise UserInputError(f"it serves {listed}: say which is the planned {subject.planned.model.id} with --served-model NAME")
     return next(iter(models)), False
-
-
-def _names_of(subject: Subject) -> set[str]:
-    model = subject.planned.model
-    names = (model.id, model.repo_id, subject.candidate.checkpoint.repo_id, *model.files, *subject.candidate.model.aliases)
-    return {name.casefold() for name in names if name}
 
 
 # ---- against the plan

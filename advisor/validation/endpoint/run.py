@@ -1,6 +1,5 @@
 """A server that somebody else started, held against its plan: looked at first, then a ladder of loads that stops at the first breach."""
 
-import math
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -15,11 +14,12 @@ from advisor.errors import EngineFailed, TimedOut
 from advisor.resources import advisor_version
 from advisor.validation.compare import judge
 from advisor.validation.endpoint.look import Endpoint, require_quiet
-from advisor.validation.endpoint.speed import measured_latency
-from advisor.validation.expectations import Expected, expectations, is_speed
+from advisor.validation.expectations import Expected, expectations
+from advisor.validation.latency import MeasuredLoad, judge_latency, measured_latency
 from advisor.validation.load import SmokeLoad
+from advisor.validation.planned_load import planned_at_once
 from advisor.validation.served.vllm_bench import BenchLoad, BenchProgram, compared, run_vllm_bench
-from advisor.validation.smoke.answer import NOT_FINISHED
+from advisor.validation.smoke.answer import NOT_FINISHED, Answer
 from advisor.validation.smoke.connection import port_of
 from advisor.validation.smoke.drive import drive
 from advisor.validation.smoke.host import listening_process
@@ -27,6 +27,7 @@ from advisor.validation.smoke.ladder import Climb, Ladder, climb, closed_steps
 from advisor.validation.smoke.requests import PlannedRequest, Vocabulary, plan_requests
 from advisor.validation.smoke.summary import Rung, summarise
 from advisor.validation.smoke.target import Target
+from advisor.validation.speed_rule import LEAST_REQUESTS, is_speed
 from advisor.validation.subject import Subject
 
 _NO_LOAD: Final = SmokeLoad((), 0, 0, 0)
@@ -97,8 +98,11 @@ def _cross_check(subject: Subject, terms: EndpointTerms, target: Target, shown: 
 
 
 def _ladder(subject: Subject, terms: EndpointTerms) -> Ladder:
-    most = min(math.ceil(subject.in_flight or 1), subject.memory.parallel_requests)
-    steps = closed_steps(terms.concurrency or rising(most), requests_each=_REQUESTS_EACH, least=_FIRST_STEP)
+    planned = planned_at_once(subject)
+    steps = tuple(
+        step if (step.concurrency or 0) < planned else replace(step, requests=max(step.requests, LEAST_REQUESTS))
+        for step in closed_steps(terms.concurrency or rising(planned), requests_each=_REQUESTS_EACH, least=_FIRST_STEP)
+    )
     return Ladder(steps, step_limit_s=terms.time_limit_s, time_limit_s=terms.time_limit_s, level=terms.level, stop_at_breach=True)
 
 
@@ -133,7 +137,7 @@ def _processes(target: Target) -> tuple[int, ...] | None:
 
 def _evidence(subject: Subject, terms: EndpointTerms, shown: Climb | None) -> EvidenceFile:
     planned, looked = subject.planned, terms.endpoint.shown
-    rows = [row for row in expectations(subject, _NO_LOAD) if not row.name.endswith("_bytes")]
+    rows = [row for row in expectations(subject, _NO_LOAD, source="endpoint") if not row.name.endswith("_bytes")]
     return EvidenceFile(
         schema="advisor.evidence/1",
         deployment=planned.name,
@@ -165,13 +169,23 @@ def _row(rung: Rung) -> dict[str, Any]:
 def _claim(row: Expected, subject: Subject, terms: EndpointTerms, shown: Climb | None) -> ClaimResult:
     looked = terms.endpoint.shown
     if looked.differs:
-        return judge(row, looked.values.get(row.name), note="another deployment runs there", trusted=False)
+        return judge(row, looked.values.get(row.name), note="another deployment runs there", decides="nothing")
     if shown is None or not is_speed(row.name):
         return judge(row, looked.values.get(row.name), note="" if row.name in looked.values else looked.silence)
-    row = replace(row, gates=row.name in subject.required and row.at_most is not None)  # the workload's own requests were sent
     if Target(terms.endpoint.base_url, "").is_local and not subject.same_machine:
         return judge(row, None, note="another machine than the planned one")
-    value, note = measured_latency(row, shown, planned=math.ceil(subject.in_flight or 1))
-    disturbed = value is not None and shown.contention.disturbed
-    result = judge(row, value, note=f"disturbed: {shown.contention.words()}" if disturbed else note, trusted=not disturbed)
-    return replace(result, measured=None) if value == math.inf else result
+    planned, ended = planned_at_once(subject), f": {shown.ended}" if shown.ended else ""
+    seen = measured_latency(row, climbed_loads(shown, planned), nothing_harder=f"needs {planned} at once{ended}")
+    if seen.value is not None and shown.contention.disturbed:
+        seen = replace(seen, note=f"disturbed: {shown.contention.words()}", decides="nothing")
+    return judge_latency(row, seen)
+
+
+def climbed_loads(shown: Climb, planned: int) -> tuple[MeasuredLoad, ...]:
+    """The rungs, whose requests are the planned ones: only how many come at once sets them apart from the plan."""
+    return tuple(_load(rung, answers, planned) for rung, answers in zip(shown.rungs, shown.answers, strict=True))
+
+
+def _load(rung: Rung, answers: tuple[Answer, ...], planned: int) -> MeasuredLoad:
+    at_once, words = rung.concurrency or 0, (f"{planned} planned",)
+    return MeasuredLoad(rung, answers, easier=words if at_once < planned else (), harder=words if at_once > planned else ())

@@ -57,7 +57,7 @@ def validate_log(subject: Subject, log: BinaryIO, catalog: Catalog, *, today: st
 
 def _rows(subject: Subject, shown: LogShown) -> list[Expected]:
     """The plan's promises and claims, then what one device holds, then what else the log tells."""
-    rows = {row.name: row for row in expectations(subject, _NO_LOAD) if not row.name.endswith("_bytes")}
+    rows = {row.name: row for row in expectations(subject, _NO_LOAD, source="log") if not row.name.endswith("_bytes")}
     for name, quantity in _of_one_device(subject).items():
         rows.setdefault(name, Expected(name, quantity, None, None, 0.0, gates=False))
     for name in (name for name in shown.values if name not in rows):
@@ -66,10 +66,10 @@ def _rows(subject: Subject, shown: LogShown) -> list[Expected]:
 
 
 def _of_a_log(subject: Subject, row: Expected) -> Expected:
-    """What the plan requires gates here even where its prediction is modelled: a log has no speed that could show it right or wrong."""
+    """With the plan's own range, speeds too: a log has none that could show it right or wrong."""
     claim = subject.claims.get(row.name)
     predicted = claimed(claim) if claim and row.is_speed else row.predicted
-    return replace(row, predicted=predicted, tolerance_pct=_tolerance_pct(row), gates=row.gates or row.name in subject.required)
+    return replace(row, predicted=predicted, tolerance_pct=_tolerance_pct(row))
 
 
 def _of_one_device(subject: Subject) -> dict[str, Quantity]:
@@ -96,15 +96,15 @@ def _claim(row: Expected, shown: LogShown) -> ClaimResult:
     note = "" if value is not None else shown.reasons.get(row.name, shown.silence)
     if not shown.differs or _is_too_short(row, value):
         return judge(row, value, note=note)
-    return judge(row, value, note="the log is of another deployment", trusted=False)
+    return judge(row, value, note="the log is of another deployment", decides="nothing")
 
 
 def _is_too_short(row: Expected, value: float | None) -> bool:
     return row.name == "context_per_request_tokens" and value is not None and row.at_least is not None and value < row.at_least
 
 
-def require_no_other_source(given: Mapping[str, bool]) -> None:
-    """Raises UserInputError for a flag that means another way of measuring."""
+def require_no_other_source(what: str, given: Mapping[str, bool]) -> None:
+    """Raises UserInputError for a flag that means another way of measuring; `what` is read instead."""
     wrong = [flag for flag, is_given in given.items() if is_given]
     if wrong:
-        raise UserInputError(f"--log reads a log and starts nothing: leave out {', '.join(wrong)}")
+        raise UserInputError(f"{what} and starts nothing: leave out {', '.join(wrong)}")

@@ -77,19 +77,13 @@ def _identity(subject: Subject, seen: VllmLog, names: Names) -> Iterator[str]:
         yield f"device {planned.hardware.device} -> {'a CPU' if seen.on_cpu else 'an accelerator'}"
     elif not seen.on_cpu:
         yield device_differs(subject, names, named=seen.device_name, memory_bytes=seen.device_bytes)
-    if seen.model and _is_hub_id(seen.model) and seen.model.casefold() not in _names_of(subject):
+    if seen.model and _is_hub_id(seen.model) and seen.model.casefold() not in subject.model_names:
         yield f"model {planned.model.repo_id or planned.model.id} -> {seen.model}"
 
 
 def _is_hub_id(model: str) -> bool:
     """A path tells nothing: images mount any model as /model."""
     return model.count("/") == 1 and not model.startswith(("/", ".", "~"))
-
-
-def _names_of(subject: Subject) -> set[str]:
-    model = subject.planned.model
-    aliases = subject.candidate.model.aliases
-    return {name.casefold() for name in (model.id, model.repo_id, subject.candidate.checkpoint.repo_id, *aliases) if name}
 
 
 def _asked_otherwise(subject: Subject, seen: VllmLog) -> bool:

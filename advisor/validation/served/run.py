@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from advisor.domain.engine import LlamaCppSettings
 from advisor.domain.engine_record import EngineRecord
-from advisor.domain.evidence import EvidenceFile
+from advisor.domain.evidence import DeviceSeen, EvidenceFile
+from advisor.engines.accelerators import accelerators
 from advisor.engines.find import FoundServer
 from advisor.engines.launch_environment import launch_environment
 from advisor.engines.process import Limits
@@ -22,6 +23,7 @@ from advisor.validation.measurements import Measurements, read_speeds
 from advisor.validation.room import require_memory
 from advisor.validation.served import truth_llama_cpp, truth_vllm
 from advisor.validation.served.bursts import Bursts
+from advisor.validation.served.devices import devices_seen, engine_pids
 from advisor.validation.served.launch import Served, program, served
 from advisor.validation.served.serial_load import SerialRequests
 from advisor.validation.served.truth import Truth, pages
@@ -62,6 +64,7 @@ class _Shown:
     ready_s: float
     rows: list[dict[str, Any]]
     host: Mapping[str, Any]
+    devices: tuple[DeviceSeen, ...] | None
 
 
 def validate_server(subject: Subject, weights: Weights, terms: ServerTerms, progress: Progress | None = None) -> EvidenceFile:
@@ -71,7 +74,7 @@ def validate_server(subject: Subject, weights: Weights, terms: ServerTerms, prog
     runtime = terms.record.runtimes[subject.planned.engine.runtime]
     variables = launch_environment(terms.record, subject.candidate.runtime.backend)
     server = served(subject.planned, runtime, terms.found, weights.path, variables=variables)
-    measured = _measured(_run(subject, server, load, terms, progress), terms)
+    measured = _measured(subject, _run(subject, server, load, terms, progress), terms)
     driven = (_SERIAL.format(subject.planned.engine.runtime),) if runtime.concurrency == "serial" else ()
     return evidence_of(subject, weights, load, measured, driven=driven, today=terms.today, served=True)
 
@@ -86,8 +89,8 @@ def _run(subject: Subject, planned: Served, load: SmokeLoad, terms: ServerTerms,
         bursts.warm_up(max(load.concurrency))
         with watch_host([server.pid]) as host:
             rows = list(bursts.rows(load, progress))
-        end = server.memory()
-    return _Shown(truth, ready, end, server.peak_bytes, server.ready_s, rows, host.told)
+        end, devices = server.memory(), devices_seen(subject, accelerators(), engine_pids(server.pid))
+    return _Shown(truth, ready, end, server.peak_bytes, server.ready_s, rows, host.told, devices)
 
 
 def _load_of(subject: Subject, server: Server, planned: Served, deadline_s: float) -> Bursts | SerialRequests:
@@ -108,30 +111,38 @@ def _target(server: Server, planned: Served) -> Target:
     return Target(server.base_url, planned.model_name, api_key=planned.key or None)
 
 
-def _measured(shown: _Shown, terms: ServerTerms) -> Measurements:
+def _measured(subject: Subject, shown: _Shown, terms: ServerTerms) -> Measurements:
     rows = sorted(shown.rows, key=lambda row: int(row["concurrency"]))
     speeds, incomplete = read_speeds(rows)
     return Measurements(
         engine={"version": terms.version, **shown.truth.engine},
-        values=_values(shown),
+        values=_values(subject, shown),
         speeds=speeds,
         incomplete=incomplete,
         memory=_memory(shown),
         contention=judge_contention({**shown.host, "max_step_over_median": stall_ratio(row["steps_s"] for row in rows)}, rows),
         ignored_settings=(),
         differing_settings=shown.truth.differing,
+        devices=shown.devices,
     )
 
 
-def _values(shown: _Shown) -> dict[str, float]:
-    """What it told, and what the system counts: the whole server, its own code included."""
-    whole = float(shown.end.counted_once_bytes)
-    values = {**shown.truth.values, "start_s": shown.ready_s, "memory_bytes": whole, "reserved_bytes": whole}
+def _values(subject: Subject, shown: _Shown) -> dict[str, float]:
+    """What it told, and what was counted: on a processor the whole server, its own code included, on a device what the driver says."""
+    values = {**shown.truth.values, "start_s": shown.ready_s, **_counted(subject, shown)}
     if values.get("kv_capacity_tokens") and "kv_cache_bytes" in values:
         values["kv_cache_bytes_per_token"] = values["kv_cache_bytes"] / values["kv_capacity_tokens"]
-    values["required_bytes"] = whole - values.get("repacked_weights_bytes", 0.0)  # mapped originals may be evicted
     in_gib = {name.replace("_bytes", "_gib"): value / GIB for name, value in values.items() if name.endswith("_bytes")}
     return {**values, **in_gib, "settings_as_planned": float(not shown.truth.differing)}
+
+
+def _counted(subject: Subject, shown: _Shown) -> dict[str, float]:
+    if subject.device_here and not subject.candidate.on_cpu:
+        held = [device.engine_bytes for device in shown.devices or () if device.engine_bytes is not None]
+        return {"memory_bytes": float(sum(held)), "reserved_bytes": float(max(held))} if held else {}
+    whole = float(shown.end.counted_once_bytes)
+    mapped = shown.truth.values.get("repacked_weights_bytes", 0.0)  # mapped originals may be evicted
+    return {"memory_bytes": whole, "reserved_bytes": whole, "required_bytes": whole - mapped}
 
 
 def _memory(shown: _Shown) -> dict[str, float]:

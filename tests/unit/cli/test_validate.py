@@ -11,41 +11,22 @@ from typer.testing import CliRunner
 
 from advisor.cli import validating
 from advisor.cli.app import app
-from advisor.errors import AdvisorError
+from advisor.engines.find import FoundServer
+from advisor.errors import AdvisorError, UserInputError
+from advisor.validation.served.find_program import ProgramHere
+from advisor.validation.subject import Weights
+from tests.unit.cli.small_plan import small_plan, small_workload
+from tests.unit.intake.fake_hub import Hub
 
 FAKE = Path(__file__).parents[2] / "fakes" / "fake_engine.py"
 PROBED = '{"version": "0.3.36", "site_folder": "/site", "system_info": "CPU : AVX2 = 1", "offloads": false}'
-WORKLOAD = """\
-schema: advisor.workload/1
-load: {in_flight: 2}
-request:
-  input_tokens: {p50: 200, p95: 400, max: 800}
-  output_tokens: {p50: 50, p95: 100, max: 200}
-privacy: {stays_on: premises}
-hardware: {owned: [{device: cpu}]}
-"""
-PLAN = """\
-schema: advisor.plan/1
-workload: workload.yaml
-decision: a small model on a CPU
-deployments:
-  - name: notes
-    model: {id: Qwen/Qwen3-0.6B, quantization: Q4_K_M}
-    engine: {name: llama.cpp, runtime: llama-server, version: b11549, backend: cpu}
-    hardware: {device: cpu}
-    settings: {ctx-size: {value: 4096}, parallel: {value: 4}}
-evidence_required: [starts]
-claims:
-  notes: {}
-made_with: {advisor: 1.0.0, catalog: "2026-11-20", workload_sha256: ab}
-"""
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder with a plan, and a model file that nobody has to write."""
-    (tmp_path / "workload.yaml").write_text(WORKLOAD)
-    (tmp_path / "plan.yaml").write_text(PLAN)
+    (tmp_path / "workload.yaml").write_text(small_workload())
+    (tmp_path / "plan.yaml").write_text(small_plan())
     monkeypatch.setattr(validating, "make_synthetic", lambda *_, **__: tmp_path / "model.gguf")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path
@@ -118,15 +99,31 @@ def test_no_engine_is_not_proven(folder, how):
 
 
 def test_no_vllm_is_not_proven(folder):
-    text = PLAN.replace("llama.cpp, runtime: llama-server, version: b11549, backend: cpu", "vllm, runtime: vllm-serve, version: 0.33.0")
-    vllm = (
-        text.replace("Q4_K_M", "bf16")
-        .replace("{ctx-size: {value: 4096}, parallel: {value: 4}}", "{}")
-        .replace("device: cpu", "device: h100-sxm")
+    vllm = small_plan(
+        engine="{name: vllm, runtime: vllm-serve, version: 0.33.0, backend: cuda}", quantization="bf16", device="h100-sxm", settings={}
     )
     (folder / "plan.yaml").write_text(vllm)
     code, said = run(folder, "--synthetic", "--engine-python", "/bin/false")
     assert (code, "no vLLM here" in said) == (3, True), said
+
+
+def test_the_weights_of_a_vllm_plan_are_those_of_the_hub(folder, mirror, monkeypatch):
+    """What the hub holds is looked at by its size before anything of it is fetched."""
+    engine = "{name: vllm, runtime: vllm-serve, version: 0.32.0}"
+    text = small_plan(engine=engine, quantization="bf16", settings={})
+    (folder / "plan.yaml").write_text(text)
+    here = ProgramHere(FoundServer(folder / "vllm", "test", {}), "0.32.0", lambda: False)
+    monkeypatch.setattr(validating, "find_program", lambda *_, **__: here)
+    Hub.content = {"config.json": b"{}", "model.safetensors": bytes(5000)}
+    code, said = run(folder, "--yes")
+    assert (code, "model.safetensors and 1 small file of" in said, "another model or quantisation" in said) == (2, True, True), said
+    assert [path for method, path, _, _ in Hub.requests if "/resolve/" in path] == []
+    taken = []
+    monkeypatch.setattr(validating, "fetch_folder", lambda model, **_: taken.append(model) or folder)
+    monkeypatch.setattr(validating, "_real", lambda path, subject: Weights(str(path), synthetic=False))
+    monkeypatch.setattr(validating, "validate_server", lambda subject, weights, *_: (_ for _ in ()).throw(UserInputError(weights.path)))
+    assert run(folder, "--yes") == (2, str(folder))
+    assert taken[0].repo_id in (None, "Qwen/Qwen3-0.6B")
 
 
 def test_engines_and_evidence_commands_answer(folder, monkeypatch):

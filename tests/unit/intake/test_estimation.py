@@ -9,7 +9,7 @@ from advisor.domain.engine import Parallelism
 from advisor.errors import UserInputError
 from advisor.intake.estimate_flags import estimate_flags
 from advisor.intake.estimation import EstimateRequest, Program, Traffic, WeightFiles, estimate_request
-from advisor.units import MIB
+from advisor.units import GIB, MIB
 
 CATALOG = load_catalog()
 TRUTH = list(csv.DictReader((Path(__file__).parents[2] / "data/estimate/llama_cpp_cache_mib.csv").open()))
@@ -31,6 +31,19 @@ def test_cache_and_state_are_what_llama_cpp_allocates(row):
     allocated = [part for place in (*memory.devices, memory.host) for part in (place.kv_cache_bytes, place.recurrent_state_bytes)]
     assert sum(part.value for part in allocated) == float(row["cache_and_state_mib"]) * MIB
     assert {part.basis.value for part in allocated} == {"exact"}
+
+
+# published start-up logs of one machine (ssaketh-h200-mig): Llama-3.1-8B in bf16 on half an H200, 0.9 of 69.6 GiB
+@pytest.mark.parametrize(("batched_tokens", "cache_gib"), [(2668, 47.14), (8192, 46.78), (16384, 45.93)])
+def test_a_slice_holds_the_cache_that_logs_of_one_show(batched_tokens, cache_gib):
+    arguments = ("--gpu-memory-utilization", "0.9", "--max-num-batched-tokens", str(batched_tokens))
+    found = answer("meta-llama/Llama-3.1-8B-Instruct", "vllm", "bf16", "h200-nvl/mig-3g.71gb", *arguments)
+    assert found.estimate.memory.devices[0].kv_cache_bytes.value / GIB == pytest.approx(cache_gib, rel=0.03)
+
+
+def test_slices_do_not_serve_one_copy_together():
+    with pytest.raises(UserInputError, match="2 slices exchange nothing"):
+        answer("meta-llama/Llama-3.1-8B-Instruct", "vllm", "bf16", "h100-sxm/mig-1g.20gb", parallelism=Parallelism(tensor=2))
 
 
 def test_without_lengths_and_price_only_memory_is_estimated():

@@ -1,7 +1,6 @@
 """This computer as a node, with and without a driver; the driver is a stand-in."""
 
 import sys
-from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -9,37 +8,13 @@ from advisor.catalog import load_catalog
 from advisor.errors import UserInputError
 from advisor.intake import machine
 from advisor.intake.machine import Gpu, MachineFacts, this_machine
+from tests.unit.engines.fake_driver import driver
 
 CATALOG = load_catalog()
 
 
 def facts(*gpus):
     return MachineFacts("AMD EPYC", 8, 32 * 2**30, 5e10, repacks_weights=True, gpus=gpus)
-
-
-def driver(names, memory_bytes=80 * 2**30, fails_at=""):
-    """A pynvml with these GPUs; `fails_at` names the call that raises."""
-    fake = ModuleType("pynvml")
-
-    class NVMLError(Exception):
-        pass
-
-    def call(name, value):
-        def answer(*_):
-            if name == fails_at:
-                raise NVMLError("Driver Not Loaded")
-            return value
-
-        return answer
-
-    fake.NVMLError = NVMLError
-    fake.nvmlInit = call("nvmlInit", None)
-    fake.nvmlShutdown = call("nvmlShutdown", None)
-    fake.nvmlDeviceGetCount = call("nvmlDeviceGetCount", len(names))
-    fake.nvmlDeviceGetHandleByIndex = lambda index: index
-    fake.nvmlDeviceGetName = (lambda index: names[index]) if fails_at != "nvmlDeviceGetName" else call("nvmlDeviceGetName", "")
-    fake.nvmlDeviceGetMemoryInfo = call("nvmlDeviceGetMemoryInfo", SimpleNamespace(total=memory_bytes))
-    return fake
 
 
 @pytest.mark.parametrize("name", ["NVIDIA H100 80GB HBM3", b"NVIDIA H100 80GB HBM3"])

@@ -45,7 +45,7 @@ def test_a_run_as_planned_proves_everything(make_subject, make_report):
     ],
 )
 def test_a_broken_promise_is_refuted(make_subject, make_report, change, name, measured):
-    claims = results(make_subject(), make_report(**change))
+    claims = results(make_subject(in_flight=4.0), make_report(**change))
     assert claims[name].requirement == "refuted"
     assert measured in (None, claims[name].measured)
     assert exit_code(list(claims.values())) == 1
@@ -53,12 +53,27 @@ def test_a_broken_promise_is_refuted(make_subject, make_report, change, name, me
 
 def test_a_modelled_speed_never_gates(make_subject, make_report):
     slow = make_report(benchmark=[run_row(4, 1, step_s=0.5)])
-    claims = results(make_subject(), slow)
+    claims = results(make_subject(in_flight=4.0), slow)
     assert (claims["tpot_p95_s"].requirement, claims["tpot_p95_s"].gates) == ("refuted", False)
     assert claims["tpot_s at 4"].prediction == "outside"
     assert exit_code([claims["tpot_p95_s"]]) == 0
-    gating = make_subject(claims=CLAIMS | {"tpot_p95_s": replace(CLAIMS["tpot_p95_s"], basis=Basis.MEASURED)})
+    gating = make_subject(in_flight=4.0, claims=CLAIMS | {"tpot_p95_s": replace(CLAIMS["tpot_p95_s"], basis=Basis.MEASURED)})
     assert exit_code([results(gating, slow)["tpot_p95_s"]]) == 1
+
+
+def test_a_burst_of_more_than_planned_is_a_proof_only(make_subject, make_report):
+    slow = results(make_subject(in_flight=2.0), make_report(benchmark=[run_row(4, 1, first_s=0.6)]))["ttft_p95_s"]
+    assert (slow.requirement, slow.decides, slow.note) == ("not tested", "proof", "burst of 4 requests with 200 tokens, 2 planned")
+    fast = results(make_subject(in_flight=2.0), make_report())["ttft_p95_s"]
+    assert (fast.requirement, fast.decides) == ("proven", "proof")
+
+
+def test_other_settings_than_planned_decide_no_speed(make_subject, make_report):
+    measured = replace(read_report(make_report()), differing_settings=("ctx-size 8192 -> 4096",))
+    subject = make_subject()
+    claims = {claim.name: claim for claim in compare(subject, LOAD, expectations(subject, LOAD), measured)}
+    assert (claims["ttft_p95_s"].requirement, claims["ttft_p95_s"].note) == ("not tested", "not as planned: ctx-size 8192 -> 4096")
+    assert claims["kv_capacity_tokens"].requirement == "proven"
 
 
 def test_speed_is_not_told_by_an_easier_load(make_subject, make_report):
@@ -148,7 +163,8 @@ def test_claims_that_nobody_measures_stay_not_tested(make_subject, make_report):
 
 
 def test_the_load_is_the_planned_one_where_time_allows(make_subject):
-    assert smoke_load(make_subject(), (), 600.0) == SmokeLoad((1, 4), 200, 24, 3)
+    assert smoke_load(make_subject(), (), 600.0) == SmokeLoad((1, 2, 4), 200, 24, 3)
+    assert smoke_load(make_subject(in_flight=None), (), 600.0) == SmokeLoad((1, 4), 200, 24, 3)
     short = smoke_load(make_subject(), (1, 2), 10.0)
     assert 16 <= short.prompt_tokens < 200
     assert shortened(make_subject(), short) == (f"prompts 200 -> {short.prompt_tokens} tokens",)

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from advisor.domain.evidence import ClaimResult
 from advisor.domain.plan import Claim, MadeWith, Plan, PlannedEngine, Setting
 from advisor.domain.quantity import Basis
 from advisor.errors import DataError, NotProven
@@ -127,6 +128,67 @@ def test_a_modelled_speed_gates_nothing_here_either(evidence):
     covered = verify(wanting, [evidence])[0]
     assert "tpot_p95_s" not in covered.outcomes
     assert covered.exit_code == 0
+
+
+TPOT = ClaimResult("tpot_p95_s", None, None, None, None, 0.05, None, 0.08, "refuted", None, None, True)
+
+
+def of(evidence, source, *claims, **changes):
+    return dataclasses.replace(evidence, source=source, claims=claims, **changes)
+
+
+@pytest.mark.parametrize(
+    ("sources", "outcome"),
+    [
+        (["run"], None),
+        (["run", "log"], None),
+        (["log"], "refuted"),
+        (["endpoint"], "refuted"),
+        (["run", "benchmark"], "refuted"),
+    ],
+)
+def test_a_modelled_speed_gates_as_it_did_when_it_was_measured(evidence, sources, outcome):
+    """By bursts it never does; by the load that users were promised it does."""
+    wanting = dataclasses.replace(plan(), evidence_required=("tpot_p95_s",))
+    covered = verify(wanting, [of(evidence, source, TPOT) for source in sources])[0]
+    assert covered.outcomes.get("tpot_p95_s") == outcome
+    assert covered.exit_code == (1 if outcome else 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "at_most", "outcome"),
+    [
+        ({}, 0.05, "refuted"),
+        ({}, 0.1, "proven"),
+        ({"decides": "proof"}, 0.05, "not tested"),
+        ({"decides": "proof"}, 0.1, "proven"),
+        ({"decides": "refutation"}, 0.05, "refuted"),
+        ({"decides": "refutation"}, 0.1, "not tested"),
+        ({"decides": "nothing", "requirement": None}, 0.1, "not tested"),
+        ({"requirement": "not tested"}, 0.1, "not tested"),
+    ],
+)
+def test_todays_bounds_decide_only_the_way_that_the_load_could(evidence, change, at_most, outcome):
+    shown = of(evidence, "endpoint", dataclasses.replace(TPOT, **change))
+    claims = {"letters": {"tpot_p95_s": Claim(0.02, Basis.SCALED, at_most=at_most)}}
+    wanting = dataclasses.replace(plan(), evidence_required=("tpot_p95_s",), claims=claims)
+    assert verify(wanting, [shown])[0].outcomes == {"tpot_p95_s": outcome}
+
+
+def test_what_a_busy_machine_showed_is_no_proof_under_a_bound_that_came_later(evidence):
+    shown = of(evidence, "run", dataclasses.replace(TPOT, at_most=None, requirement=None), contention={"disturbed": True})
+    claims = {"letters": {"tpot_p95_s": Claim(0.02, Basis.SCALED, at_most=0.1)}}
+    wanting = dataclasses.replace(plan(), evidence_required=("tpot_p95_s",), claims=claims)
+    assert verify(wanting, [shown])[0].outcomes == {"tpot_p95_s": "not tested"}
+
+
+def test_a_run_on_another_build_proves_nothing_when_it_is_made_either(make_subject, make_report, monkeypatch):
+    engine = {"name": "llama.cpp", "build": 11206, "commit": "1234567"}
+    monkeypatch.setattr(validation, "ask_validator", lambda *_, **__: make_report(engine=engine))
+    made = validation.validate(make_subject(), WEIGHTS, TERMS)
+    assert made.differs == ("ran on b11206, planned is b11549",)
+    assert exit_code(made.claims) == 3
+    assert {claim.requirement for claim in made.claims if claim.gates} == {"not tested"}
 
 
 def test_no_evidence_is_not_proven():

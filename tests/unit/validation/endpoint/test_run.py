@@ -16,9 +16,9 @@ from advisor.domain.quantity import exact
 from advisor.domain.workload import ServiceLevel
 from advisor.validation.contention import Contention
 from advisor.validation.endpoint import run as endpoint
-from advisor.validation.endpoint.run import rising
-from advisor.validation.endpoint.speed import measured_latency, percentile_95
+from advisor.validation.endpoint.run import climbed_loads, rising
 from advisor.validation.expectations import Expected
+from advisor.validation.latency import judge_latency, measured_latency, percentile_95
 from advisor.validation.smoke.answer import NOT_FINISHED, Answer
 from advisor.validation.smoke.ladder import Climb
 from advisor.validation.smoke.summary import summarise
@@ -97,8 +97,8 @@ def test_a_server_as_planned_is_measured(measure):
     assert shown["kv_capacity_tokens"]["measured"] == 9800 * 16
     assert shown["reserved_gib"]["note"] == "not visible from outside"
     assert [row["concurrency"] for row in answer["benchmark"]] == [1, 2]
-    assert len(server.bodies) == 4 + 1 + 8 + 2
-    assert len({tuple(body["prompt"]) for body in server.bodies}) == 15
+    assert len(server.bodies) == 20 + 1 + 20 + 2  # one at once is what the plan reckons with: enough for a 95th percentile
+    assert len({tuple(body["prompt"]) for body in server.bodies}) == 43
     assert {tuple(body["prompt"][:600]) for body in server.bodies} == {tuple(server.bodies[0]["prompt"][:600])}
     assert code in NOT_PROVEN  # this machine is not the planned one, so nothing is said about its speed
     assert shown["ttft_p95_s"]["note"] == "another machine than the planned one"
@@ -118,10 +118,10 @@ def test_what_will_be_sent_is_said_before(fake_server, short):
     with fake_server(pages=vllm(), itl_s=0.01) as server:
         command = ["validate", str(short("letters") / "plan.yaml"), "--endpoint", server.url, "--concurrency", "1,4"]
         result = CliRunner().invoke(app, command)
-    assert "sending at most 25 requests, 1, 4 at once" in result.stderr
-    assert len(server.bodies) == 25
+    assert "sending at most 45 requests, 1, 4 at once" in result.stderr
+    assert len(server.bodies) == 45
     assert "1 at once: TTFT" in result.stdout
-    assert "goodput 100% of 4" in result.stdout
+    assert "goodput 100% of 20" in result.stdout
 
 
 BUSY = [({"running": 2, "waiting": 1}, "works on 3 requests of others"), ({"metrics": False}, "does not show its metrics")]
@@ -134,7 +134,7 @@ def test_a_busy_server_is_left_alone(measure, pages, words):
     assert words in said
     code, _, server, _ = measure("letters", vllm(**pages), "--yes", "--concurrency", "1")
     assert code in NOT_PROVEN
-    assert len(server.bodies) == 5
+    assert len(server.bodies) == 21
 
 
 @pytest.mark.parametrize(
@@ -170,14 +170,14 @@ def test_llama_server_under_its_own_name(measure):
 
 def test_vllms_generator_repeats_the_last_load(measure, monkeypatch):
     def theirs(bench, target, load, *, level, time_limit_s):
-        assert (load.requests, load.concurrency, load.input_tokens, load.output_tokens) == (8, 2, 4000, 5)
+        assert (load.requests, load.concurrency, load.input_tokens, load.output_tokens) == (20, 2, 4000, 5)
         return summarise(answers(0.1, load.requests), level, concurrency=load.concurrency)
 
     monkeypatch.setattr(endpoint, "run_vllm_bench", theirs)
     monkeypatch.setattr(validating_endpoint, "find_vllm", lambda _: SimpleNamespace(program=lambda: Path("/x/vllm"), python="/x/python"))
     _, answer, server, _ = measure("letters", vllm(), "--concurrency", "1,2", "--load-generator", "vllm-bench")
     assert any(remark.startswith("vllm bench serve, 2 at once: TTFT p50 0.1 s (ours") for remark in answer["remarks"])
-    assert [len(body["prompt"]) for body in server.bodies[15:]] == [4000] * 8
+    assert [len(body["prompt"]) for body in server.bodies[43:]] == [4000] * 20
 
 
 def test_the_first_failure_ends_it(measure):
@@ -238,35 +238,61 @@ def row(name="ttft_p95_s", at_most=1.0):
     return Expected(name, exact(0.5, "test"), at_most, None, 5.0, gates=True)
 
 
+def latency(expected, shown, *, planned):
+    """Value, note and which way it decides."""
+    ended = f": {shown.ended}" if shown.ended else ""
+    seen = measured_latency(expected, climbed_loads(shown, planned), nothing_harder=f"needs {planned} at once{ended}")
+    return seen.value, seen.note, seen.decides
+
+
 def test_the_planned_load_is_what_counts():
     shown = climbed((1, answers(0.1)), (2, answers(0.2)), (4, answers(0.4)))
-    assert measured_latency(row(), shown, planned=2) == (0.2, "2 at once, 20 requests")
-    assert measured_latency(row(), shown, planned=3)[0] == 0.4
-    assert measured_latency(row(), shown, planned=5) == (None, "needs 5 at once")
-    assert measured_latency(row("tpot_p95_s"), shown, planned=1)[0] == pytest.approx(0.1)
-    assert measured_latency(row("requests_per_s"), shown, planned=1)[0] is None
+    assert latency(row(), shown, planned=2) == (0.2, "2 at once, 20 requests", "both")
+    assert latency(row(), shown, planned=5) == (None, "needs 5 at once", "both")
+    assert latency(row("tpot_p95_s"), shown, planned=1)[0] == pytest.approx(0.1)
+    assert latency(row("requests_per_s"), shown, planned=1)[0] is None
+
+
+def test_more_at_once_than_planned_is_a_proof_only():
+    shown = climbed((2, answers(0.2)), (4, answers(0.4)))
+    assert latency(row(), shown, planned=3) == (0.4, "4 at once, 20 requests; 3 planned", "proof")
+    slow = measured_latency(row(), climbed_loads(climbed((4, answers(3.0))), 3), nothing_harder="")
+    assert judge_latency(row(), slow).requirement == "not tested"
+    assert judge_latency(row(at_most=5.0), slow).requirement == "proven"
 
 
 def test_a_limit_that_breaks_before_the_planned_load_is_broken():
     shown = climbed((1, answers(0.1)), (2, answers(3.0)), ended="2 at once: TTFT")
-    assert measured_latency(row(), shown, planned=8)[0] == 3.0
-    assert measured_latency(row("tpot_p95_s"), shown, planned=8) == (None, "needs 8 at once: 2 at once: TTFT")
+    assert latency(row(), shown, planned=8) == (3.0, "2 at once, 20 requests; 8 planned", "refutation")
+    assert latency(row("tpot_p95_s"), shown, planned=8)[:2] == (None, "needs 8 at once: 2 at once: TTFT")
+
+
+@pytest.mark.parametrize(
+    ("ttfts_s", "decides"),
+    [([0.1] * 4, "nothing"), ([0.1, 0.1, 0.1, 3.0], "nothing"), ([0.1, 3.0, 3.0, 3.0], "refutation"), ([0.1] * 20, "both")],
+)
+def test_few_requests_refute_where_even_their_median_breaks_the_limit(ttfts_s, decides):
+    few = [answer for ttft_s in ttfts_s for answer in answers(ttft_s, 1)]
+    assert latency(row(), climbed((2, few)), planned=2)[2] == decides
 
 
 def test_failed_requests_are_slower_than_every_limit():
     assert percentile_95(answers(0.1, 20, failed=1), lambda answer: answer.ttft_s) == 0.1
     assert percentile_95(answers(0.1, 20, failed=2), lambda answer: answer.ttft_s) == math.inf
     assert percentile_95([], lambda answer: answer.ttft_s) is None
-    assert measured_latency(row(), climbed((1, answers(0.1, failed=9))), planned=1) == (
-        math.inf,
-        "1 at once, 20 requests, 9 of them failed",
-    )
+    many = climbed((1, answers(0.1, failed=9)))
+    assert latency(row(), many, planned=1) == (math.inf, "1 at once, 20 requests, 9 of them failed", "both")
+    assert judge_latency(row(), measured_latency(row(), climbed_loads(many, 1), nothing_harder="")).measured is None
 
 
-def test_what_our_own_limit_cut_tells_nothing():
+def test_what_our_own_limit_cut_may_be_slow_or_fast():
     cut = [*answers(0.1, 3), Answer(0.0, error=NOT_FINISHED)]
-    assert measured_latency(row(), climbed((1, answers(0.1)), (2, cut)), planned=2) == (None, f"2 at once: {NOT_FINISHED}")
-    assert measured_latency(row(), climbed((1, answers(0.1)), (2, cut)), planned=1)[0] == 0.1
+    assert latency(row(), climbed((1, answers(0.1)), (2, cut)), planned=2)[:2] == (None, f"2 at once: {NOT_FINISHED}")
+    assert latency(row(), climbed((1, answers(0.1)), (2, cut)), planned=1)[0] == 0.1
+    most = [*answers(0.1, 39), Answer(0.0, error=NOT_FINISHED)]
+    assert latency(row(), climbed((2, most)), planned=2)[0] == 0.1
+    slow = [*answers(3.0, 3), Answer(0.0, error=NOT_FINISHED)]
+    assert latency(row(), climbed((2, slow)), planned=2)[0] == 3.0
 
 
 def test_doubling():

@@ -1,0 +1,1 @@
+"""A result that another load generator wrote, held against the plan."""
