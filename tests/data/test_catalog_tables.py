@@ -89,7 +89,7 @@ SHAPES = {
     ("scaleway", "H100-PCIe"): (24, 240),
 }
 # price lists of these name a card and no machine: the host is the usual one of the class, and says so
-HOSTS_NOT_STATED = {"crusoe", "digitalocean", "hf-endpoints-aws", "hf-endpoints-gcp", "runpod", "verda", "vultr"}
+HOSTS_NOT_STATED = {"crusoe", "digitalocean", "hf-endpoints-aws", "hf-endpoints-gcp", "runpod", "verda", "vultr", "vast.ai"}
 
 
 @pytest.mark.parametrize(("instance", "shape"), SHAPES.items())
