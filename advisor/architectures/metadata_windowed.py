@@ -29,6 +29,7 @@ def llama4(keys: GgufKeys) -> dict[str, Any]:
     """Chunks of 8,192 tokens in all but each fourth layer; every `interleave_moe_layer_step`-th layer has experts."""
     found = experts(keys)
     dense = keys.whole("feed_forward_length")
+    keys.value("expert_shared_feed_forward_length")  # the shared expert is as wide as the others
     slides = keys.flags("attention.sliding_window_pattern", layer_count(keys), period=4)
     return {
         "model_type": "llama4_text",
@@ -51,6 +52,7 @@ def mimo2(keys: GgufKeys) -> dict[str, Any]:
     full, narrow = slides.index(False), slides.index(True)
     key_dim, value_dim = keys.whole("attention.key_length"), keys.whole("attention.value_length")
     found = experts(keys)
+    keys.value("leading_dense_block_count")  # the tensors say it
     return {
         "model_type": "mimo_v2_flash",
         "sliding_window": keys.whole("attention.sliding_window"),

@@ -28,13 +28,14 @@ _EPSILON: Final = 1e-5
 _ROPE_BASE: Final = 10_000.0
 _SIGMOID: Final = 2  # llama.cpp's expert_gating_func of routers with a correction bias
 _WITH_ROPE_SECTIONS: Final = frozenset({"qwen35", "qwen35moe", "qwen3vl", "qwen3vlmoe"})
+_NAME: Final = "synthetic"  # of no family: llama.cpp adds tokens to the vocabulary of what is named phi3 (llama-vocab.cpp)
 _PRUNED: Final = frozenset({"deci"})  # a layer without attention has no heads either
 _INTERLEAVED: Final = frozenset({"llama4", "ernie4_5-moe"})  # say in which step of layers experts come
 _REQUIRED: Final[Mapping[str, dict[str, Value]]] = MappingProxyType(
     {
         "gemma4": {"embedding_length_per_layer_input": 0},  # the models with per-layer embeddings are not known here
-        **dict.fromkeys(("granite", "granitemoe", "command-r", "cohere2"), {"logit_scale": 1.0}),
-        **dict.fromkeys(("glm-dsa", "deepseek32"), {"attention.indexer.top_k": 2048}),
+        **{key: {"logit_scale": 1.0} for key in ("granite", "granitemoe", "command-r", "cohere2")},
+        **{key: {"attention.indexer.top_k": 2048} for key in ("glm-dsa", "deepseek32")},
     }
 )
 Part = TypeVar("Part")
@@ -63,7 +64,7 @@ def gguf_metadata(architecture: ModelArchitecture) -> dict[str, Value]:
         **_recurrence(layers),
     }
     keys |= _REQUIRED.get(name, {})
-    general: dict[str, Value] = {"general.architecture": name, "general.name": f"synthetic {architecture.name}"}
+    general: dict[str, Value] = {"general.architecture": name, "general.name": _NAME}
     return general | {f"{name}.{key}": value for key, value in keys.items()}
 
 
