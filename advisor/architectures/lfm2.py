@@ -17,6 +17,8 @@ def read_lfm2(fields: Fields) -> ModelArchitecture:
     """lfm2 and lfm2_moe. Raises UserInputError for a missing or unusable field."""
     if fields.flag("conv_bias"):
         raise UserInputError(f"{fields.where}: conv_bias: true is not known for this family: refused, not guessed")
+    for restated in ("block_dim", "conv_dim", "conv_dim_out", "num_heads"):
+        fields.value(restated)
     name = str(fields.value("model_type"))
     hidden, layers = fields.whole("hidden_size"), fields.whole("num_hidden_layers")
     attention = dataclasses.replace(grouped(fields, hidden_size=hidden), qk_norm="head")

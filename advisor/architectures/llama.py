@@ -75,10 +75,11 @@ def _windows(fields: Fields, family: Family, layers: int) -> tuple[int | None, .
 def _pattern(fields: Fields, family: Family, layers: int) -> tuple[bool, ...]:
     """Which layers slide where layer_types does not say: all but the last of each period; Qwen's from max_window_layers on."""
     stated = fields.value("sliding_window_pattern")
+    fields.value("layer_switch")  # Command R7B's other word for it
     if isinstance(stated, str):  # EXAONE 4: one letter a layer of the period, L for the local ones
         return tuple(stated[index % len(stated)] == "L" for index in range(layers))
     if family.period:
-        period = fields.whole("sliding_window_pattern", default=family.period)
+        period = fields.whole("sliding_window_pattern", "layer_switch", default=family.period)
         return tuple((index + 1) % period != 0 for index in range(layers))
     first = 0 if family.windowed else fields.whole("max_window_layers", default=0)
     return tuple(index >= first for index in range(layers))
