@@ -24,8 +24,12 @@ def read_nemotron_nas(fields: Fields) -> ModelArchitecture:
     if len(blocks) != fields.whole("num_hidden_layers") or hidden % heads or fields.flag("attention_bias") or fields.flag("mlp_bias"):
         raise UserInputError(f"{fields.where}: block_configs: one entry a layer is needed, heads that divide the width, and no biases")
     size = hidden // heads
+    try:
+        layers = [_layer(fields.where, block, hidden, heads, size) for block in blocks]
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise UserInputError(f"{fields.where}: block_configs: an entry cannot be read ({type(error).__name__}: {error})") from None
     return assemble(
-        [_layer(fields.where, block, hidden, heads, size) for block in blocks],
+        layers,
         name="nemotron-nas",
         gguf_name="deci",
         hidden_size=hidden,

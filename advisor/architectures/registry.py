@@ -22,6 +22,7 @@ from advisor.architectures.nemotron_h import read_nemotron_h
 from advisor.architectures.nemotron_nas import read_nemotron_nas
 from advisor.architectures.qwen3_next import GGUF_NAMES as DELTA_FAMILIES
 from advisor.architectures.qwen3_next import read_qwen3_next
+from advisor.architectures.refused import NEEDED
 from advisor.domain.architecture import ModelArchitecture
 from advisor.errors import UnknownArchitecture, near_names
 
@@ -60,6 +61,8 @@ _NESTED: Final[Mapping[str, str]] = MappingProxyType(
 """Models whose language part lies in `text_config`, and the model_type it has there."""
 _WRAPPERS: Final = frozenset({"mistral3", "ministral3"})
 """Models whose language part lies in `text_config` and is of several families: it says itself which."""
+WRAPPED: Final = _NESTED.keys() | _WRAPPERS
+"""Every model_type whose language part is nested."""
 
 
 def read_config(config: Mapping[str, Any], where: str) -> ModelArchitecture:
@@ -87,11 +90,18 @@ def _refusal(config: Mapping[str, Any], where: str) -> str:
     model_type = config.get("model_type")
     if model_type is None:
         return f"{where}: no model_type: not a config.json of a language model, or an incomplete one; known: {', '.join(sorted(READERS))}"
-    unknown = unknown_fields(config, STRUCTURAL)
-    named = f" It has fields that no known architecture uses: {', '.join(map(repr, unknown[:6]))}." if unknown else ""
-    near = near_names(str(model_type), READERS)
     return (
-        f"{where}: architecture {str(model_type)!r} is not known to this version: refused, not guessed.{named}"
-        f" {'Near names: ' + ', '.join(near) if near else 'Known: ' + ', '.join(sorted(READERS))}."
+        f"{where}: architecture {str(model_type)!r} {_why(config, str(model_type))}"
         " Try its .gguf file with --ask-engine and a llama.cpp that knows it, or catalog/README.md#add-a-model"
     )
+
+
+def _why(config: Mapping[str, Any], model_type: str) -> str:
+    """What a family that is known by name would need; of another one its unknown fields and near names."""
+    if model_type in NEEDED:
+        return f"is refused, not guessed: it has {NEEDED[model_type]}, which this version does not describe."
+    unknown = unknown_fields(config, STRUCTURAL)
+    named = f" It has fields that no known architecture uses: {', '.join(map(repr, unknown[:6]))}." if unknown else ""
+    near = near_names(model_type, READERS)
+    known = f"Near names: {', '.join(near)}" if near else f"Known: {', '.join(sorted(READERS))}"
+    return f"is not known to this version: refused, not guessed.{named} {known}."

@@ -22,14 +22,14 @@ def siglip_parameters(vision: Mapping[str, Any], text_hidden_size: int) -> int:
 
 
 def gemma4_vision_parameters(vision: Mapping[str, Any], text_hidden_size: int) -> int:
-    """Gemma 4's tower: gated blocks, two position tables, one projection; 0 for an empty description.
+    """Gemma 4's tower: gated blocks, normalised queries and keys, two position tables, one projection; 0 for an empty description.
 
-    Within the rounding of the published sizes of the 26B and 31B releases (48.07 and 58.25 GiB), not exact.
+    transformers: models/gemma4, Gemma4VisionModel.
     """
     if not vision:
         return 0
     width, inner = int(vision["hidden_size"]), int(vision["intermediate_size"])
-    layer = 4 * width * width + 3 * width * inner + 4 * width
+    layer = 4 * width * width + 3 * width * inner + 4 * width + 2 * int(vision.get("head_dim") or 0)
     patches = _CHANNELS * int(vision["patch_size"]) ** 2 * width
     positions = 2 * int(vision.get("position_embedding_size", 0)) * width
     return patches + positions + int(vision["num_hidden_layers"]) * layer + width * text_hidden_size
