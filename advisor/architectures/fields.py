@@ -42,7 +42,8 @@ HARMLESS: Final = names(
     default_output_length num_nextn_predict_layers mtp_num_hidden_layers mtp_transformer_layers num_mtp_modules num_mtp_layers
     mtp_layers_block_type mtp_hybrid_override_pattern num_logits_to_keep norm_eps layernorm_epsilon attn_type_list rotary_dim
     swa_rope_theta attention_value_scale
-    rotary_pct block_norm_eps block_mlp_init_scale block_out_init_scale use_pos_enc ignore_index media_placeholder_token_id moe_norm_min moe_capacity residual_dropout
+    rotary_pct block_norm_eps block_mlp_init_scale block_out_init_scale use_pos_enc ignore_index media_placeholder_token_id
+    moe_norm_min moe_capacity residual_dropout
     original_max_position_embeddings attn_temperature_tuning floor_scale attn_scale vision_feature_layer no_rope_layer_interval
     """
 )

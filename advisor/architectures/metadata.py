@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from advisor.architectures.metadata_experts import ernie_moe, glm4_moe, latent, minimax_m2
-from advisor.architectures.metadata_keys import GgufKeys, experts, layer_count, rope_tables
+from advisor.architectures.metadata_keys import GgufKeys, experts, ignore_windows, layer_count, rope_tables
 from advisor.architectures.metadata_llama import DESCENDANTS, deci, descendant
 from advisor.architectures.metadata_stateful import delta_net, granite_hybrid, lfm2, mamba2, nemotron_h
 from advisor.architectures.metadata_windowed import gemma2, gemma3, gemma4, gpt_oss, llama4, mimo2, olmo2, windowed
@@ -58,7 +58,7 @@ def _common(keys: GgufKeys) -> dict[str, Any]:
 
 
 def _llama(keys: GgufKeys) -> dict[str, Any]:
-    keys.value("attention.sliding_window")  # llama.cpp keeps the whole context for this architecture, whatever the file says
+    ignore_windows(keys)
     scaled = rope_tables(keys)
     if not keys.whole("expert_count", default=0):
         return {"model_type": "llama", "attention_bias": keys.has_tensor("blk.0.attn_q.bias"), **scaled}

@@ -116,6 +116,12 @@ def experts(keys: GgufKeys) -> dict[str, Any]:
     }
 
 
+def ignore_windows(keys: GgufKeys) -> None:
+    """Of architectures that llama.cpp keeps the whole context for, whatever the file says."""
+    keys.value("attention.sliding_window")
+    keys.value("attention.sliding_window_pattern")
+
+
 def rope_tables(keys: GgufKeys) -> dict[str, Any]:
     """The scaling that the file's rope tables tell of: one table, or a long and a short one."""
     if keys.has_tensor("rope_freqs.weight"):

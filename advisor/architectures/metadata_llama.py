@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from advisor.architectures.llama_families import FAMILIES
-from advisor.architectures.metadata_keys import GgufKeys, biased, experts, layer_count, rope_tables
+from advisor.architectures.metadata_keys import GgufKeys, biased, experts, ignore_windows, layer_count, rope_tables
 
 DESCENDANTS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -36,7 +36,7 @@ def descendant(keys: GgufKeys, *, model_type: str) -> dict[str, Any]:
     """Any of DESCENDANTS: what differs from Llama is said by its row, its tensors and the expert keys."""
     family = FAMILIES[model_type]
     if keys.architecture == "phi3":
-        keys.value("attention.sliding_window")  # llama.cpp keeps the whole context for this architecture, whatever the file says
+        ignore_windows(keys)
     found = {"model_type": model_type, "tie_word_embeddings": keys.tied(default=family.tied), **rope_tables(keys)}
     if not family.qkv_bias:
         found["attention_bias"] = biased(keys)

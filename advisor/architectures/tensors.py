@@ -15,7 +15,8 @@ MATRIX_ROLES: Final = frozenset(
 )
 """Roles that the quantiser may store in another type; all others stay as the converter wrote them: F32."""
 
-_LONG_AND_SHORT: Final = frozenset({"phi3"})
+LONG_AND_SHORT: Final = frozenset({"phi3"})
+"""Families with two rope tables, one for contexts longer than the original."""
 _OUTPUT_NORMS: Final = {"lfm2": "token_embd_norm.weight", "lfm2moe": "token_embd_norm.weight"}
 """Names of the last norm where they are others than output_norm."""
 
@@ -73,7 +74,7 @@ def _rope_tables(architecture: ModelArchitecture) -> list[Tensor]:
     elements = architecture.rope_frequencies
     if not elements:
         return []
-    if architecture.gguf_name in _LONG_AND_SHORT:
+    if architecture.gguf_name in LONG_AND_SHORT:
         return [Tensor(f"rope_factors_{length}.weight", (elements // 2,), "rope_freqs", None) for length in ("long", "short")]
     return [Tensor("rope_freqs.weight", (elements,), "rope_freqs", None)]
 

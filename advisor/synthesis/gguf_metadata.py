@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, TypeVar
 
+from advisor.architectures.tensors import LONG_AND_SHORT
 from advisor.domain.architecture import (
     ChunkedCache,
     DenseFfn,
@@ -63,6 +64,8 @@ def gguf_metadata(architecture: ModelArchitecture) -> dict[str, Value]:
         **_windows(layers),
         **_recurrence(layers),
     }
+    if name in LONG_AND_SHORT and architecture.rope_frequencies:  # the tables are as long as what is rotated
+        keys["rope.dimension_count"] = architecture.rope_frequencies
     keys |= _REQUIRED.get(name, {})
     general: dict[str, Value] = {"general.architecture": name, "general.name": _NAME}
     return general | {f"{name}.{key}": value for key, value in keys.items()}

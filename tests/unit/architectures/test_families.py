@@ -26,7 +26,9 @@ READ = {architecture.name: architecture for architecture in TINY.values()} | {
     model.architecture.name: model.architecture for model in CATALOG.models.values()
 }
 READ["mimo"] = from_config({**PLAIN, "model_type": "mimo"}, "a")
-READ["mamba2"] = from_config({**PLAIN, "model_type": "mamba2", "num_attention_heads": None, "num_key_value_heads": None, "intermediate_size": None}, "a")
+READ["mamba2"] = from_config(
+    {**PLAIN, "model_type": "mamba2", "num_attention_heads": None, "num_key_value_heads": None, "intermediate_size": None}, "a"
+)
 
 
 def test_more_than_forty_families_are_read():

@@ -57,7 +57,6 @@ ACTIVE_B = [  # engines' own counts with all tables, to the digits printed
     ("nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-FP8", 12.77),
     ("nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B-BF16", 56.06),
     ("google/gemma-4-26B-A4B-it", 3.82),
-    ("XiaomiMiMo/MiMo-V2-Flash", 15.45),
 ]
 
 
