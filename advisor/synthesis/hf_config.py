@@ -13,19 +13,22 @@ from advisor.domain.architecture import DenseFfn, FullCache, GroupedAttention, M
 from advisor.errors import UserInputError
 from advisor.synthesis.hf_config_experts import deepseek, ernie_moe, glm4_moe, llama4, mimo_v2, nemotron_nas
 from advisor.synthesis.hf_config_names import CLASS_NAMES
-from advisor.synthesis.hf_config_parts import Config, dense_width, ffns, heads, layers_in_order, mixer_of, routed, sliding, window
+from advisor.synthesis.hf_config_parts import (
+    Config,
+    dense_width,
+    ffns,
+    heads,
+    layers_in_order,
+    llama3_rope,
+    mixer_of,
+    routed,
+    sliding,
+    window,
+)
 from advisor.synthesis.hf_config_stateful import granite, lfm2, mamba2, nemotron_h, qwen3_next
 from advisor.synthesis.tokenizer import BOS_ID, EOS_ID
 
 Family = Callable[[ModelArchitecture], Config]
-_LLAMA3_ROPE: Final = {  # of the published Llama 3.1 models; decides answers, not sizes
-    "rope_type": "llama3",
-    "factor": 8.0,
-    "low_freq_factor": 1.0,
-    "high_freq_factor": 4.0,
-    "original_max_position_embeddings": 8192,
-}
-
 _EXPERTS_AS_WIDE: Final = frozenset({"mixtral", "granitemoe", "olmoe", "minimax_m2"})
 
 
@@ -81,7 +84,7 @@ def _rope(architecture: ModelArchitecture, mixer: GroupedAttention) -> Config:
         factors = [1.0] * (elements // 2)
         scaling = {"rope_type": "longrope", "long_factor": factors, "short_factor": factors}
         return {"rope_scaling": scaling, "partial_rotary_factor": elements / mixer.key_dim, "original_max_position_embeddings": 4096}
-    return {"rope_scaling": dict(_LLAMA3_ROPE)} if elements else {}
+    return llama3_rope(architecture)
 
 
 def _routed_as_wide(experts: MoeFfn) -> Config:

@@ -19,6 +19,7 @@ from advisor.synthesis.hf_config_parts import (
     heads,
     layer_kinds,
     layers_in_order,
+    llama3_rope,
     mixer_of,
     routed,
     window,
@@ -121,6 +122,7 @@ def llama4(architecture: ModelArchitecture) -> Config:
         "moe_layers": sparse,
         "interleave_moe_layer_step": sparse[0] + 1,
         "use_qk_norm": False,
+        **llama3_rope(architecture),
     }
 
 
@@ -152,8 +154,11 @@ def nemotron_nas(architecture: ModelArchitecture) -> Config:
     """One entry a layer of heads and widths."""
     mixer = mixer_of(GroupedAttention, architecture)
     keys = {"num_attention_heads": mixer.heads, "num_key_value_heads": None, "intermediate_size": None, "attention_bias": False}
-    rope = {"rope_scaling": {"rope_type": "llama3", "factor": 8.0}} if architecture.rope_frequencies else {}
-    return keys | rope | {"block_configs": [_block(layer, architecture.hidden_size) for layer in layers_in_order(architecture)]}
+    return (
+        keys
+        | llama3_rope(architecture)
+        | {"block_configs": [_block(layer, architecture.hidden_size) for layer in layers_in_order(architecture)]}
+    )
 
 
 def _block(layer: LayerGroup, hidden: int) -> Config:
