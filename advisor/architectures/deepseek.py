@@ -97,7 +97,7 @@ def _corrected(fields: Fields, name: str) -> bool:
 
 
 def _encoder(fields: Fields, name: str, hidden: int) -> int:
-    vision = fields.table("vision_config")
+    vision = fields.sizes("vision_config")
     if name == "mistral4":
         return pixtral_parameters(vision, hidden, merged=fields.whole("spatial_merge_size", default=2))
     return moonvit_parameters(vision, hidden) if name == "kimi_k2" else 0

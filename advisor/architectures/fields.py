@@ -78,6 +78,20 @@ _MOST_OF_ANYTHING: Final = 2**31 - 1  # what engines count sizes with
 _MOST: Final[Mapping[str, int]] = MappingProxyType({"num_hidden_layers": 4096})  # described one by one
 
 
+class _Sizes(dict[str, Any]):
+    """A nested object that says which number it lacks."""
+
+    def __init__(self, values: Mapping[str, Any], where: str) -> None:
+        super().__init__(values)
+        self._where = where
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - a raw JSON value
+        value = self.get(key)
+        if value is None or isinstance(value, bool | str):
+            raise UserInputError(f"{self._where}: {key}: a number is needed, found {shown(value)}")
+        return value
+
+
 class Fields:
     """The fields of one config.json; remembers which of them were read."""
 
@@ -142,6 +156,10 @@ class Fields:
         """A nested object; empty when absent."""
         value = self.value(name)
         return value if isinstance(value, dict) else {}
+
+    def sizes(self, name: str) -> Mapping[str, Any]:
+        """A nested object of which each asked-for number must be there: UserInputError names the one that is not."""
+        return _Sizes(self.table(name), f"{self.where}: {name}")
 
     def refuse_unread(self) -> None:
         """Raise UserInputError for the first field that nobody read and that may change a size."""

@@ -33,7 +33,7 @@ def read_gemma(fields: Fields) -> ModelArchitecture:
         vocab_size=fields.whole("vocab_size"),
         tied_embeddings=fields.flag("tie_word_embeddings", default=True),
         max_context_tokens=max_context_tokens(fields, scaled_already=True),
-        encoder_parameters=siglip_parameters(fields.table("vision_config"), hidden),
+        encoder_parameters=siglip_parameters(fields.sizes("vision_config"), hidden),
     )
 
 

@@ -35,7 +35,7 @@ def read_llama(fields: Fields) -> ModelArchitecture:
         tied_embeddings=fields.flag("tie_word_embeddings", default=family.tied),
         max_context_tokens=max_context_tokens(fields),
         rope_frequencies=rope_frequencies(fields, attention.key_dim),
-        encoder_parameters=encoder(fields.whole, fields.table("vision_config"), hidden) if encoder else 0,
+        encoder_parameters=encoder(fields.whole, fields.sizes("vision_config"), hidden) if encoder else 0,
     )
 
 

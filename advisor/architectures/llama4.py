@@ -32,7 +32,7 @@ def read_llama4(fields: Fields) -> ModelArchitecture:
         tied_embeddings=fields.flag("tie_word_embeddings"),
         max_context_tokens=max_context_tokens(fields),
         rope_frequencies=rope_frequencies(fields, attention.key_dim),
-        encoder_parameters=llama4_vision_parameters(fields.table("vision_config"), hidden),
+        encoder_parameters=llama4_vision_parameters(fields.sizes("vision_config"), hidden),
     )
 
 

@@ -98,3 +98,19 @@ def test_an_unknown_field_is_refused_in_every_family_of_the_table(name):
 def test_what_a_family_does_not_do_is_refused(config, words):
     with pytest.raises(UserInputError, match=words):
         from_config({**PLAIN, **config}, "a")
+
+
+@pytest.mark.parametrize("name", ["mistral3", "qwen3_vl", "gemma3", "gemma4", "llama4", "kimi_k25"])
+def test_a_tower_that_is_not_described_is_said(name):
+    text = {
+        **PLAIN,
+        **LATENT,
+        **MOE,
+        "model_type": "kimi_k2" if name == "kimi_k25" else f"{name}_text",
+        "num_local_experts": 8,
+        "sliding_window": 64,
+    }
+    text = {key: value for key, value in text.items() if not (name == "llama4" and key in {*LATENT, *MOE, "sliding_window"})}
+    config = {"model_type": name, "text_config": {**text, "num_experts_per_tok": 2}, "vision_config": {"patch_size": "16"}}
+    with pytest.raises(UserInputError, match=r"vision_config: .*hidden_size: a number is needed"):
+        from_config({**config, "text_config": {**config["text_config"], **({"model_type": "mistral"} if name == "mistral3" else {})}}, "a")
