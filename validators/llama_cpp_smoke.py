@@ -1,7 +1,8 @@
 """Loads a GGUF in llama.cpp as asked; reports what the engine says and how fast it decodes. Judges nothing, imports no advisor.
 
 Run by the engine's own interpreter: `python llama_cpp_smoke.py < request.json`.
-Request: `mode` (smoke, size_only, quantize_dry_run), `model`, `settings` under llama.cpp's flag names; for smoke also `concurrency`,
+Request: `mode` (smoke, size_only, size_each, quantize_dry_run), `model`, `settings` under llama.cpp's flag names (for size_each a list,
+one context after the other on one model, each with its own part of the log in `contexts`); for smoke also `concurrency`,
 `prompt_tokens`, `output_tokens`, `repeats`, `time_limit_s`, `seed`, and where a row that others disturb is to be measured again
 `retries` and `others_share_limit`; for quantize_dry_run `file_type` (llama.cpp's number).
 Progress goes to stderr, the report is the last line of stdout: raw log lines, every step's seconds. Exit 0 report, 2 bad request,
@@ -297,6 +298,19 @@ def smoke(engine: Engine, request: dict[str, Any], *, allocate: bool = True) -> 
     }
 
 
+def size_each(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
+    """One model, not loaded, and a context for each of the settings: its facts, and the log lines since the one before."""
+    ignored: list[str] = []
+    every, contexts = request["settings"], []
+    model = load_model(engine, {**request, "settings": every[0]}, ignored, allocate=False)
+    for settings in every:
+        start = len(engine.log_lines())
+        context = open_context(engine, model, settings, ignored)
+        contexts.append({**engine.facts("llama_", CONTEXT_FACTS, context), "log": engine.log_lines()[start:]})
+        engine.api.llama_free(context)
+    return {"model": engine.facts("llama_model_", MODEL_FACTS, model), "ignored_settings": sorted(set(ignored)), "contexts": contexts}
+
+
 def quantize_dry_run(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     """What llama-quantize would write, by its own arithmetic: the sizes stand in the log."""
     params, ignored = engine.api.llama_model_quantize_default_params(), []
@@ -310,7 +324,8 @@ def quantize_dry_run(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """The report. Raises Refused."""
-    modes = {"smoke": smoke, "size_only": lambda *given: smoke(*given, allocate=False), "quantize_dry_run": quantize_dry_run}
+    modes = {"smoke": smoke, "size_only": lambda *given: smoke(*given, allocate=False), "size_each": size_each}
+    modes["quantize_dry_run"] = quantize_dry_run
     mode, model = request.get("mode", "smoke"), request.get("model")
     if mode not in modes or not Path(str(model)).is_file():
         raise Refused(f"mode {mode!r} must be one of {', '.join(modes)}, and model {model!r} a file", 2)
