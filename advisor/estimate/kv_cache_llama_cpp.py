@@ -25,7 +25,6 @@ from advisor.domain.ggml_types import row_bytes
 from advisor.units import round_up
 
 CELL_MULTIPLE: Final = 256  # every cell count is rounded up to it
-_INDEXER_TYPE: Final = "F16"  # indexer keys ignore --cache-type-k
 _STATE_ELEMENT_BYTES: Final = 4  # recurrent state is float32, whatever the cache type
 
 
@@ -76,7 +75,7 @@ def context_of(architecture: ModelArchitecture, settings: LlamaCppSettings) -> C
 
 def layer_cache_bytes(group: LayerGroup, architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context) -> int:
     """KV bytes of one layer of the group, all streams."""
-    value_width = _widest_value(architecture) if settings.flash_attn == "off" else 0
+    value_width = widest_value(architecture) if settings.flash_attn == "off" else 0
     return context.streams * sum(
         _cells(cache, settings, context) * _row_bytes(cache, settings, value_width=value_width) for cache in group.caches
     )
@@ -125,15 +124,15 @@ def _row_bytes(cache: Cache, settings: LlamaCppSettings, *, value_width: int = 0
         case LatentCache():  # V is a view of K: no V tensor at all
             return row_bytes(settings.cache_type_k, cache.rank + cache.rope_dim)
         case IndexerCache():
-            return row_bytes(_INDEXER_TYPE, cache.head_dim)
+            return row_bytes(settings.cache_type_k, cache.head_dim)
         case StateCache():
             return 0
         case _:
             assert_never(cache)
 
 
-def _widest_value(architecture: ModelArchitecture) -> int:
-    """Without flash attention V is stored transposed, every layer as wide as the widest: src/llama-kv-cache.cpp:158."""
+def widest_value(architecture: ModelArchitecture) -> int:
+    """Elements of V in the widest layer. Without flash attention V is stored transposed, every layer as wide as the widest: src/llama-kv-cache.cpp:158."""
     return max(
         (
             cache.kv_heads * cache.value_dim

@@ -1,0 +1,163 @@
+"""The size of llama.cpp's compute buffer: the graph that it reserves for, restated (src/models/*.cpp and ggml-alloc.c, b11549)."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from advisor.domain.architecture import (
+    GatedDeltaNet,
+    GroupedAttention,
+    LatentAttention,
+    LayerGroup,
+    Mamba2,
+    ModelArchitecture,
+    MoeFfn,
+    ShortConvolution,
+    window_of,
+)
+from advisor.domain.engine import LlamaCppSettings
+from advisor.estimate.ggml_graph import Tensor
+from advisor.estimate.graph_attention_llama_cpp import grouped_attention, latent_attention
+from advisor.estimate.graph_batch_llama_cpp import Batch, op, same
+from advisor.estimate.graph_ffn_llama_cpp import dense, feed_forward, routed, routing
+from advisor.estimate.graph_recurrent_llama_cpp import delta_net, mamba2, short_convolution
+from advisor.estimate.graph_styles_llama_cpp import STYLES, GraphStyle
+from advisor.estimate.kv_cache_llama_cpp import Context
+
+
+def graph_bytes(architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context, *, head: bool = True) -> int:
+    """Bytes of the buffer with the output head or without it."""
+    style = STYLES.get(architecture.gguf_name or "", GraphStyle(weights_sum_to_one=True))
+    batch = Batch(architecture, settings, context, style)
+    batch.graph.expand(op((batch.hidden, batch.tokens)))  # embeddings given instead of tokens: reserved, never used
+    current = batch.graph.expand(op((batch.hidden, batch.tokens), op((batch.tokens,))))
+    if style.embedding_scale:
+        current = same(current)
+    layers = _telling_layers(architecture)
+    for layer in layers:
+        current = _layer(batch, current, layer, last=layer is layers[-1] and style.last_rows == "in_layer")
+    batch.graph.expand(_head(batch, current) if head else current)
+    return batch.graph.peak_bytes()
+
+
+def is_restated(architecture: ModelArchitecture) -> bool:
+    """True when this architecture's own graph is known here; others are sized as the commonest graph of the same parts."""
+    return architecture.gguf_name in STYLES
+
+
+def _head(batch: Batch, current: Tensor) -> Tensor:
+    """The last norm and the logits. What the application may read keeps its memory."""
+    where = batch.style.last_rows
+    if where == "before_norm":
+        current.kept = True
+        current = batch.chosen(current)
+    current = batch.norm(current)
+    current.kept = True
+    if where == "after_norm":
+        current = batch.chosen(current)
+        current.kept = True
+    logits = op((batch.architecture.vocab_size, batch.outputs), current)
+    logits.kept = True
+    return logits
+
+
+# ---- layers
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """One layer by its place in the model."""
+
+    index: int
+    group: LayerGroup
+
+    @property
+    def windowed(self) -> bool:
+        return any(window_of(cache) is not None for cache in self.group.caches)
+
+    def positioned(self, style: GraphStyle) -> bool:
+        """Whether queries and keys are rotated by position."""
+        match style.positions:
+            case "windows":
+                return self.windowed
+            case "not_every_fourth":
+                return (self.index + 1) % 4 != 0
+            case _:
+                return style.positions == "all"
+
+
+def _telling_layers(architecture: ModelArchitecture) -> list[_Layer]:
+    """Layers that repeat what came before add nothing to the peak: each run of five is kept twice, and the last layer."""
+    groups = architecture.layer_groups
+    order = [group for _, group in sorted((index, number) for number, group in enumerate(groups) for index in group.layers)]
+    seen: Counter[tuple[int, ...]] = Counter()
+    kept = []
+    for index, group in enumerate(order):
+        around = tuple(order[max(0, index - 3) : index + 2])
+        seen[around] += 1
+        if seen[around] <= 2 or index == len(order) - 1:  # noqa: PLR2004 - twice
+            kept.append(_Layer(index, groups[group]))
+    return kept
+
+
+def _layer(batch: Batch, current: Tensor, layer: _Layer, *, last: bool) -> Tensor:
+    style, residual, group = batch.style, current, layer.group
+    if style.single_block:
+        normed = batch.norm(current)
+        return same(_mixed(batch, normed, layer) if group.mixer else feed_forward(batch, normed, _ffn(group)), residual)
+    normed = batch.norm(current) if style.attention_norm and group.mixer else current
+    if style.early_norm:
+        batch.graph.expand(normed)
+    attended = _mixed(batch, normed, layer) if group.mixer else current
+    if last:
+        attended, residual = batch.chosen(attended), batch.chosen(residual)
+        normed = batch.chosen(normed) if style.parallel else normed
+    if style.parallel:
+        return same(same(feed_forward(batch, normed, _ffn(group)), residual), attended)
+    if style.post_norms:
+        attended = batch.norm(attended)
+    halfway = _sum(style, attended, residual) if group.mixer else attended
+    return _second_half(batch, halfway, group) if group.ffn else halfway
+
+
+def _second_half(batch: Batch, halfway: Tensor, group: LayerGroup) -> Tensor:
+    style, ffn = batch.style, _ffn(group)
+    if isinstance(ffn, MoeFfn) and ffn.dense_width:
+        out = _dense_beside_experts(batch, halfway, ffn)
+    else:
+        out = feed_forward(batch, batch.norm(halfway) if style.ffn_norm else halfway, ffn)
+    out = _sum(style, batch.norm(out) if style.post_norms else out, halfway)
+    return same(out) if group.layer_scalar else out
+
+
+def _dense_beside_experts(batch: Batch, halfway: Tensor, ffn: MoeFfn) -> Tensor:
+    """A dense block and experts on the same input, each normed before and after: src/models/gemma4.cpp."""
+    beside = batch.norm(dense(batch, batch.norm(halfway), ffn.dense_width))
+    entering = batch.norm(halfway)
+    chosen, weights = routing(batch, same(same(same(halfway))), ffn)
+    return same(beside, batch.norm(routed(batch, entering, ffn, chosen, weights)))
+
+
+def _sum(style: GraphStyle, branch: Tensor, residual: Tensor) -> Tensor:
+    return same(residual, branch) if style.residual_first else same(branch, residual)
+
+
+def _ffn(group: LayerGroup):  # type: ignore[no-untyped-def]
+    assert group.ffn is not None
+    return group.ffn
+
+
+def _mixed(batch: Batch, current: Tensor, layer: _Layer) -> Tensor:
+    match layer.group.mixer:
+        case GroupedAttention() as mixer:
+            cache = batch.windowed if layer.windowed else batch.full
+            return grouped_attention(batch, current, mixer, cache, positioned=layer.positioned(batch.style))
+        case LatentAttention() as mixer:
+            return latent_attention(batch, current, mixer, batch.full)
+        case GatedDeltaNet() as mixer:
+            return delta_net(batch, current, mixer)
+        case Mamba2() as mixer:
+            return mamba2(batch, current, mixer)
+        case ShortConvolution() as mixer:
+            return short_convolution(batch, current, mixer)
+        case _:
+            return current
