@@ -1,7 +1,6 @@
-"""Attention in llama.cpp's graphs: grouped and latent, with flash attention and without (src/llama-graph.cpp, b11549)."""
+"""Grouped attention in llama.cpp's graphs, with flash attention and without (src/llama-graph.cpp, b11549)."""
 
-from advisor.domain.architecture import GroupedAttention, LatentAttention
-from advisor.domain.ggml_types import row_bytes
+from advisor.domain.architecture import GroupedAttention
 from advisor.estimate.ggml_graph import Tensor
 from advisor.estimate.graph_batch_llama_cpp import Batch, CacheInputs, op, same, view
 from advisor.estimate.kv_cache_llama_cpp import widest_value
@@ -75,36 +74,3 @@ def _scores(batch: Batch, query: Tensor, heads: int, value_dim: int, cache: Cach
     scores = same(op((cache.mask.shape[0], tokens, heads), asked), cache.mask)
     mixed = op((value_dim, tokens, heads), scores)
     return op((heads * value_dim, tokens), view(mixed, value_dim, heads, tokens))
-
-
-def latent_attention(batch: Batch, current: Tensor, mixer: LatentAttention, cache: CacheInputs) -> Tensor:
-    """Absorbed queries against one compressed row a token: src/models/deepseek2.cpp."""
-    tokens, heads, rank, rope = batch.tokens, mixer.heads, mixer.kv_lora_rank, mixer.qk_rope_dim
-    asked = current if mixer.q_lora_rank is None else batch.norm(op((mixer.q_lora_rank, tokens), current))
-    query = op((heads * (mixer.qk_nope_dim + rope), tokens), asked)
-    packed = op((rank + rope, tokens), current)
-    turned_key = same(view(packed, rope, 1, tokens), batch.positions)
-    value = view(batch.norm(view(packed, rank, tokens)), rank, 1, tokens)
-    turned_query = same(view(query, rope, heads, tokens), batch.positions)
-    absorbed = op((rank, tokens, heads), view(query, mixer.qk_nope_dim, tokens, heads))
-    joined = op((rank + rope, heads, tokens), view(absorbed, rank, heads, tokens), turned_query)
-    key = op((rank + rope, 1, tokens), value, turned_key)
-    for tensor in (joined, value, key):
-        batch.graph.expand(tensor)
-    batch.stored(view(key, rank + rope, tokens), cache.key_rows)
-    attended = batch.graph.expand(_latent_scores(batch, joined, mixer, cache))
-    return op((batch.hidden, tokens), attended)
-
-
-def _latent_scores(batch: Batch, query: Tensor, mixer: LatentAttention, cache: CacheInputs) -> Tensor:
-    """Without flash attention the cached rows, which are the values too, are first transposed into a copy."""
-    tokens, heads, rank, cells = batch.tokens, mixer.heads, mixer.kv_lora_rank, cache.mask.shape[0]
-    asked = view(query, *query.shape)
-    if batch.flash:
-        mixed = view(op((rank, heads, tokens), asked, cache.mask), rank, tokens, heads)
-    else:
-        copy_bytes = row_bytes(batch.settings.cache_type_k, rank) * cells * batch.context.streams
-        transposed = Tensor((cells, rank), copy_bytes, (batch.positions,))
-        mixed = op((rank, tokens, heads), transposed, same(op((cells, tokens, heads), asked), cache.mask))
-    values = op((mixer.value_dim, tokens, heads), mixed)
-    return op((mixer.value_dim * heads, tokens), view(values, mixer.value_dim, heads, tokens))

@@ -5,7 +5,7 @@ from functools import cached_property
 from math import prod
 from typing import Final
 
-from advisor.domain.architecture import KeyValueCache, ModelArchitecture, window_of
+from advisor.domain.architecture import IndexerCache, KeyValueCache, ModelArchitecture, window_of
 from advisor.domain.engine import LlamaCppSettings
 from advisor.domain.ggml_types import ggml_type
 from advisor.estimate.ggml_graph import Graph, Tensor
@@ -59,6 +59,7 @@ class Batch:
         self.outputs = min(self.tokens, settings.outputs)
         self.flash = settings.flash_attn == "on"
         self.positions, self.output_rows, self.state_rows = op((self.tokens,)), op((self.outputs,)), op((self.sequences,))
+        self.chosen_tokens: Tensor | None = None  # by the last indexer
         self._store = op((1,))  # caches lie outside the graph
 
     @cached_property
@@ -76,6 +77,17 @@ class Batch:
         """For layers that see a window."""
         windows = [window_of(cache) for group in self.architecture.layer_groups for cache in group.caches]
         return self._cache_inputs(max(window for window in windows if window is not None))
+
+    @cached_property
+    def indexer_mask(self) -> Tensor:
+        """Always in half precision."""
+        return op((self.context.cells, self.tokens), element=_F16)
+
+    @cached_property
+    def indexer_rotation(self) -> Tensor:
+        """An indexer's keys are always rotated."""
+        dims = [cache.head_dim for group in self.architecture.layer_groups for cache in group.caches if isinstance(cache, IndexerCache)]
+        return op((dims[0] & -dims[0], dims[0] & -dims[0]))
 
     def chosen(self, tensor: Tensor) -> Tensor:
         """The rows whose logits are wanted."""

@@ -1,11 +1,12 @@
 """The size of llama.cpp's compute buffer: the graph that it reserves for, restated (src/models/*.cpp and ggml-alloc.c, b11549)."""
 
-from collections import Counter
 from dataclasses import dataclass
+from typing import Final
 
 from advisor.domain.architecture import (
     GatedDeltaNet,
     GroupedAttention,
+    IndexerCache,
     LatentAttention,
     LayerGroup,
     Mamba2,
@@ -16,12 +17,17 @@ from advisor.domain.architecture import (
 )
 from advisor.domain.engine import LlamaCppSettings
 from advisor.estimate.ggml_graph import Tensor
-from advisor.estimate.graph_attention_llama_cpp import grouped_attention, latent_attention
+from advisor.estimate.graph_attention_llama_cpp import grouped_attention
 from advisor.estimate.graph_batch_llama_cpp import Batch, op, same
 from advisor.estimate.graph_ffn_llama_cpp import dense, feed_forward, routed, routing
+from advisor.estimate.graph_latent_llama_cpp import latent_attention
 from advisor.estimate.graph_recurrent_llama_cpp import delta_net, mamba2, short_convolution
 from advisor.estimate.graph_styles_llama_cpp import STYLES, GraphStyle
 from advisor.estimate.kv_cache_llama_cpp import Context
+
+_LONGEST_PERIOD: Final = 8  # of the patterns in which kinds of layers follow each other
+_CYCLES: Final = 6
+_KEPT_PERIODS: Final = 6
 
 
 def graph_bytes(architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context, *, head: bool = True) -> int:
@@ -86,17 +92,30 @@ class _Layer:
 
 
 def _telling_layers(architecture: ModelArchitecture) -> list[_Layer]:
-    """Layers that repeat what came before add nothing to the peak: each run of five is kept twice, and the last layer."""
+    """The layers without the repetitions in the middle, which leave the allocator as they found it and add nothing to the peak.
+
+    Where free memory lies repeats after one, two or three periods of the layers' pattern: whole multiples of six periods are left out.
+    """
     groups = architecture.layer_groups
     order = [group for _, group in sorted((index, number) for number, group in enumerate(groups) for index in group.layers)]
-    seen: Counter[tuple[int, ...]] = Counter()
-    kept = []
-    for index, group in enumerate(order):
-        around = tuple(order[max(0, index - 3) : index + 2])
-        seen[around] += 1
-        if seen[around] <= 2 or index == len(order) - 1:  # noqa: PLR2004 - twice
-            kept.append(_Layer(index, groups[group]))
-    return kept
+    start, period, length = max((_stretch(order, period) for period in range(1, _LONGEST_PERIOD + 1)), key=lambda found: found[2])
+    dropped = max(0, length - _KEPT_PERIODS * period) // (_CYCLES * period) * (_CYCLES * period)
+    if any(isinstance(cache, IndexerCache) for group in groups for cache in group.caches):
+        dropped = 0  # each layer has an input of its own, all reserved at the start
+    first = start + _KEPT_PERIODS * period // 2
+    return [_Layer(index, groups[group]) for index, group in enumerate(order) if not first <= index < first + dropped]
+
+
+def _stretch(order: list[int], period: int) -> tuple[int, int, int]:
+    """Start, period and length of the longest stretch of layers that repeats with this period."""
+    best = start = 0
+    best_start = 0
+    for index in range(period, len(order)):
+        if order[index] != order[index - period]:
+            start = index - period + 1
+        elif index + 1 - start > best:
+            best, best_start = index + 1 - start, start
+    return best_start, period, best
 
 
 def _layer(batch: Batch, current: Tensor, layer: _Layer, *, last: bool) -> Tensor:
@@ -115,7 +134,7 @@ def _layer(batch: Batch, current: Tensor, layer: _Layer, *, last: bool) -> Tenso
         return same(same(feed_forward(batch, normed, _ffn(group)), residual), attended)
     if style.post_norms:
         attended = batch.norm(attended)
-    halfway = _sum(style, attended, residual) if group.mixer else attended
+    halfway = _sum(attended, residual, residual_first=style.attention_residual_first) if group.mixer else attended
     return _second_half(batch, halfway, group) if group.ffn else halfway
 
 
@@ -125,7 +144,7 @@ def _second_half(batch: Batch, halfway: Tensor, group: LayerGroup) -> Tensor:
         out = _dense_beside_experts(batch, halfway, ffn)
     else:
         out = feed_forward(batch, batch.norm(halfway) if style.ffn_norm else halfway, ffn)
-    out = _sum(style, batch.norm(out) if style.post_norms else out, halfway)
+    out = _sum(batch.norm(out) if style.post_norms else out, halfway, residual_first=style.ffn_residual_first)
     return same(out) if group.layer_scalar else out
 
 
@@ -137,8 +156,8 @@ def _dense_beside_experts(batch: Batch, halfway: Tensor, ffn: MoeFfn) -> Tensor:
     return same(beside, batch.norm(routed(batch, entering, ffn, chosen, weights)))
 
 
-def _sum(style: GraphStyle, branch: Tensor, residual: Tensor) -> Tensor:
-    return same(residual, branch) if style.residual_first else same(branch, residual)
+def _sum(branch: Tensor, residual: Tensor, *, residual_first: bool) -> Tensor:
+    return same(residual, branch) if residual_first else same(branch, residual)
 
 
 def _ffn(group: LayerGroup):  # type: ignore[no-untyped-def]
@@ -152,7 +171,7 @@ def _mixed(batch: Batch, current: Tensor, layer: _Layer) -> Tensor:
             cache = batch.windowed if layer.windowed else batch.full
             return grouped_attention(batch, current, mixer, cache, positioned=layer.positioned(batch.style))
         case LatentAttention() as mixer:
-            return latent_attention(batch, current, mixer, batch.full)
+            return latent_attention(batch, current, mixer)
         case GatedDeltaNet() as mixer:
             return delta_net(batch, current, mixer)
         case Mamba2() as mixer:

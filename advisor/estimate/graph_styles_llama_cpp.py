@@ -16,7 +16,8 @@ class GraphStyle:
     parallel: bool = False  # both read the same norm
     single_block: bool = False  # a layer is a norm and one of the two, not both
     early_norm: bool = False  # the first norm is computed before anything that reads it
-    residual_first: bool = False  # in sums: whose memory is taken over
+    attention_residual_first: bool = False  # in sums, whose memory is taken over: the first's
+    ffn_residual_first: bool = False
     norm_takes_over: bool = True  # root-mean-square norms may work in place, layer norms do not
     fused_qkv: bool = False
     fused_gate: bool = False  # gate and up are one matrix
@@ -44,10 +45,10 @@ STYLES: Final[Mapping[str, GraphStyle]] = MappingProxyType(
         **dict.fromkeys(("deci", "ernie4_5", "gemma", "granite", "internlm2", "mistral3", "qwen2", "qwen3", "qwen3vl", "seed_oss"), _PLAIN),
         **dict.fromkeys(("olmoe", "qwen2moe"), _PLAIN),
         **dict.fromkeys(("ernie4_5-moe", "granitehybrid", "granitemoe", "llama", "mimo2", "minimax-m2", "qwen3moe", "qwen3vlmoe"), _EXPERTS),
-        **dict.fromkeys(("deepseek2", "glm4moe", "mistral4"), _SCALED_EXPERTS),
+        **dict.fromkeys(("deepseek2", "deepseek32", "glm-dsa", "glm4moe", "mistral4"), _SCALED_EXPERTS),
         **dict.fromkeys(("exaone4", "olmo2"), GraphStyle(attention_norm=False, ffn_norm=False, post_norms=True)),
         **dict.fromkeys(("gemma2", "gemma3"), GraphStyle(post_norms=True, embedding_scale=True)),
-        **dict.fromkeys(("lfm2", "lfm2moe"), GraphStyle(residual_first=True, weights_sum_to_one=True)),
+        **dict.fromkeys(("lfm2", "lfm2moe"), GraphStyle(attention_residual_first=True, ffn_residual_first=True, weights_sum_to_one=True)),
         **dict.fromkeys(("qwen35", "qwen35moe"), _DELTA_NET),
         "qwen3next": GraphStyle(early_norm=True, last_rows="after_norm", weights_sum_to_one=True, packed_gates=True, repeated_heads=True),
         "command-r": GraphStyle(parallel=True, norm_takes_over=False),
@@ -61,7 +62,7 @@ STYLES: Final[Mapping[str, GraphStyle]] = MappingProxyType(
         "nemotron_h_moe": GraphStyle(
             single_block=True, positions="none", last_rows="after_norm", weights_sum_to_one=True, weights_scaled=True
         ),
-        "phi3": GraphStyle(fused_qkv=True, fused_gate=True, residual_first=True),
+        "phi3": GraphStyle(fused_qkv=True, fused_gate=True, ffn_residual_first=True),
         "smollm3": GraphStyle(positions="not_every_fourth"),
     }
 )
