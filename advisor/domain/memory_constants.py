@@ -31,13 +31,13 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class LlamaCppMemoryConstants:
-    """What llama.cpp needs beyond its own accounting; the factors are the measured size over the closed form."""
+    """What llama.cpp needs beyond its own accounting; the factors are the engine's size over the restated graph's."""
 
     __pydantic_config__ = STRICT
     context_bytes: dict[str, Spread]  # by backend: driver context and kernels on a device
     process_bytes: Spread  # the server itself, in host memory
-    compute_dense_factor: Spread  # compute buffer, dense models
-    compute_mixed_factor: Spread  # compute buffer, everything else: experts, latent attention, recurrent layers, odd widths
+    compute_restated_factor: Spread  # compute buffer of architectures whose graph is restated
+    compute_other_factor: Spread  # of others, sized as the commonest graph of the same parts
     compute_device_factor: Spread  # on top of either, where the buffer lies on a device and not in host memory
 
 

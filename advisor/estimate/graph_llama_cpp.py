@@ -27,7 +27,7 @@ from advisor.estimate.kv_cache_llama_cpp import Context
 
 _LONGEST_PERIOD: Final = 8  # of the patterns in which kinds of layers follow each other
 _CYCLES: Final = 6
-_KEPT_PERIODS: Final = 6
+_KEPT_PERIODS: Final = 4
 
 
 def graph_bytes(architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context, *, head: bool = True) -> int:

@@ -75,10 +75,9 @@ def context_of(architecture: ModelArchitecture, settings: LlamaCppSettings) -> C
 
 def layer_cache_bytes(group: LayerGroup, architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context) -> int:
     """KV bytes of one layer of the group, all streams."""
-    value_width = widest_value(architecture) if settings.flash_attn == "off" else 0
-    return context.streams * sum(
-        _cells(cache, settings, context) * _row_bytes(cache, settings, value_width=value_width) for cache in group.caches
-    )
+    value_width = _padded_value(architecture, settings)
+    cells = sum(_cells(cache, settings, context) * _row_bytes(cache, settings, value_width=value_width) for cache in group.caches)
+    return context.streams * (cells + context.cells * _padding_row_bytes(group, architecture, settings))
 
 
 def layer_state_bytes(group: LayerGroup, context: Context) -> int:
@@ -87,10 +86,12 @@ def layer_state_bytes(group: LayerGroup, context: Context) -> int:
     return _STATE_ELEMENT_BYTES * elements * context.sequences
 
 
-def layer_token_bytes(group: LayerGroup, settings: LlamaCppSettings) -> int:
+def layer_token_bytes(group: LayerGroup, architecture: ModelArchitecture, settings: LlamaCppSettings) -> int:
     """Bytes that one more cell adds to one layer once the windows are full."""
+    value_width = _padded_value(architecture, settings)
     growing = [cache for cache in group.caches if settings.swa_full or window_of(cache) is None]
-    return sum(_row_bytes(cache, settings) for cache in growing)
+    rows = sum(_row_bytes(cache, settings, value_width=value_width) for cache in growing)
+    return rows + _padding_row_bytes(group, architecture, settings)
 
 
 def layer_elements(group: LayerGroup, settings: LlamaCppSettings, context: Context) -> int:
@@ -132,13 +133,23 @@ def _row_bytes(cache: Cache, settings: LlamaCppSettings, *, value_width: int = 0
 
 
 def widest_value(architecture: ModelArchitecture) -> int:
-    """Elements of V in the widest layer. Without flash attention V is stored transposed, every layer as wide as the widest: src/llama-kv-cache.cpp:158."""
-    return max(
-        (
-            cache.kv_heads * cache.value_dim
-            for group in architecture.layer_groups
-            for cache in group.caches
-            if isinstance(cache, KeyValueCache)
-        ),
-        default=0,
-    )
+    """Elements of V in the widest layer."""
+    return max(_value_widths(architecture), default=0)
+
+
+def _value_widths(architecture: ModelArchitecture) -> set[int]:
+    caches = [cache for group in architecture.layer_groups for cache in group.caches if isinstance(cache, KeyValueCache)]
+    return {cache.kv_heads * cache.value_dim for cache in caches}
+
+
+def _padded_value(architecture: ModelArchitecture, settings: LlamaCppSettings) -> int:
+    """Without flash attention V is stored transposed, every layer as wide as the widest: src/llama-kv-cache.cpp:158. Else 0."""
+    return widest_value(architecture) if settings.flash_attn == "off" else 0
+
+
+def _padding_row_bytes(group: LayerGroup, architecture: ModelArchitecture, settings: LlamaCppSettings) -> int:
+    """V that a layer without attention gets all the same, where V is padded and no layer is recurrent (which has a filter of its own)."""
+    recurrent = any(isinstance(cache, StateCache) for other in architecture.layer_groups for cache in other.caches)
+    if group.mixer is not None or group.caches or recurrent:
+        return 0
+    return row_bytes(settings.cache_type_v, _padded_value(architecture, settings))

@@ -13,7 +13,7 @@ from advisor.domain.quantity import Quantity, exact, total
 from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
 from advisor.estimate import kv_cache_llama_cpp as caches
-from advisor.estimate.compute_buffer_llama_cpp import ComputeBuffer, compute_buffer, is_plain
+from advisor.estimate.compute_buffer_llama_cpp import ComputeBuffer, compute_buffer, is_restated
 from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, fits, memory_pairs, product, rounded
 from advisor.estimate.placement_llama_cpp import Placement, device_weights, host_weights, place, repacked_weights
 from advisor.units import MIB
@@ -178,8 +178,9 @@ def _state_bytes(sizing: _Sizing, place_: int | None) -> int:
 
 def _token_bytes(sizing: _Sizing) -> int:
     """On the place that holds most of the cache."""
+    architecture = sizing.candidate.model.architecture
     places: list[int | None] = [None, *range(sizing.placement.devices)]
-    return max(sum(count * caches.layer_token_bytes(group, sizing.settings) for group, count in sizing.groups_at(at)) for at in places)
+    return max(sum(count * caches.layer_token_bytes(group, architecture, sizing.settings) for group, count in sizing.groups_at(at)) for at in places)
 
 
 def _output_bytes(sizing: _Sizing) -> int:
@@ -189,7 +190,7 @@ def _output_bytes(sizing: _Sizing) -> int:
 
 def _compute(sizing: _Sizing, size_bytes: int) -> Quantity:
     constants = sizing.constants
-    spread = constants.compute_dense_factor if is_plain(sizing.candidate.model.architecture) else constants.compute_mixed_factor
+    spread = constants.compute_restated_factor if is_restated(sizing.candidate.model.architecture) else constants.compute_other_factor
     return rounded(spread.quantity(size_bytes))
 
 
@@ -200,7 +201,7 @@ def _device_compute(sizing: _Sizing, index: int) -> Quantity:
         return NOTHING
     size = graph.peak_bytes if placement.output == index else graph.forward_bytes
     size += (_input_copies(sizing) - 1) * graph.inputs_bytes
-    on_device = product(_compute(sizing, size), sizing.constants.compute_device_factor.quantity(), "closed form of the largest step")
+    on_device = product(_compute(sizing, size), sizing.constants.compute_device_factor.quantity(), "restated graph of the largest step")
     scratch = _dequantised_bytes(sizing, index)
     return rounded(total([on_device, bound(scratch, 0, scratch, "half-precision copy of a quantised cache layer")], on_device.source))
 

@@ -123,7 +123,7 @@ def test_indexer_keys_stay_in_half_precision_and_chunks_cache_like_windows():
     context = context_of(architecture, settings)
     row = 2 * 64 // 32 * 34
     assert layer_cache_bytes(group, architecture, settings, context) == 4096 * (row + 256) + 1536 * row
-    assert layer_token_bytes(group, settings) == row + 256
+    assert layer_token_bytes(group, architecture, settings) == row + 256
 
 
 def test_stated_ranges_hold_most_compute_buffers():
