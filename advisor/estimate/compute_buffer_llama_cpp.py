@@ -5,17 +5,25 @@ The engine builds that step at start-up and keeps the peak (src/llama-context.cp
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.engine import LlamaCppSettings
+from advisor.estimate.graph_batch_llama_cpp import batch_tokens
 from advisor.estimate.graph_llama_cpp import graph_bytes, is_restated
 from advisor.estimate.kv_cache_llama_cpp import Context, widest_window_cells
 
 __all__ = ["ComputeBuffer", "compute_buffer", "is_restated"]
 _F32: Final = 4
 _F16: Final = 2
-_NO_INFLUENCE: Final = {"threads": None, "n_gpu_layers": 0, "n_cpu_moe": 0, "tensor_split": (), "cache_ram_mib": 0, "load_mode": "none"}
+_NO_INFLUENCE: Final[dict[str, Any]] = {
+    "threads": None,
+    "n_gpu_layers": 0,
+    "n_cpu_moe": 0,
+    "tensor_split": (),
+    "cache_ram_mib": 0,
+    "load_mode": "none",
+}
 _REMEMBERED: Final = 4096
 _remembered_bytes = lru_cache(_REMEMBERED)(graph_bytes)  # milliseconds, and the same for every device, format and placement
 
@@ -44,7 +52,7 @@ class ComputeBuffer:
 
         One row of cells a token, f16 with flash attention and f32 without; models with windows have a second mask.
         """
-        tokens = min(self.context.total_tokens, self.settings.ubatch_size)
+        tokens = batch_tokens(self.settings, self.context)
         cells = self.context.cells + widest_window_cells(self.architecture, self.settings, self.context)
         return tokens * (_F32 * self.architecture.hidden_size + (_F16 if self.settings.flash_attn == "on" else _F32) * cells)
 

@@ -98,25 +98,40 @@ class _Memory:
         return False
 
     def _allocate(self, size_bytes: int) -> int:
+        """In the smallest block that is large enough, the last of equals; else at the end."""
         blocks = self._blocks
         best = len(blocks) - 1
         best_size = _ENDLESS
         for index in range(len(blocks) - 1):
             if size_bytes <= blocks[index][1] <= best_size:
                 best, best_size = index, blocks[index][1]
-        offset, size = blocks[best]
-        if size == size_bytes:
+        block = blocks[best]
+        offset = block[0]
+        block[0] += size_bytes
+        block[1] -= size_bytes
+        if not block[1]:
             del blocks[best]
-        else:
-            blocks[best] = [offset + size_bytes, size - size_bytes]
         self.peak_bytes = max(self.peak_bytes, offset + size_bytes)
         return offset
 
     def _free(self, offset: int, size_bytes: int) -> None:
+        """Joined with a neighbour; blocks of no size, which empty tensors leave, keep others apart as in ggml_dyn_tallocr_free_bytes."""
         blocks = self._blocks
-        at = next(index for index, block in enumerate(blocks) if block[0] > offset)
+        for index, block in enumerate(blocks):
+            if block[0] + block[1] == offset:
+                block[1] += size_bytes
+                self._join(index)
+                return
+            if offset + size_bytes == block[0]:
+                block[0], block[1] = offset, block[1] + size_bytes
+                if index:
+                    self._join(index - 1)
+                return
+        at = next((index for index, block in enumerate(blocks) if block[0] >= offset), len(blocks))
         blocks.insert(at, [offset, size_bytes])
-        for index in (at, at - 1):  # with the block after it, then with the one before it
-            if 0 <= index < len(blocks) - 1 and blocks[index][0] + blocks[index][1] == blocks[index + 1][0]:
-                blocks[index][1] += blocks.pop(index + 1)[1]
 
+    def _join(self, index: int) -> None:
+        """The block with the one after it, when they touch."""
+        blocks = self._blocks
+        if index + 1 < len(blocks) and blocks[index][0] + blocks[index][1] == blocks[index + 1][0]:
+            blocks[index][1] += blocks.pop(index + 1)[1]

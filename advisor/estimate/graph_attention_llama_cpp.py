@@ -11,8 +11,8 @@ def grouped_attention(batch: Batch, current: Tensor, mixer: GroupedAttention, ca
     query, key, value, gate = _projections(batch, current, mixer)
     if positioned:
         query, key = same(query, batch.positions), same(key, batch.positions)
-    if positioned and batch.style.turned_norm:
-        query, key = same(query), same(key)
+    elif batch.style.scales_the_others:
+        query = same(query, batch.positions)
     if cache.key_rotation is not None:
         query, key = _rotated(query, cache.key_rotation), _rotated(key, cache.key_rotation)
     if cache.value_rotation is not None:

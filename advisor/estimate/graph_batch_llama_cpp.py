@@ -11,11 +11,17 @@ from advisor.domain.ggml_types import ggml_type
 from advisor.estimate.ggml_graph import Graph, Tensor
 from advisor.estimate.graph_styles_llama_cpp import GraphStyle
 from advisor.estimate.kv_cache_llama_cpp import Context, widest_value
+from advisor.units import round_up
 
 _F32: Final = 4
 _F16: Final = 2
 _I64: Final = 8
 _ROTATED_MULTIPLE: Final = 64  # a quantised cache is rotated where its heads are a multiple of it
+
+
+def batch_tokens(settings: LlamaCppSettings, context: Context) -> int:
+    """min(n_ctx, n_ubatch), rounded up to a multiple of the sequences: src/llama-context.cpp:2528."""
+    return round_up(min(context.total_tokens, settings.ubatch_size), context.sequences)
 
 
 def op(shape: tuple[int, ...], *sources: Tensor, element: int = _F32) -> Tensor:
@@ -55,8 +61,8 @@ class Batch:
         self.graph = Graph()
         self.architecture, self.settings, self.context, self.style = architecture, settings, context, style
         self.hidden, self.sequences = architecture.hidden_size, context.sequences
-        self.tokens = min(context.total_tokens, settings.ubatch_size)
-        self.outputs = min(self.tokens, settings.outputs)
+        self.tokens = batch_tokens(settings, context)
+        self.outputs = min(context.total_tokens, settings.ubatch_size, settings.outputs)
         self.flash = settings.flash_attn == "on"
         self.positions, self.output_rows, self.state_rows = op((self.tokens,)), op((self.outputs,)), op((self.sequences,))
         self.chosen_tokens: Tensor | None = None  # by the last indexer
@@ -106,8 +112,10 @@ class Batch:
         self.graph.expand(written)
 
     def state(self, elements: int) -> Tensor:
-        """The states of all sequences, copied out of their cache."""
-        return self.graph.expand(op((elements, self.sequences), self.state_rows))
+        """The states of all sequences, copied out of their cache; the copy of those beyond them is empty (build_rs)."""
+        states = self.graph.expand(op((elements, self.sequences), self.state_rows))
+        self.stored(op((elements, 0), self.state_rows))
+        return states
 
     def _cache_inputs(self, window_tokens: int | None) -> CacheInputs:
         settings, context = self.settings, self.context

@@ -5,11 +5,15 @@ from advisor.estimate.ggml_graph import Tensor
 from advisor.estimate.graph_batch_llama_cpp import Batch, op, same, view
 
 
-def feed_forward(batch: Batch, current: Tensor, ffn: Ffn) -> Tensor:
-    """The block on what `current` holds, as many rows."""
-    if isinstance(ffn, DenseFfn):
-        return dense(batch, current, ffn.width, gated=ffn.gated)
-    return _experts(batch, current, ffn)
+def feed_forward(batch: Batch, current: Tensor, ffn: Ffn | None) -> Tensor:
+    """The block on what `current` holds, as many rows; without a block `current` itself."""
+    match ffn:
+        case DenseFfn():
+            return dense(batch, current, ffn.width, gated=ffn.gated)
+        case MoeFfn():
+            return _experts(batch, current, ffn)
+        case _:
+            return current
 
 
 def dense(batch: Batch, current: Tensor, width: int, *, gated: bool = True) -> Tensor:

@@ -122,7 +122,7 @@ def _layer(batch: Batch, current: Tensor, layer: _Layer, *, last: bool) -> Tenso
     style, residual, group = batch.style, current, layer.group
     if style.single_block:
         normed = batch.norm(current)
-        return same(_mixed(batch, normed, layer) if group.mixer else feed_forward(batch, normed, _ffn(group)), residual)
+        return same(_mixed(batch, normed, layer) if group.mixer else feed_forward(batch, normed, group.ffn), residual)
     normed = batch.norm(current) if style.attention_norm and group.mixer else current
     if style.early_norm:
         batch.graph.expand(normed)
@@ -131,7 +131,7 @@ def _layer(batch: Batch, current: Tensor, layer: _Layer, *, last: bool) -> Tenso
         attended, residual = batch.chosen(attended), batch.chosen(residual)
         normed = batch.chosen(normed) if style.parallel else normed
     if style.parallel:
-        return same(same(feed_forward(batch, normed, _ffn(group)), residual), attended)
+        return same(same(feed_forward(batch, normed, group.ffn), residual), attended)
     if style.post_norms:
         attended = batch.norm(attended)
     halfway = _sum(attended, residual, residual_first=style.attention_residual_first) if group.mixer else attended
@@ -139,7 +139,7 @@ def _layer(batch: Batch, current: Tensor, layer: _Layer, *, last: bool) -> Tenso
 
 
 def _second_half(batch: Batch, halfway: Tensor, group: LayerGroup) -> Tensor:
-    style, ffn = batch.style, _ffn(group)
+    style, ffn = batch.style, group.ffn
     if isinstance(ffn, MoeFfn) and ffn.dense_width:
         out = _dense_beside_experts(batch, halfway, ffn)
     else:
@@ -158,11 +158,6 @@ def _dense_beside_experts(batch: Batch, halfway: Tensor, ffn: MoeFfn) -> Tensor:
 
 def _sum(branch: Tensor, residual: Tensor, *, residual_first: bool) -> Tensor:
     return same(residual, branch) if residual_first else same(branch, residual)
-
-
-def _ffn(group: LayerGroup):  # type: ignore[no-untyped-def]
-    assert group.ffn is not None
-    return group.ffn
 
 
 def _mixed(batch: Batch, current: Tensor, layer: _Layer) -> Tensor:

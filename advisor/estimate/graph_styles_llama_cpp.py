@@ -22,8 +22,8 @@ class GraphStyle:
     fused_qkv: bool = False
     fused_gate: bool = False  # gate and up are one matrix
     value_norm: bool = False
-    turned_norm: bool = False  # queries and keys are normed after their rotation by position
     positions: Literal["all", "none", "windows", "not_every_fourth"] = "all"  # the layers that rotate queries and keys by position
+    scales_the_others: bool = False  # queries that are not rotated are scaled by position
     embedding_scale: bool = False
     last_rows: Literal["in_layer", "before_norm", "after_norm"] = "in_layer"  # where rows without logits are dropped
     weights_sum_to_one: bool = False  # experts' weights are divided by their sum
@@ -44,7 +44,9 @@ STYLES: Final[Mapping[str, GraphStyle]] = MappingProxyType(
     {
         **dict.fromkeys(("deci", "ernie4_5", "gemma", "granite", "internlm2", "mistral3", "qwen2", "qwen3", "qwen3vl", "seed_oss"), _PLAIN),
         **dict.fromkeys(("olmoe", "qwen2moe"), _PLAIN),
-        **dict.fromkeys(("ernie4_5-moe", "granitehybrid", "granitemoe", "llama", "mimo2", "minimax-m2", "qwen3moe", "qwen3vlmoe"), _EXPERTS),
+        **dict.fromkeys(
+            ("ernie4_5-moe", "granitehybrid", "granitemoe", "llama", "mimo2", "minimax-m2", "qwen3moe", "qwen3vlmoe"), _EXPERTS
+        ),
         **dict.fromkeys(("deepseek2", "deepseek32", "glm-dsa", "glm4moe", "mistral4"), _SCALED_EXPERTS),
         **dict.fromkeys(("exaone4", "olmo2"), GraphStyle(attention_norm=False, ffn_norm=False, post_norms=True)),
         **dict.fromkeys(("gemma2", "gemma3"), GraphStyle(post_norms=True, embedding_scale=True)),
@@ -58,7 +60,7 @@ STYLES: Final[Mapping[str, GraphStyle]] = MappingProxyType(
         ),
         "glm4": GraphStyle(post_norms=True, fused_gate=True),
         "gpt-oss": GraphStyle(last_rows="before_norm", softmax_after_choice=True),
-        "llama4": GraphStyle(turned_norm=True, positions="not_every_fourth", weights_first=True),
+        "llama4": GraphStyle(positions="not_every_fourth", scales_the_others=True, weights_first=True),
         "nemotron_h_moe": GraphStyle(
             single_block=True, positions="none", last_rows="after_norm", weights_sum_to_one=True, weights_scaled=True
         ),

@@ -180,7 +180,10 @@ def _token_bytes(sizing: _Sizing) -> int:
     """On the place that holds most of the cache."""
     architecture = sizing.candidate.model.architecture
     places: list[int | None] = [None, *range(sizing.placement.devices)]
-    return max(sum(count * caches.layer_token_bytes(group, architecture, sizing.settings) for group, count in sizing.groups_at(at)) for at in places)
+    return max(
+        sum(count * caches.layer_token_bytes(group, architecture, sizing.settings) for group, count in sizing.groups_at(at))
+        for at in places
+    )
 
 
 def _output_bytes(sizing: _Sizing) -> int:

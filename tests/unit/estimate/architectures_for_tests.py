@@ -22,8 +22,25 @@ def attention(layers, heads, kv_heads, dim, ffn, window=None):
     return LayerGroup(tuple(layers), GroupedAttention(heads, kv_heads, dim, dim), (cache,), ffn)
 
 
+GGUF_NAMES = {
+    "llama": "llama",
+    "mistral": "llama",
+    "mixtral": "llama",
+    "qwen2.5": "qwen2",
+    "qwen3": "qwen3",
+    "qwen3-30b": "qwen3moe",
+    "qwen3-next": "qwen3next",
+    "gemma-3": "gemma3",
+    "gpt": "gpt-oss",
+    "deepseek": "deepseek2",
+    "granite": "granitehybrid",
+}
+"""What llama.cpp calls them, by the longest beginning of the name."""
+
+
 def model(name, groups, hidden, vocab, context, *, tied=False):
-    return ModelArchitecture(name, name, tuple(groups), hidden, vocab, tied, 0, 0, context)
+    gguf_name = GGUF_NAMES[max((start for start in GGUF_NAMES if name.startswith(start)), key=len)]
+    return ModelArchitecture(name, gguf_name, tuple(groups), hidden, vocab, tied, 0, 0, context)
 
 
 def dense(name, layers, hidden, ffn, heads, kv_heads, dim, vocab, context, *, tied=False):
