@@ -13,7 +13,7 @@ from advisor.estimate.graph_batch_llama_cpp import batch_tokens
 from advisor.estimate.graph_llama_cpp import graph_bytes, is_restated
 from advisor.estimate.kv_cache_llama_cpp import Context, widest_window_cells
 
-__all__ = ["ComputeBuffer", "compute_buffer", "is_restated"]
+__all__ = ["ComputeBuffer", "compute_buffer", "forget", "is_restated"]
 _F32: Final = 4
 _F16: Final = 2
 _NO_INFLUENCE: Final[dict[str, Any]] = {
@@ -26,6 +26,7 @@ _NO_INFLUENCE: Final[dict[str, Any]] = {
 }
 _REMEMBERED: Final = 4096
 _remembered_bytes = lru_cache(_REMEMBERED)(graph_bytes)  # milliseconds, and the same for every device, format and placement
+forget: Final = _remembered_bytes.cache_clear  # for measurements
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Memory of one llama.cpp replica: all is allocated at start-up; required and reserved differ only by what the system may evict."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,6 +36,7 @@ class _Sizing:
     placement: Placement
     context: caches.Context
     graph: ComputeBuffer
+    groups: tuple[tuple[LayerGroup, Counter[int | None]], ...]  # each with the number of its layers by place
 
     @property
     def on_cpu(self) -> bool:
@@ -42,8 +44,7 @@ class _Sizing:
 
     def groups_at(self, place_: int | None) -> list[tuple[LayerGroup, int]]:
         """Layer groups with the number of their layers at this place."""
-        here = set(range(len(self.placement.layers)) if self.on_cpu else self.placement.on(place_))
-        return [(group, len(here.intersection(group.layers))) for group in self.candidate.model.architecture.layer_groups]
+        return [(group, counts[place_]) for group, counts in self.groups]
 
 
 def estimate_llama_cpp_memory(
@@ -58,7 +59,9 @@ def estimate_llama_cpp_memory(
         raise UserInputError(f"weights of {len(weights.layers)} layers for an architecture of {architecture.layers}")
     context = caches.context_of(architecture, settings)
     graph = compute_buffer(architecture, settings, context)
-    sizing = _Sizing(candidate, settings, weights, constants, place(candidate, settings), context, graph)
+    placement = place(candidate, settings)
+    groups = tuple((group, Counter(map(placement.layers.__getitem__, group.layers))) for group in architecture.layer_groups)
+    sizing = _Sizing(candidate, settings, weights, constants, placement, context, graph, groups)
     devices = (_cpu(sizing),) if sizing.on_cpu else tuple(_device(sizing, index) for index in range(candidate.parallelism.devices))
     host = _cpu_host(sizing) if sizing.on_cpu else _host(sizing)
     pairs = memory_pairs(devices, host, unified=candidate.node.device.unified_memory and not sizing.on_cpu)
