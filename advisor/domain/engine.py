@@ -61,6 +61,7 @@ class LlamaCppSettings:
     cache_ram_mib: int
     outputs: int  # logits rows reserved per step: slots for llama-server, batch_size for llama-cpp-python
     threads: int | None = None
+    ctx_checkpoints: int = 0  # copies a slot keeps in host memory of windows and states, which cannot be rolled back
 
 
 @dataclass(frozen=True, slots=True)

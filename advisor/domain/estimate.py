@@ -32,6 +32,7 @@ class HostMemory:
     compute_buffer_bytes: Quantity
     output_buffer_bytes: Quantity
     prompt_cache_bytes: Quantity
+    context_checkpoints_bytes: Quantity
     runtime_overhead_bytes: Quantity
     required_bytes: Quantity
     usable_bytes: Quantity
@@ -42,7 +43,7 @@ class MemoryEstimate:
     """Memory of one replica. `fits` is judged on required against usable: True, False, or None when the range straddles.
 
     A CPU is one device whose usable memory is the host's; the host's own entries are then zero, except what is copied there
-    (`repacked_weights_bytes`) and may grow there (`prompt_cache_bytes`).
+    (`repacked_weights_bytes`) and may grow there (`prompt_cache_bytes`, `context_checkpoints_bytes`).
     """
 
     devices: tuple[DeviceMemory, ...]

@@ -51,6 +51,7 @@ def llama_cpp_settings(runtime: Runtime, given: list[GivenFlag], *, architecture
         repack=bool(values["repack"]),
         cache_ram_mib=_cache_ram(values),
         outputs=parallel if values["outputs"] == "slots" else batch,
+        ctx_checkpoints=_checkpoints(values),
         threads=positive(values, "threads") if "threads" in values else None,
     )
     _check_cache_types(settings, architecture)
@@ -139,6 +140,13 @@ def _cache_ram(values: Mapping[str, Value]) -> int:
         raise UserInputError(
             "cache-ram: -1 lets the prompt cache grow without limit, which no host memory can be planned for; give MiB, 0 is off"
         )
+    return asked
+
+
+def _checkpoints(values: Mapping[str, Value]) -> int:
+    asked = cast("int", values.get("ctx_checkpoints", 0))  # runtimes without them name none
+    if asked < 0:
+        raise UserInputError(f"ctx-checkpoints: {asked} must be 0 or more; 0 is off")
     return asked
 
 

@@ -4,7 +4,7 @@ All of it is allocated at start-up, whether a request comes or not. Formulas: sr
 src/llama-memory-recurrent.cpp and src/llama-context.cpp of that commit.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
 from advisor.domain.architecture import (
@@ -102,6 +102,14 @@ def layer_elements(group: LayerGroup, settings: LlamaCppSettings, context: Conte
         if isinstance(cache, KeyValueCache)
     ]
     return context.streams * sum(rows)
+
+
+def checkpoint_bytes(architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context) -> int:
+    """One sequence's windowed keys and values and its recurrent state: what a checkpoint copies; 0 where nothing needs one."""
+    alone = replace(context, sequences=1, streams=1)
+    windowed = [(c, g.count) for g in architecture.layer_groups for c in g.caches if window_of(c) is not None and not settings.swa_full]
+    rows = sum(count * _cells(cache, settings, alone) * _row_bytes(cache, settings) for cache, count in windowed)
+    return rows + sum(group.count * layer_state_bytes(group, alone) for group in architecture.layer_groups)
 
 
 def widest_window_cells(architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context) -> int:

@@ -148,6 +148,7 @@ def _host(sizing: _Sizing) -> HostMemory:
         **parts,
         repacked_weights_bytes=copy,
         prompt_cache_bytes=_prompt_cache(sizing),
+        context_checkpoints_bytes=_checkpoints(sizing),
         required_bytes=total([*parts.values(), *pinned], "sum of the parts; copied weights replace their evictable originals"),
         usable_bytes=exact(sizing.candidate.node.host.memory_bytes, "host memory"),
     )
@@ -157,7 +158,12 @@ def _cpu_host(sizing: _Sizing) -> HostMemory:
     """For CPU candidates: all zero but what is copied or may grow."""
     zero = {name: getattr(NO_HOST_MEMORY, name) for name in HostMemory.__slots__}
     usable = exact(sizing.candidate.node.host.memory_bytes, "host memory")
-    named = {"repacked_weights_bytes": _repacked(sizing), "prompt_cache_bytes": _prompt_cache(sizing), "usable_bytes": usable}
+    named = {
+        "repacked_weights_bytes": _repacked(sizing),
+        "prompt_cache_bytes": _prompt_cache(sizing),
+        "context_checkpoints_bytes": _checkpoints(sizing),
+        "usable_bytes": usable,
+    }
     return HostMemory(**{**zero, **named})
 
 
@@ -243,3 +249,12 @@ def _prompt_cache(sizing: _Sizing) -> Quantity:
     limit = sizing.settings.cache_ram_mib
     ceiling = sizing.candidate.node.host.memory_bytes if limit < 0 else limit * MIB
     return bound(ceiling, 0, ceiling, "--cache-ram: a ceiling that fills in service")
+
+
+def _checkpoints(sizing: _Sizing) -> Quantity:
+    """Copies of what cannot be rolled back, for each slot: tools/server/server-context.cpp, create_checkpoint (b11549)."""
+    copies = sizing.settings.ctx_checkpoints * sizing.settings.parallel
+    sequence = caches.checkpoint_bytes(sizing.candidate.model.architecture, sizing.settings, sizing.context)
+    if not copies * sequence:
+        return NOTHING
+    return bound(copies * sequence, 0, copies * sequence, "--ctx-checkpoints: a ceiling that fills in service, with prompts and turns")

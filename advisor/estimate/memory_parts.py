@@ -6,7 +6,7 @@ from advisor.domain.estimate import DeviceMemory, HostMemory
 from advisor.domain.quantity import Basis, Quantity, exact
 
 NOTHING = exact(0, "not used here")
-NO_HOST_MEMORY = HostMemory(*([NOTHING] * 10))
+NO_HOST_MEMORY = HostMemory(*([NOTHING] * 11))
 
 
 def bound(value: float, low: float, high: float, source: str) -> Quantity:

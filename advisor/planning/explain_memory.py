@@ -49,6 +49,9 @@ def host_terms(case: Case, assessment: Assessment, sized: Sized) -> Iterator[Ter
     cache, usable = host.prompt_cache_bytes, host.usable_bytes
     if cache.value:
         yield Term(cache.value / GIB, " GiB", "prompt cache, at most, beside it", cache.source, adds=False)
+    if host.context_checkpoints_bytes.value:
+        copies = host.context_checkpoints_bytes
+        yield Term(copies.value / GIB, " GiB", "context checkpoints, at most, beside it", copies.source, adds=False)
     yield Term(usable.value / GIB, " GiB", "usable", usable.source, adds=False)
 
 

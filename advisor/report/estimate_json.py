@@ -62,6 +62,7 @@ class HostMemoryJson(TypedDict):
     compute_buffer_bytes: QuantityJson
     output_buffer_bytes: QuantityJson
     prompt_cache_bytes: QuantityJson
+    context_checkpoints_bytes: QuantityJson
     runtime_overhead_bytes: QuantityJson
     required_bytes: QuantityJson
     usable_bytes: QuantityJson

@@ -176,6 +176,7 @@ class LlamaCppFacts:
     load_mode: str = _word("mmap", "none", "mlock")
     repack: bool = False
     cache_ram_mib: int = 0
+    ctx_checkpoints: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,3 +178,22 @@ def test_copied_weights_are_those_that_the_engine_copies():
     found = memory(LLAMA_8B, LLAMA_CPP, weights, where=node(device(device_class="cpu")), backend="cpu")
     assert mib(found.devices[0].weights_bytes) == 4685.3
     assert mib(found.host.repacked_weights_bytes) == 3204
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "one_mib"),
+    [  # one sequence's windows and states, as llama.cpp allocates them
+        ("gemma-3-27b", {"ctx_size": 131072}, 624),
+        ("gemma-3-27b", {"ctx_size": 131072, "swa_full": True}, 0),
+        ("llama-3.1-8b", {}, 0),
+        ("qwen3-next-80b", {}, 75.375),
+    ],
+)
+def test_checkpoints_of_every_slot_may_fill_host_memory(name, changes, one_mib):
+    settings = replace(LLAMA_CPP, parallel=4, outputs=4, ctx_checkpoints=32, **changes)
+    host = memory(ARCHITECTURES[name], settings, equal_layers(ARCHITECTURES[name].layers, MIB)).host
+    assert mib(host.context_checkpoints_bytes) == pytest.approx(32 * 4 * one_mib, rel=1e-6)
+    assert host.context_checkpoints_bytes.low == 0
+    without = memory(ARCHITECTURES[name], replace(settings, ctx_checkpoints=0), equal_layers(ARCHITECTURES[name].layers, MIB)).host
+    assert without.context_checkpoints_bytes.value == 0
+    assert host.required_bytes == without.required_bytes

@@ -125,7 +125,7 @@ def memory(weights, kv, *, fits):
     required = Quantity((weights + kv + 3) * GIB, (weights + kv + 2) * GIB, (weights + kv + 5) * GIB, Basis.MODELLED, "test")
     parts = (exact(weights * GIB, "file"), exact(kv * GIB, "arithmetic"), zero, modelled(3, 2, 5), zero, zero)
     device = DeviceMemory("test-gpu", *parts, required, required, exact(72 * GIB, "driver"))
-    host = HostMemory(zero, zero, zero, zero, zero, zero, zero, modelled(4, 3, 6), modelled(4, 3, 6), exact(512 * GIB, "driver"))
+    host = HostMemory(zero, zero, zero, zero, zero, zero, zero, zero, modelled(4, 3, 6), modelled(4, 3, 6), exact(512 * GIB, "driver"))
     per_token = exact(kv * GIB / 8192, "arithmetic")
     held = exact(8, "arithmetic")
     return MemoryEstimate((device,), host, per_token, held, None, None, None, held, held, 32768, 8192, 4, fits)

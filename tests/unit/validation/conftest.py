@@ -61,7 +61,7 @@ def memory():
     overhead, usable = exact(INTERPRETER, "test"), exact(16 * GIB, "test")
     whole = exact(WHOLE + INTERPRETER, "test")
     device = DeviceMemory("cpu", **parts, runtime_overhead_bytes=overhead, required_bytes=whole, reserved_bytes=whole, usable_bytes=usable)
-    empty = dict.fromkeys((*parts, "prompt_cache_bytes", "runtime_overhead_bytes", "required_bytes"), NOTHING)
+    empty = dict.fromkeys((*parts, "prompt_cache_bytes", "context_checkpoints_bytes", "runtime_overhead_bytes", "required_bytes"), NOTHING)
     host = HostMemory(**empty, repacked_weights_bytes=exact(REPACKED, "test"), usable_bytes=usable)
     held = exact(4, "test")
     return MemoryEstimate(
