@@ -115,6 +115,33 @@ def test_runtimes_that_are_only_listed_say_what_to_do_instead():
         read({}, "tgi")
 
 
+@pytest.mark.parametrize(
+    ("flag", "why"),
+    [
+        ("mmproj", "encoder"),
+        ("model-draft", "draft model"),
+        ("spec-type", "spec"),
+        ("lora", "adapter weights"),
+        ("lora-scaled", "adapter weights"),
+        ("no-kv-offload", "host memory"),
+        ("override-tensor", "single tensors"),
+        ("n-cpu-ffn", "dense feed-forward weights"),
+        ("checkpoint-min-step", "checkpoints"),
+    ],
+)
+def test_what_takes_memory_and_is_not_estimated_is_refused_by_name(flag, why):
+    with pytest.raises(UserInputError, match=f"(?s){flag}.*{why}"):
+        read({flag: "x"}, strict=True)
+
+
+def test_checkpoints_are_a_setting_of_the_server_alone():
+    assert read({}).ctx_checkpoints == 32
+    assert read({"ctxcp": 4}).ctx_checkpoints == 4
+    assert read({}, "llama-cpp-python").ctx_checkpoints == 0
+    with pytest.raises(UserInputError, match="ctx-checkpoints: -1"):
+        read({"ctx-checkpoints": -1})
+
+
 def test_flags_that_are_not_estimated_can_be_skipped_but_unknown_ones_never():
     assert read({"mmproj": "x", "api-key": "k", "ctx-size": 4096}, strict=False).ctx_size == 4096
     with pytest.raises(UserInputError, match="not a flag of llama-server"):
