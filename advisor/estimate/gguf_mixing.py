@@ -16,6 +16,7 @@ from advisor.domain.quantization import GgufMix, MixStep, Quantization
 from advisor.errors import UserInputError
 
 _UNQUANTIZED: Final = frozenset({"F32", "F16", "BF16"})
+_CALLED_70B: Final = frozenset({"qwen2", "deci"})
 _VALUE_ROLES: Final = frozenset({"attn_v", "attn_qkv"})
 _FALLBACK: Final = MappingProxyType(
     {
@@ -138,8 +139,8 @@ def _query_groups(architecture: ModelArchitecture) -> int:
 
 
 def _is_70b(architecture: ModelArchitecture) -> bool:
-    """The models that the quantiser calls 70B: 80 layers of llama (with grouped queries, not 8 experts) or of qwen2."""
+    """The models that the quantiser calls 70B: 80 layers of llama (with grouped queries, not 8 experts), of qwen2 or of deci."""
     if architecture.layers != 80:
         return False
     grouped = _query_groups(architecture) > 1 and architecture.experts != 8
-    return (architecture.gguf_name == "llama" and grouped) or architecture.gguf_name == "qwen2"
+    return (architecture.gguf_name == "llama" and grouped) or architecture.gguf_name in _CALLED_70B

@@ -6,6 +6,8 @@ from advisor.catalog import load_catalog
 from advisor.domain.quantization import GgufMix, MixStep, Quantization
 from advisor.errors import UserInputError
 from advisor.estimate.gguf_mixing import CONDITIONS, tensor_types
+from advisor.estimate.weights import gguf_weights
+from advisor.units import MIB
 
 CATALOG = load_catalog()
 GGUF = [quantization for quantization in CATALOG.quantizations.values() if quantization.mix]
@@ -41,6 +43,13 @@ def test_eight_experts_keep_attention_in_eight_bits():
 def test_the_70b_lifts_its_values():
     types = types_of("meta-llama/Llama-3.3-70B-Instruct", "Q4_K_M")
     assert {types[f"blk.{layer}.attn_v.weight"] for layer in range(80)} == {"Q5_K", "Q6_K"}
+
+
+def test_pruned_models_of_eighty_layers_do_so_too():
+    """llama-quantize --dry-run at commit 0c1e570: 28808.33 MiB in Q4_K_M."""
+    pruned = CATALOG.models["nvidia/Llama-3_3-Nemotron-Super-49B-v1"].architecture
+    total_bytes = gguf_weights(pruned, CATALOG.quantizations["Q4_K_M"]).total_bytes
+    assert total_bytes / MIB == pytest.approx(28808.33, abs=0.006)
 
 
 def test_routers_and_norms_stay_in_32_bits_and_sixteen_bit_files_mix_nothing():
