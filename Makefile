@@ -7,7 +7,7 @@ CORE   := $(VENV)/.core
 DEV    := $(VENV)/.dev
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints/core.txt
 
-.PHONY: demo test check lint unit live golden docs clean
+.PHONY: demo test check lint unit live golden docs memory-truth clean
 .DELETE_ON_ERROR:
 
 $(CORE): pyproject.toml constraints/core.txt
@@ -44,6 +44,9 @@ test: check live
 
 golden: $(DEV)   # rewrite expected outputs; review the difference before committing
 	ADVISOR_REWRITE_GOLDEN=1 $(BIN)/pytest -m 'not live' tests/cases tests/unit -q || true
+
+memory-truth: $(DEV)   # ask llama.cpp for its sizes anew
+	$(BIN)/python scripts/ask_memory.py
 
 docs: $(DEV)     # rewrite the generated pages
 	$(BIN)/python scripts/generate_docs.py

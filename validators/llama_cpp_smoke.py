@@ -1,10 +1,10 @@
 """Loads a GGUF in llama.cpp as asked; reports what the engine says and how fast it decodes. Judges nothing, imports no advisor.
 
 Run by the engine's own interpreter: `python llama_cpp_smoke.py < request.json`.
-Request: `mode` (smoke, size_only, size_each, quantize_dry_run), `model`, `settings` under llama.cpp's flag names (for size_each a list,
-one context after the other on one model, each with its own part of the log in `contexts`); for smoke also `concurrency`,
-`prompt_tokens`, `output_tokens`, `repeats`, `time_limit_s`, `seed`, and where a row that others disturb is to be measured again
-`retries` and `others_share_limit`; for quantize_dry_run `file_type` (llama.cpp's number).
+Request: `mode` (smoke, size_only, size_each, quantize_dry_run, quantize_each), `model`, `settings` under llama.cpp's flag names (for
+size_each a list, one context after the other on one model, each with its own part of the log in `contexts`); for smoke also
+`concurrency`, `prompt_tokens`, `output_tokens`, `repeats`, `time_limit_s`, `seed`, and where a row that others disturb is to be measured
+again `retries` and `others_share_limit`; for quantize_dry_run `file_type` (llama.cpp's number), for quantize_each `file_types`.
 Progress goes to stderr, the report is the last line of stdout: raw log lines, every step's seconds. Exit 0 report, 2 bad request,
 3 no llama_cpp here, 4 the engine refused. A GGML_ASSERT aborts the process: whoever started it must expect that.
 """
@@ -322,10 +322,20 @@ def quantize_dry_run(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def quantize_each(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
+    """The same for several file types: the log lines of each, in their order."""
+    logs = []
+    for file_type in request["file_types"]:
+        start = len(engine.log_lines())
+        quantize_dry_run(engine, {**request, "file_type": file_type})
+        logs.append(engine.log_lines()[start:])
+    return {"logs": logs}
+
+
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """The report. Raises Refused."""
     modes = {"smoke": smoke, "size_only": lambda *given: smoke(*given, allocate=False), "size_each": size_each}
-    modes["quantize_dry_run"] = quantize_dry_run
+    modes |= {"quantize_dry_run": quantize_dry_run, "quantize_each": quantize_each}
     mode, model = request.get("mode", "smoke"), request.get("model")
     if mode not in modes or not Path(str(model)).is_file():
         raise Refused(f"mode {mode!r} must be one of {', '.join(modes)}, and model {model!r} a file", 2)

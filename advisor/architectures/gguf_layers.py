@@ -128,7 +128,7 @@ def _indexer(mixer: LatentAttention, hidden: int, queries: int) -> list[LayerTen
         ("indexer.k_norm.weight", (mixer.indexer_dim,), "norm"),
         ("indexer.k_norm.bias", (mixer.indexer_dim,), "bias"),
         ("indexer.proj.weight", (hidden, mixer.indexer_heads), "other"),
-        ("indexer.attn_k.weight", (hidden, mixer.indexer_dim), "other"),
+        ("indexer.attn_k.weight", (hidden, mixer.indexer_dim), "attn_k"),
         ("indexer.attn_q_b.weight", (queries, mixer.indexer_heads * mixer.indexer_dim), "other"),
     ]
 

@@ -3,8 +3,10 @@
 from collections import defaultdict
 from statistics import median
 
+from accuracy_memory import llama_cpp_files
 from accuracy_memory.llama_cpp_sizes import Sizes, predicted, read
 
+FILE_ROUNDING_MIB = 0.0051
 ROUNDING_MIB = {"kv_mib": 0.0101, "state_mib": 0.0051, "output_mib": 0.0051}  # of the log's lines: two caches, one state, one buffer
 
 
@@ -25,10 +27,19 @@ micro-batches of 128 to 2,048 tokens. `python scripts/ask_memory.py` asks anew. 
 last digit of the log; of the compute buffers {exact} of {len(every)} are within 0.1 %, half within {_percent(median(map(abs, every)))}.
 Sizes on which the engine itself aborts are left out.
 
+{_files()}
+
 | architecture | models | sizes | cache | state | output buffer | compute buffer: largest error | of which flash attention on |
 |---|---|---|---|---|---|---|---|
 {chr(10).join(lines)}
 """
+
+
+def _files() -> str:
+    stamp, rows = llama_cpp_files.read()
+    equal = sum(abs(llama_cpp_files.predicted_mib(model, name) - mib) <= FILE_ROUNDING_MIB for model, name, mib in rows)
+    types, models = len({name for _, name, _ in rows}), len({model for model, _, _ in rows})
+    return f"Tensor bytes of {types} file types of {models} models, one an architecture, asked of\n{stamp}: {equal} of {len(rows)} equal."
 
 
 def errors(row: Sizes) -> dict[str, float]:

@@ -92,11 +92,20 @@ _NAMES = [field.name for field in fields(Sizes) if field.name in LlamaCppSetting
 
 def models() -> list[str]:
     """The smallest and the largest model of every architecture that the catalog has a llama.cpp name for."""
+    return sorted({name for sized in _by_architecture() for _, name in (min(sized), max(sized))})
+
+
+def smallest_models() -> list[str]:
+    """The smallest alone."""
+    return sorted(min(sized)[1] for sized in _by_architecture())
+
+
+def _by_architecture() -> list[list[tuple[int, str]]]:
     known: dict[str, list[tuple[int, str]]] = {}
     for model in CATALOG.models.values():
         if model.architecture.gguf_name and model.support == "planned":
             known.setdefault(model.architecture.gguf_name, []).append((model.architecture.parameters_total, model.id))
-    return sorted({name for sized in known.values() for _, name in (min(sized), max(sized))})
+    return list(known.values())
 
 
 def as_run(model: str) -> ModelArchitecture:

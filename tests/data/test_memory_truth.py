@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from accuracy_memory import llama_cpp, peers  # noqa: E402
+from accuracy_memory import llama_cpp, llama_cpp_files, peers  # noqa: E402
 from accuracy_memory.llama_cpp_sizes import CATALOG, TABLE, as_run, models, read  # noqa: E402
 from accuracy_memory.page import page  # noqa: E402
 
@@ -43,6 +43,14 @@ def test_the_table_names_the_engine_of_the_catalog():
 def test_every_setting_that_moves_memory_is_varied(varied):
     for architecture in ARCHITECTURES:
         assert len({getattr(row, varied) for row in ROWS if row.architecture == architecture}) > 1, architecture
+
+
+@pytest.mark.parametrize("quantization", llama_cpp_files.FILE_TYPES)
+def test_files_of_every_architecture_have_the_bytes_of_the_dry_run(quantization):
+    rows = [(model, mib) for model, name, mib in llama_cpp_files.read()[1] if name == quantization]
+    assert len(rows) == len(ARCHITECTURES)
+    for model, mib in rows:
+        assert llama_cpp_files.predicted_mib(model, quantization) == pytest.approx(mib, abs=llama_cpp.FILE_ROUNDING_MIB), model
 
 
 def test_windows_that_llama_cpp_ignores_are_ignored():
