@@ -144,7 +144,7 @@ def _cache_ram(values: Mapping[str, Value]) -> int:
 
 
 def _checkpoints(values: Mapping[str, Value]) -> int:
-    asked = cast("int", values.get("ctx_checkpoints", 0))  # runtimes without them name none
+    asked = cast("int", values["ctx_checkpoints"])
     if asked < 0:
         raise UserInputError(f"ctx-checkpoints: {asked} must be 0 or more; 0 is off")
     return asked

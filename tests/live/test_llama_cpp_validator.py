@@ -147,7 +147,7 @@ def test_the_time_limit_ends_a_benchmark_early(tmp_path):
     ("change", "settings", "code", "says"),
     [
         ({"model": "/absent.gguf"}, {}, 2, "a file"),
-        ({"mode": "guess"}, {}, 2, "must be one of smoke, size_only, quantize_dry_run"),
+        ({"mode": "guess"}, {}, 2, "must be one of smoke, size_only, size_each, quantize_dry_run, quantize_each"),
         ({"concurrency": [8]}, {}, 2, "do not fit a context of 2048 tokens"),
         ({}, {"outputs": 1}, 2, "llama.cpp would abort"),
         ({}, {"flash_attn": "maybe"}, 2, "'maybe' is not one of auto, off, on"),

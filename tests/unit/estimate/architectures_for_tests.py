@@ -39,7 +39,7 @@ GGUF_NAMES = {
 
 
 def model(name, groups, hidden, vocab, context, *, tied=False):
-    gguf_name = GGUF_NAMES[max((start for start in GGUF_NAMES if name.startswith(start)), key=len)]
+    gguf_name = GGUF_NAMES.get(max((start for start in GGUF_NAMES if name.startswith(start)), key=len, default=""), name)
     return ModelArchitecture(name, gguf_name, tuple(groups), hidden, vocab, tied, 0, 0, context)
 
 
