@@ -76,10 +76,14 @@ def offer_rows(published: Published, source: PriceSource, catalog: Catalog, regi
 
 
 def api_rows(published: Published, source: PriceSource, catalog: Catalog, as_of: str) -> tuple[ApiPrice, ...]:
-    """Prices of the models that the catalog knows by exactly that name; the cheapest where a provider sells one under two names."""
+    """Prices of the models that the catalog knows by exactly that name, and of those that its rows name already.
+
+    The cheapest where a provider sells one under two names.
+    """
+    named = {_name_at_source(row): row.model for row in catalog.api_prices}
     found: dict[tuple[str, str], ApiPrice] = {}
     for quote in sorted(published.api_quotes, key=lambda quote: (quote.input_usd_per_mtok + quote.output_usd_per_mtok, quote.name)):
-        model = _model_of(quote, catalog)
+        model = named.get(quote.name) or _model_of(quote, catalog)
         if model is not None:
             row = ApiPrice(
                 provider=quote.provider,
@@ -92,6 +96,10 @@ def api_rows(published: Published, source: PriceSource, catalog: Catalog, as_of:
             )
             found.setdefault((row.model, row.provider), row)
     return tuple(found[key] for key in sorted(found))
+
+
+def _name_at_source(row: ApiPrice) -> str:
+    return row.source.rpartition("(")[2].rstrip(")")
 
 
 def _model_of(quote: ApiQuote, catalog: Catalog) -> str | None:
