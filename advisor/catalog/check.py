@@ -21,7 +21,7 @@ from advisor.domain.quantization import Quantization
 from advisor.domain.workload import Task
 from advisor.errors import DataError, Fault, UserInputError
 
-_YAML: Final = {
+YAML_KINDS: Final = {
     "devices": DeviceRecord,
     "nodes": HostRecord,
     "workloads": PresetRecord,
@@ -53,7 +53,7 @@ def check_catalog(root: Root) -> tuple[Fault, ...]:
 
 
 def _files(root: Root) -> Iterator[Fault]:
-    for folder, kind in _YAML.items():
+    for folder, kind in YAML_KINDS.items():
         yield from yaml_faults(root, folder, kind)
     for folder, kind in _TABLES.items():
         yield from csv_faults(root, folder, kind)
@@ -61,7 +61,7 @@ def _files(root: Root) -> Iterator[Fault]:
 
 def _strays(layers: Layers) -> Iterator[Fault]:
     """Folders and files that nothing reads: most often a misspelt name."""
-    known = _YAML.keys() | _TABLES.keys() | _READ_ELSEWHERE
+    known = YAML_KINDS.keys() | _TABLES.keys() | _READ_ELSEWHERE
     for entry in sorted(entry for root in layers.folders for entry in root.iterdir()):
         if entry.is_dir() and entry.name not in known:
             yield Fault(layers.shown(entry), f"nothing reads this folder; known: {', '.join(sorted(known))}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from advisor import documents
 from advisor.catalog.layers import Layers, Root, layers_of
@@ -24,12 +24,17 @@ def _in(unit: str) -> BeforeValidator:
     return BeforeValidator(lambda text: parse_quantity(str(text), unit))
 
 
+def _written(unit: str, example: str) -> WithJsonSchema:
+    """What an editor is told: text, not the number that it becomes."""
+    return WithJsonSchema({"type": "string", "pattern": rf"^[0-9.,]+ ?[A-Za-zµ]*{unit}$", "examples": [example]})
+
+
 # Datasheet quantities, read strictly with their unit: "80 GiB" -> 85899345920.0
-Bytes = Annotated[float, _in("B"), Field(gt=0)]
-BytesPerSecond = Annotated[float, _in("B/s"), Field(gt=0)]
-FlopsPerSecond = Annotated[float, _in("FLOP/s"), Field(gt=0)]
-OpsPerSecond = Annotated[float, _in("OP/s"), Field(gt=0)]
-Watts = Annotated[float, _in("W"), Field(gt=0)]
+Bytes = Annotated[float, _in("B"), Field(gt=0), _written("B", "80 GiB")]
+BytesPerSecond = Annotated[float, _in("B/s"), Field(gt=0), _written("B/s", "3.35 TB/s")]
+FlopsPerSecond = Annotated[float, _in("FLOP/s"), Field(gt=0), _written("FLOP/s", "989 TFLOP/s")]
+OpsPerSecond = Annotated[float, _in("OP/s"), Field(gt=0), _written("OP/s", "1979 TOP/s")]
+Watts = Annotated[float, _in("W"), Field(gt=0), _written("W", "700 W")]
 
 
 def yaml_records(root: Root, folder: str, kind: type[T]) -> Iterator[tuple[str, T, documents.Document]]:

@@ -52,6 +52,13 @@ QUANTIZED = {
 NASTY = [None, "", "x" * 1000, -1, 0, 1, 2**63, 2**200, 1e308, 0.5, True, [], [[]], {}, {"a": 1}, [None], "1", "\x00", "💥", [2**40] * 3]
 
 
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(sorted(CONFIG)), inner, max_size=6),
+    max_leaves=12,
+)
+
+
 def refused_or_read(read, *arguments, **options):
     """What it read, or nothing where it was refused in one sentence without control characters of its own."""
     try:
@@ -117,7 +124,7 @@ def test_damaged_gguf_headers(header):
 
 
 def test_a_gguf_header_cut_at_every_place(header):
-    data, size = header
+    data, _ = header
     for length in {*range(0, 200), *range(200, len(data), max(1, len(data) // 300))}:
         assert refused_or_read(parse_gguf_header, data[:length], file_bytes=length, where="m.gguf") is None
 
@@ -178,9 +185,8 @@ def test_twisted_configs(shape):
 def test_twisted_formats(name):
     rng = random.Random(SEED)
     for _ in range(RUNS * 2):
-        found = refused_or_read(
-            stored_format, {"quantization_config": twisted(QUANTIZED[name], rng)}, CATALOG, twisted({"quantization": QUANTIZED[name]}, rng)
-        )
+        config, modelopt = {"quantization_config": twisted(QUANTIZED[name], rng)}, twisted({"quantization": QUANTIZED[name]}, rng)
+        found = refused_or_read(stored_format, config, CATALOG, modelopt)
         assert found is not None
         assert found.id is None or found.id in CATALOG.quantizations
 
@@ -211,13 +217,7 @@ def test_any_bytes_behind_the_right_beginning(data, size):
 
 
 @settings(max_examples=RUNS, deadline=None, derandomize=True)
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(sorted(CONFIG)), inner),
-        max_leaves=20,
-    )
-)
+@given(ANY_JSON)
 def test_any_json_as_a_config(document):
     if isinstance(document, dict):
         refused_or_read(config_model, CONFIG | document, None)
