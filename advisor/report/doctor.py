@@ -106,7 +106,7 @@ def examine() -> DoctorJson:
             _place("engines that the advisor installed", engines_folder()),
             _place("built wheels and synthetic models", models_folder().parent),
         ],
-        "network": "off: only `engines install` and a hub id that you name use it, and they say so",
+        "network": "off: only `engines install`, `catalog refresh` and a repository that you name (hf://…) use it",
         "offline_variables": {name: os.environ[name] for name in _OFFLINE if name in os.environ},
         "catalog": {
             "as_of": catalog.as_of,
