@@ -14,12 +14,9 @@ def pytest_runtest_makereport(item, call):
         report.longrepr = f"skipped, but ADVISOR_REQUIRE_ALL=1: {report.longrepr}"
 
 
-@pytest.fixture(autouse=True, scope="session")
-def no_catalog_of_the_user():
-    """What a person keeps in the own catalog must not decide a test."""
+def pytest_configure():
+    """What a person keeps in the own catalog must not decide a test; before any test module is imported."""
     from advisor.catalog import layers
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layers, "user_folder", lambda: layers.resources.folder("catalog") / "none-of-the-user")
-        patch.delenv(layers.VARIABLE, raising=False)
-        yield
+    os.environ.pop(layers.VARIABLE, None)
+    layers.user_folder = lambda: layers.resources.folder("catalog") / "none-of-the-user"

@@ -16,11 +16,13 @@ from advisor.errors import UserInputError, did_you_mean
 from advisor.units import gib
 
 Row = dict[str, Any]
+_ALSO: Final = {"workloads": "presets"}  # the name of their folder
 _RATES: Final = {"_bytes_per_s": "B/s", "_flops_per_s": "FLOP/s", "_ops_per_s": "OP/s"}
 
 
 def rows(catalog: Catalog, kind: str) -> list[Row]:
     """One row for each thing of a kind. Raises UserInputError for a kind that there is not, with the one that may be meant."""
+    kind = _ALSO.get(kind, kind)
     if kind not in _ROWS:
         raise UserInputError(f"kind {kind[:40]!r}: known are {', '.join(_ROWS)}{did_you_mean(kind, _ROWS)}")
     return [dict(row) for row in _ROWS[kind](catalog)]

@@ -1,5 +1,6 @@
 """`advisor.doctor/1`: what this machine offers, which engines are on it, what the advisor knows. Contacts nobody."""
 
+import math
 import os
 import platform
 import shutil
@@ -36,7 +37,10 @@ class GpuJson(TypedDict):
 
 
 class MachineJson(TypedDict):
-    """This computer; `plan_device` is what a plan runs on here, null where `refused` says why not."""
+    """This computer; `plan_device` is what a plan runs on here, null where `refused` says why not.
+
+    `memory_bandwidth_like` is the processor of the catalog whose memory is nearest in speed.
+    """
 
     id: str
     cpu: str
@@ -44,6 +48,7 @@ class MachineJson(TypedDict):
     memory_bytes: int
     memory_limit_bytes: int | None
     memory_bandwidth_bytes_per_s: float
+    memory_bandwidth_like: str
     repacks_weights: bool
     gpus: list[GpuJson]
     plan_device: str | None
@@ -151,11 +156,18 @@ def _machine(catalog: Catalog) -> MachineJson:
         "memory_bytes": facts.memory_bytes,
         "memory_limit_bytes": facts.memory_limit_bytes,
         "memory_bandwidth_bytes_per_s": facts.memory_bandwidth_bytes_per_s,
+        "memory_bandwidth_like": _alike(facts.memory_bandwidth_bytes_per_s, catalog),
         "repacks_weights": facts.repacks_weights,
         "gpus": [_gpu(gpu, catalog) for gpu in facts.gpus],
         "plan_device": device,
         "refused": refused,
     }
+
+
+def _alike(bytes_per_s: float, catalog: Catalog) -> str:
+    """The processor or board of the catalog whose memory is nearest in speed: what the measured figure amounts to."""
+    processors = [device for device in catalog.devices.values() if device.is_cpu]
+    return min(processors, key=lambda device: abs(math.log(device.memory_bandwidth_bytes_per_s / bytes_per_s))).id
 
 
 def _gpu(gpu: Gpu, catalog: Catalog) -> GpuJson:

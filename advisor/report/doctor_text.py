@@ -26,7 +26,7 @@ def _machine(machine: MachineJson) -> Iterator[str]:
     yield f"processor  {machine['cpu']}, {machine['cores']} cores{', repacks 4-bit weights' if machine['repacks_weights'] else ''}"
     limit = machine["memory_limit_bytes"]
     limited = f", the limit of this container is {gib(limit):.1f} GiB" if limit is not None else ", no container limit"
-    speed = f"{machine['memory_bandwidth_bytes_per_s'] / 1e9:.0f} GB/s by copying"
+    speed = f"{machine['memory_bandwidth_bytes_per_s'] / 1e9:.0f} GB/s by copying, as of {machine['memory_bandwidth_like']}"
     yield f"memory     {gib(machine['memory_bytes']):.1f} GiB usable{limited}; {speed}"
     if not machine["gpus"]:
         yield "gpu        none that a driver shows"

@@ -66,6 +66,10 @@ def test_list_of_the_other_kinds(kind):
     assert kind == "measurements" or len(document["rows"]) > 5
 
 
+def test_presets_are_listed_under_the_name_of_their_folder_too():
+    assert run("list", "workloads").stdout == run("list", "presets").stdout != ""
+
+
 def test_near_names_for_kinds_and_searches():
     assert "did you mean devices?" in str(run("list", "devicez").exception)
     found = run("list", "devices", "--search", "h100-smx")

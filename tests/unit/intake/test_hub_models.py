@@ -14,6 +14,7 @@ from advisor.errors import UserInputError
 from advisor.intake import web
 from advisor.intake.hub import list_files
 from advisor.intake.hub_headers import read_hub_gguf
+from advisor.intake.models import find_model
 from advisor.intake.named_model import named_model
 from advisor.synthesis.gguf import write_gguf
 from tests.unit.intake.file_server import COMMIT, repository, serving
@@ -243,6 +244,16 @@ def test_a_plain_id_never_asks_the_network(hub_at, reference):
         hub_at(server.address)
         with pytest.raises(UserInputError, match=f"to ask the hub write hf://{reference}"):
             named_model(reference, CATALOG)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("reference", [f"hf://{REPO}", f"{REPO}@v1"])
+def test_a_name_in_a_file_never_asks_the_network(hub_at, reference):
+    """Plans and workloads go through find_model: a pull request must not make CI contact anybody."""
+    with serving(repository(REPO, FILES)) as server:
+        hub_at(server.address)
+        with pytest.raises(UserInputError, match=r"is not in the catalog|no such file"):
+            find_model(reference, CATALOG)
     assert server.requests == []
 
 
