@@ -3,7 +3,7 @@
 import csv
 import dataclasses
 import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
@@ -17,6 +17,7 @@ from advisor.intake.prices.formats import ApiQuote, Published
 
 Row = Offer | ApiPrice
 _LEAST_FOUND: Final = 0.5  # of the rows that are there: fewer mean that the format has changed
+_NAMES_SHOWN: Final = 5
 _UNCHANGED_PCT: Final = 0.05
 
 
@@ -42,6 +43,13 @@ class Differences:
     gone: tuple[str, ...]
     changed: tuple[Change, ...]
     same: int
+
+    def names(self) -> Iterator[str]:
+        """A line for what is new and what is gone, the first few by name."""
+        for word, names in (("new", self.new), ("gone", self.gone)):
+            if names:
+                more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+                yield f"{word}: {', '.join(names[:_NAMES_SHOWN])}{more}"
 
     def summary(self) -> str:
         """One line: `2 new, 1 gone, 3 changed (median +4.0 %, most p5.48xlarge us-east-1 55.04 -> 60.54 USD, +10.0 %), 39 the same`."""
