@@ -61,9 +61,8 @@ def refresh(
             continue
         done.append(_document(found, path, dry_run=dry_run))
         if output_format == "text":
-            typer.echo(
-                printable(f"{found.source} of {found.as_of}: {found.changes.summary()}\n{'would write' if dry_run else 'wrote'} {path}")
-            )
+            lines = [f"{found.source} of {found.as_of}: {found.changes.summary()}", *(f"  {line}" for line in found.changes.names())]
+            typer.echo(printable("\n".join([*lines, f"{'would write' if dry_run else 'wrote'} {path}"])))
     if output_format == "json":
         emit_json({"schema": "advisor.catalog-refresh/1", "tables": done, "failed": failed})
     raise typer.Exit(2 if failed else 0)

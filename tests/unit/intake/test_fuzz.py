@@ -8,6 +8,7 @@ import json
 import os
 import random
 import tracemalloc
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,7 @@ from advisor.intake.adapters import adapter_of
 from advisor.intake.gguf_file import parse_gguf_header
 from advisor.intake.hub import _repository
 from advisor.intake.hub_models import find_hub_model
+from advisor.intake.lengths import read_lengths
 from advisor.intake.models import model_of_config, model_of_gguf
 from advisor.intake.safetensors_header import LENGTH_BYTES, header_length, parse_header
 from advisor.intake.stored_format import stored_format
@@ -201,6 +203,20 @@ def test_twisted_answers_of_a_hub():
         except ValueError:  # which hub_errors turns into a sentence
             continue
     assert 0 < kept < RUNS * 4
+
+
+def test_damaged_lengths(tmp_path):
+    page = (Path(__file__).parents[2] / "data" / "metrics" / "vllm_0_32_0_cpu.txt").read_bytes()
+    histogram = b"# TYPE x histogram\n" + b"".join(
+        b'vllm:request_%b_tokens_bucket{le="%d.0"} %d\n' % (what, end, end) for what in (b"prompt", b"generation") for end in (10, 20, 50)
+    )
+    bench = json.dumps({"input_lens": [3, 4, 5], "output_lens": [1, 2, 3], "total_input_tokens": 12}).encode()
+    log = b'{"usage": {"prompt_tokens": 10, "completion_tokens": 3}}\n' * 3
+    rng = random.Random(SEED)
+    for number in range(RUNS):
+        path = tmp_path / "file"
+        path.write_bytes(damaged([page, histogram, bench, log][number % 4], rng))
+        refused_or_read(read_lengths, path, CATALOG.engines.values())
 
 
 def test_twisted_adapters():

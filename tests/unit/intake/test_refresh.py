@@ -89,6 +89,7 @@ def test_azure_regions_are_those_of_the_catalog_and_those_asked_for(refresh):
     regions |= {"brazilsouth": {"Standard_NC4as_T4_v3": 0.9}, "japaneast": {"Standard_NC4as_T4_v3": 0.8}}
     ended = refresh({"/a.go": go_azure(regions)}, "--from", "karpenter-azure=AT/a.go", "--region", "japaneast")
     assert "karpenter-azure of 2026-12-02: 1 new, 0 gone, 0 changed" in ended.out, ended
+    assert "  new: Standard_NC4as_T4_v3 japaneast\n" in ended.out
     offers = offers_with(refresh.folder)
     assert offers["azure", "Standard_NC4as_T4_v3", "japaneast"].usd_per_hour == 0.8
     assert ("azure", "Standard_NC4as_T4_v3", "brazilsouth") not in offers
