@@ -54,7 +54,7 @@ def list_files(repo_id: str, *, revision: str | None = None) -> HubRepository:
     Raises UserInputError: offline, hub not reachable, no such repository or revision, or access not granted.
     """
     web.refuse_offline(repo_id)
-    from huggingface_hub.utils._validators import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     pinned = f"/revision/{quote(revision, safe='')}" if revision else ""
     at = f"{_endpoint()}/api/models/{repo_id}{pinned}?blobs=true"
@@ -128,7 +128,7 @@ def download(
 
 def _headers() -> dict[str, str]:
     """With the token of the environment or of huggingface_hub's store, where there is one; it goes into this header and nowhere else."""
-    from huggingface_hub.utils._headers import build_hf_headers
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
     return dict(build_hf_headers())
 

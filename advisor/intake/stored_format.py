@@ -36,7 +36,8 @@ class StoredFormat:
 
 def stored_format(config: Json, catalog: Catalog, modelopt: Json | None = None) -> StoredFormat:
     """What the two files of one checkpoint say; `modelopt` is hf_quant_config.json where there is one."""
-    schemes = [scheme for scheme in (_scheme(config), _object(modelopt or {}, "quantization") or modelopt) if scheme]
+    beside = _object(modelopt or {}, "quantization") or modelopt or {}
+    schemes = [scheme for scheme in (_scheme(config), beside if beside.get("quant_algo") else {}) if scheme]  # none: the KV cache alone
     if not schemes:
         return StoredFormat(_known(_plain_types(config), catalog))
     kept = max(_ignored(scheme) for scheme in schemes)

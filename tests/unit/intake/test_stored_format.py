@@ -76,6 +76,12 @@ def test_every_other_is_refused_by_name(scheme, says):
     assert found.id is None and says in found.refused
 
 
+def test_a_file_about_the_cache_alone_leaves_the_weights_as_they_are():
+    cache = {"quantization": {"quant_algo": None, "kv_cache_quant_algo": "FP8"}}
+    assert stored_format({"torch_dtype": "bfloat16"}, CATALOG, cache).id == "bf16"
+    assert stored_format({"quantization_config": {"group_size": 16}}, CATALOG).refused
+
+
 def test_modules_that_are_kept_out_are_counted():
     assert stored_format({"quantization_config": {"quant_method": "fp8", "modules_to_not_convert": ["a", "b"]}}, CATALOG).kept_16bit == 2
     assert stored_format({}, CATALOG, {"quantization": {"quant_algo": "NVFP4", "exclude_modules": ["lm_head"]}}).kept_16bit == 1
