@@ -17,6 +17,7 @@ from advisor.domain.verdict import Requirement
 from advisor.domain.weights import WeightBytes
 from advisor.domain.witness import Ask, Testimony
 from advisor.domain.workload import Workload
+from advisor.engines.support import processor_needs
 from advisor.estimate.cost import estimate_cost
 from advisor.estimate.load import estimate_performance
 from advisor.estimate.memory import estimate_memory
@@ -132,14 +133,18 @@ def facts_of(
     manifest: ManifestFacts | None = None,
 ) -> Facts:
     """What the rules may read of a candidate, with the catalog's records of its parts."""
+    record = case.catalog.engine(candidate.runtime.engine)
+    quantization = case.catalog.quantization(candidate.checkpoint.quantization)
+    architecture, backend = candidate.model.architecture, candidate.runtime.backend
     return build_facts(
         case.workload,
         case.demand,
         available=available,
         candidate=candidate,
-        quantization=case.catalog.quantization(candidate.checkpoint.quantization),
+        quantization=quantization,
         licence=case.catalog.licences.get(candidate.model.licence),
-        concurrency=case.catalog.engine(candidate.runtime.engine).runtimes[candidate.runtime.runtime].concurrency,
+        concurrency=record.runtimes[candidate.runtime.runtime].concurrency,
+        needs_processor=processor_needs(record, quantization, architecture=architecture, backend=backend),
         deployment=deployment,
         estimate=estimate,
         requirements=requirements,

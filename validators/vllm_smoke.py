@@ -2,7 +2,8 @@
 
 Run by the engine's own interpreter: `python vllm_smoke.py < request.json`.
 Request: `models`, each with `folder` (a Hugging Face folder), `settings` under vLLM's argument names and `load_format`; `sequences`,
-`prompt_tokens`, `output_tokens`, `seed`. vLLM is imported once and forked for each model: a kernel that aborts ends its own model only.
+`prompt_tokens`, `output_tokens`, `seed`, and `processor_features` (vLLM is shown no others; null: all that the processor has).
+vLLM is imported once and forked for each model: a kernel that aborts ends its own model only.
 Progress and the engine's words go to stderr, the report is the last line of stdout: one answer a model, which may be the engine's
 refusal. Exit 0 report, 2 bad request, 3 no vLLM here.
 """
@@ -24,6 +25,12 @@ from typing import Any
 ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
 LOAD_FORMATS = ("auto", "dummy")
 REASON_CHARACTERS = 600
+CPU_CHECKS = {  # what vLLM asks torch about the processor, by the feature's name in /proc/cpuinfo
+    "avx2": "_is_avx2_supported",
+    "avx512f": "_is_avx512_supported",
+    "avx512_bf16": "_is_avx512_bf16_supported",
+    "amx_tile": "_is_amx_tile_supported",
+}
 
 
 class Refused(Exception):
@@ -33,6 +40,21 @@ class Refused(Exception):
 def say(**fields: object) -> None:
     """One line of progress."""
     print(json.dumps(fields), file=sys.stderr, flush=True)
+
+
+def hide_all_but(features: list[str]) -> None:
+    """Show vLLM a lesser processor, before it is imported: by what it sees it takes its library and its kernels. Raises Refused for a
+    feature that this processor lacks."""
+    try:
+        import torch
+    except ImportError as error:
+        raise Refused(f"vllm needs torch, which cannot be imported: {error}", 3) from None
+    missing = [name for name in features if name not in CPU_CHECKS or not getattr(torch.cpu, CPU_CHECKS[name])()]
+    if missing:
+        raise Refused(f"this processor has no {', '.join(missing)}", 2)
+    for name, check in CPU_CHECKS.items():
+        if name not in features:
+            setattr(torch.cpu, check, lambda: False)
 
 
 def version_here() -> dict[str, Any]:
@@ -150,6 +172,8 @@ def report_for(request: dict[str, Any]) -> dict[str, Any]:
             raise Refused(f"a model needs a folder with a config.json, and load_format one of {', '.join(LOAD_FORMATS)}: {model}", 2)
     with tempfile.TemporaryDirectory(prefix="vllm_smoke_") as folder:  # each engine leaves the file that its ranks would meet at
         os.environ["TMPDIR"] = tempfile.tempdir = folder
+        if request["processor_features"] is not None:
+            hide_all_but(request["processor_features"])
         return {"engine": version_here(), "answers": list(answers(request))}
 
 

@@ -2,8 +2,9 @@
 
 Run by the engine's own interpreter: `python vllm_witness.py < request.json`.
 Request: `tested_versions`, `questions`, each with `config` (a config.json), `settings` under vLLM's argument names, `tensor`, `expert`,
-`kv_bytes` (for the pool of one rank) and `device` (cpu or cuda: what is planned for). Models are built on the meta device as rank 0 of a
-pretended world. Progress goes to stderr, the report is the last line of stdout: one answer a question, which may be the engine's refusal.
+`kv_bytes` (for the pool of one rank), `device` (cpu or gpu: what is planned for) and `processor_features` (those of the planned CPU).
+Models are built on the meta device as rank 0 of a pretended world. Progress goes to stderr, the report is the last line of
+stdout: one answer a question, which may be the engine's refusal.
 Exit 0 report, 2 bad request, 3 no vLLM here or another version, 4 this vLLM cannot be asked so.
 """
 
@@ -20,6 +21,12 @@ from typing import Any
 ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1", "VLLM_CPU_KVCACHE_SPACE": ""}
 REASON_CHARACTERS = 600
 GPU_KERNEL_BLOCK = 16  # tokens: v1/attention/backends/flash_attn.py
+CPU_CHECKS = {  # what vLLM asks torch about the processor, by the feature's name in /proc/cpuinfo
+    "avx2": "_is_avx2_supported",
+    "avx512f": "_is_avx512_supported",
+    "avx512_bf16": "_is_avx512_bf16_supported",
+    "amx_tile": "_is_amx_tile_supported",
+}
 
 
 class Refused(Exception):
@@ -121,6 +128,21 @@ def build(config: Any) -> Any:  # noqa: ANN401
 
 
 @contextlib.contextmanager
+def processor(features: list[str]) -> Iterator[None]:
+    """Inside, vLLM plans for a processor of these features; its kernels, of this one's, are loaded already and nothing is computed."""
+    import torch
+
+    before = {check: getattr(torch.cpu, check) for check in CPU_CHECKS.values()}
+    for name, check in CPU_CHECKS.items():
+        setattr(torch.cpu, check, lambda has=name in features: has)
+    try:
+        yield
+    finally:
+        for check, own in before.items():
+            setattr(torch.cpu, check, own)
+
+
+@contextlib.contextmanager
 def kernel_blocks(tokens: int) -> Iterator[None]:
     """Inside, attention works on blocks that are multiples of `tokens`, as FlashAttention's 16 (the CPU's own kernel needs 32)."""
     from vllm.v1.attention.backend import MultipleOf
@@ -176,7 +198,8 @@ def answer(question: dict[str, Any], world: World, device: str) -> dict[str, Any
     from vllm.platforms import current_platform
 
     as_gpu = question["device"] != "cpu" and device == "cpu"
-    with tempfile.TemporaryDirectory() as folder, kernel_blocks(GPU_KERNEL_BLOCK) if as_gpu else contextlib.nullcontext():
+    pretended = kernel_blocks(GPU_KERNEL_BLOCK) if as_gpu else processor(question["processor_features"])
+    with tempfile.TemporaryDirectory() as folder, pretended:
         config = engine_config(question, folder)
         undone = undo_cpu(config, question["settings"]) if as_gpu else []
         with set_current_vllm_config(config):

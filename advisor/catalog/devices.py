@@ -6,7 +6,7 @@ from typing import Final
 
 from advisor.catalog.layers import Root
 from advisor.catalog.records import Bytes, BytesPerSecond, FlopsPerSecond, OpsPerSecond, Watts, yaml_records
-from advisor.domain.hardware import Backend, Device, DeviceClass
+from advisor.domain.hardware import Backend, Device, DeviceClass, ProcessorFeature
 from advisor.domain.money import Purchase
 from advisor.domain.strict import STRICT, FieldFault, IsoDate, Usd
 from advisor.units import GIB
@@ -54,6 +54,8 @@ class DeviceRecord:
     compute_capability: float | None = None
     power: Watts | None = None
     unified_memory: bool = False
+    processor_features: tuple[ProcessorFeature, ...] | None = None  # of a CPU; left out: not known
+    processor_features_source: str = ""
     aliases: tuple[str, ...] = ()
     purchase: PurchaseBlock | None = None
     note: str = ""
@@ -69,6 +71,10 @@ class DeviceRecord:
             )
         if self.driver_memory is not None and self.driver_memory > self.memory:
             raise FieldFault("driver_memory", "the driver cannot report more than the installed memory")
+        if self.processor_features is not None and self.device_class not in ("cpu", "board"):
+            raise FieldFault("processor_features", "only a CPU has these")
+        if self.processor_features is not None and not self.processor_features_source:
+            raise FieldFault("processor_features_source", "required: where it says which features the processor has")
         if self.bf16 is not None and self.fp16 is not None:
             raise FieldFault("fp16", "give fp16 only where there is no bf16")
 
@@ -118,6 +124,7 @@ def _device(device_id: str, record: DeviceRecord) -> Device:
         installed_memory_bytes=int(record.memory),
         host_link_bytes_per_s=_pcie_bytes_per_s(record.pcie),
         retrieved=record.retrieved,
+        processor_features=record.processor_features,
     )
 
 

@@ -7,12 +7,12 @@ from typing import Final
 from advisor.check.codes import CLAIM_EDITED, CLAIMS_STALE, INPUTS_MOVED, VERDICT_CHANGED
 from advisor.check.report import capped
 from advisor.documents import Document, Path_
+from advisor.domain.claim_labels import label_of
 from advisor.domain.finding import Finding
 from advisor.domain.plan import Claim, MadeWith, Plan
 from advisor.domain.position import Position
 from advisor.domain.quantity import Basis, Quantity
 from advisor.domain.verdict import AT_LEAST_LIKELY, Severity, Standing, stand
-from advisor.planning.describe import label_of
 
 Claims = Mapping[str, Mapping[str, Claim]]
 _TOLERANCE: Final = {Basis.EXACT: 0.02, Basis.STATED: 0.02, Basis.MEASURED: 0.02}

@@ -8,11 +8,13 @@ from advisor.check.flags import usable_flags, version_known
 from advisor.check.identify import identify
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import Parallelism
-from advisor.domain.engine_record import Runtime
-from advisor.domain.hardware import Device
+from advisor.domain.engine_record import EngineRecord, Runtime
+from advisor.domain.hardware import Device, ProcessorFeature
+from advisor.domain.quantization import Quantization
 from advisor.domain.verdict import Verdict
 from advisor.domain.workload import Load, Privacy, Request, TokenLengths, Workload
 from advisor.engines.settings import best_backend, parallelism_from_flags
+from advisor.engines.support import processor_needs
 from advisor.errors import UserInputError
 from advisor.intake.candidate import build_candidate
 from advisor.manifests.found import FoundDeployment
@@ -37,7 +39,8 @@ def unplanned_verdicts(
 ) -> tuple[tuple[Verdict, ...], str]:
     """The verdicts, and a sentence that says what was not judged and why."""
     candidate, problem = _candidate(found, catalog, device)
-    runtime = catalog.engine(found.engine).runtimes[found.runtime]
+    record = catalog.engine(found.engine)
+    runtime = record.runtimes[found.runtime]
     demand, _ = complete(_NOBODY, catalog.preset(_NOBODY.task))
     quantization = catalog.quantization(candidate.checkpoint.quantization) if candidate else None
     facts = build_facts(
@@ -47,6 +50,7 @@ def unplanned_verdicts(
         quantization=quantization,
         licence=catalog.licences.get(candidate.model.licence) if candidate else None,
         concurrency=runtime.concurrency,
+        needs_processor=_needs_processor(candidate, quantization, record),
         manifest=manifest,
     )
     if candidate is None:
@@ -58,6 +62,12 @@ def unplanned_verdicts(
     why = problem or "no plan beside it, none named with --plan, no --workload"
     verdicts = (*judge(judgeable, facts, "screen"), *judge(judgeable, facts, "judge"))
     return verdicts, f"{found.name}: memory, latency and cost not judged: {why}"
+
+
+def _needs_processor(candidate: Candidate | None, quantization: Quantization | None, record: EngineRecord) -> tuple[ProcessorFeature, ...]:
+    if candidate is None or quantization is None:
+        return ()
+    return processor_needs(record, quantization, architecture=candidate.model.architecture, backend=candidate.runtime.backend)
 
 
 def _candidate(found: FoundDeployment, catalog: Catalog, device: str | None) -> tuple[Candidate | None, str]:

@@ -128,7 +128,7 @@ def _gguf(side: Contender, asked: Asked) -> Path:
     if not path.exists():
         typer.echo(f"writing {path.name}: {gib_text(size_bytes, 2)} of made-up numbers in {path.parent}, kept for the next run", err=True)
         confirm("Write it?", yes=asked.yes or size_bytes <= _ASK_ABOVE_BYTES)
-    return make_synthetic(architecture, side.quantization, expected_bytes=size_bytes)
+    return make_synthetic(architecture, side.quantization)
 
 
 def _reduced(whole: Model, model: Model, sides: Sequence[Contender]) -> Iterator[str]:

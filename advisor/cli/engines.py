@@ -111,7 +111,9 @@ def _done(made: "InstalledEngine") -> None:
 
 def _announcement(plan: "InstallPlan") -> str:
     source = "from the wheel built before" if plan.wheel else f"source build for this CPU on {plan.cores} cores"
-    download = f"downloads about {(plan.download_bytes or 20 * 1024**2) / 1024**2:.0f} MB"
+    if plan.lacks:
+        source = f"{len(plan.lacks)} packages that the environment made before lacks, no build"
+    download = f"downloads about {plan.download_bytes / 1024**2:.0f} MB"
     return (
         f"llama.cpp through llama-cpp-python {plan.version}: {source}; {download}, keeps {plan.disk_bytes / 1024**2:.0f} MB, "
         f"takes about {_duration(plan.expected_s)}. The environment is {plan.name}."

@@ -74,7 +74,7 @@ def run_validation(asked: Asked) -> EvidenceFile:
 
 def _scaled_down(asked: Asked, whole: Subject, case: Case, terms: ServerTerms, progress: Callable[[str], None] | None) -> EvidenceFile:
     """A small one in place of what only the planned device could run; its weights are made up."""
-    scaled = scale_down(whole, case, this_machine(case.catalog, processor_only=True))
+    scaled = scale_down(whole, case, this_machine(case.catalog, processor_only=True), version=terms.version)
     evidence = validate_server(scaled.subject, _weights(replace(asked, model=None, synthetic=True), scaled.subject, case), terms, progress)
     return as_scaled(evidence, scaled, gating_names(whole))
 
@@ -99,7 +99,7 @@ def _weights(asked: Asked, subject: Subject, case: Case) -> Weights:
         confirm("Write it?", yes=asked.yes or size_bytes <= _ASK_ABOVE_BYTES)
     progress = None if asked.quiet else _say_done("written")
     if is_file:
-        made = make_synthetic(architecture, quantization, expected_bytes=size_bytes, progress=progress)
+        made = make_synthetic(architecture, quantization, progress=progress)
     else:
         made = make_synthetic_folder(architecture, quantization, weights="random", progress=progress)
     return Weights(str(made), synthetic=True)

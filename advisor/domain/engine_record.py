@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from advisor.domain.engine import EngineName
+from advisor.domain.hardware import ProcessorFeature
 from advisor.domain.strict import STRICT, FieldFault
 
 FlagKind = Literal["int", "size", "float", "text", "switch", "list"]  # size: an int that may be written 16k, 25G, 10GiB
@@ -142,6 +143,17 @@ class Runtime:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessorNeed:
+    """Quantisations that load only on processors with `feature`, and why; `experts`: those of models with experts, by their kernels."""
+
+    __pydantic_config__ = STRICT
+    feature: ProcessorFeature
+    quantizations: tuple[str, ...]
+    why: str
+    experts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceDefaults:
     """Defaults that depend on the device; the first entry whose conditions all hold is taken, per setting."""
 
@@ -149,6 +161,7 @@ class DeviceDefaults:
     settings: dict[str, str]
     backend: str | None = None
     memory_at_least_gib: float | None = None
+    processor_feature: ProcessorFeature | None = None  # of a CPU
     name_without: tuple[str, ...] = ()  # words that must not be in the device's name, lower case: the engine tests it so
     cache: str | None = None  # a word of ModelArchitecture.kinds
     per_rank: tuple[str, ...] = ()  # settings multiplied by tensor x pipeline
@@ -158,7 +171,8 @@ class DeviceDefaults:
 class Platform:
     """A kind of device the engine runs on. `quantizations` are catalog ids; empty means every quantisation of the engine's formats.
 
-    `refused` and `refused_for_moe` name what does not load there, with the reason; `environment` are variables its process needs there,
+    `refused` and `refused_for_moe` name what does not load there, with the reason, `needs_processor` what loads on some processors only;
+    `environment` are variables its process needs there,
     an empty one must not be set.
     """
 
@@ -170,6 +184,7 @@ class Platform:
     quantizations: tuple[str, ...] = ()
     refused: dict[str, str] = field(default_factory=dict)
     refused_for_moe: dict[str, str] = field(default_factory=dict)
+    needs_processor: tuple[ProcessorNeed, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
 
 

@@ -1,11 +1,13 @@
 """Devices and the nodes they sit in. A device never stands alone: a bare device id takes its class's default host."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from advisor.domain.strict import STRICT, FieldFault, IsoDate, Usd
 
 Backend = Literal["cuda", "rocm", "vulkan", "sycl", "metal", "cpu"]
+ProcessorFeature = Literal["avx2", "avx512f", "avx512_bf16", "amx_tile"]  # what engines ask for, in the words of Linux's /proc/cpuinfo
+ASSUMED_FEATURES: Final[tuple[ProcessorFeature, ...]] = ("avx2", "avx512f", "avx512_bf16")  # of a CPU nobody has described: no AMX
 DeviceClass = Literal["gpu-datacenter", "gpu-workstation", "gpu-consumer", "gpu-laptop", "apu", "apple", "cpu", "board"]
 
 
@@ -34,6 +36,16 @@ class Device:
     installed_memory_bytes: int = 0  # nominal, as sold; of unified memory the whole RAM
     host_link_bytes_per_s: float | None = None  # PCIe slot, one direction; None: no bus between host and device
     retrieved: str = ""  # ISO date of the facts
+    processor_features: tuple[ProcessorFeature, ...] | None = None  # of a CPU; None: nobody has said which
+
+    def has(self, feature: ProcessorFeature) -> bool | None:
+        """Whether the processor has this feature; None where its features are not known."""
+        return None if self.processor_features is None else feature in self.processor_features
+
+    @property
+    def planned_features(self) -> tuple[ProcessorFeature, ...]:
+        """Those that settings and memory are planned for: the processor's, or the assumed ones where they are not known."""
+        return ASSUMED_FEATURES if self.processor_features is None else self.processor_features
 
     @property
     def is_cpu(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 
 from advisor.engines import interpreters
 from advisor.engines.interpreters import PYTHON_FLAG, Place, absent, ask, executable
+from advisor.engines.process import Limits, run
 from advisor.engines.seen import Seen
 from advisor.errors import AdvisorError, Interrupted, NotProven
 
@@ -25,6 +26,8 @@ print(json.dumps({
     "offloads": bool(llama_cpp.llama_supports_gpu_offload()),
 }))
 """
+_SERVER_PARTS: Final = "import llama_cpp.server.app"
+_IMPORT_LIMITS: Final = Limits(time_s=60.0, silence_s=60.0, output_bytes=1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,13 @@ def find_llama_server(engine_binary: str | None = None, *, engine_python: str | 
     if binary is None:
         raise _absent("llama-server", [f"{engine.origin} ({engine.python}): built without it"], SERVER_FLAG, SERVER_VARIABLE)
     return FoundServer(binary, engine.origin, library_path(engine.library_folder))
+
+
+def import_server(engine: FoundEngine) -> FoundServer:
+    """The interpreter as `python -m llama_cpp.server` starts it. Raises EngineFailed when it lacks what that needs."""
+    environment = library_path(engine.library_folder)
+    run([str(engine.python), "-c", _SERVER_PARTS], name=str(engine.python), limits=_IMPORT_LIMITS, environment=environment)
+    return FoundServer(engine.python, engine.origin, environment)
 
 
 def library_path(folder: Path) -> dict[str, str]:

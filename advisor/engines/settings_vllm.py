@@ -68,6 +68,7 @@ def _matches(entry: DeviceDefaults, on: RunsOn) -> bool:
         entry.backend in (None, on.backend)
         and on.device.memory_bytes >= (entry.memory_at_least_gib or 0) * GIB
         and not any(word in name for word in entry.name_without)
+        and (entry.processor_feature is None or entry.processor_feature in on.device.planned_features)
         and (entry.cache is None or entry.cache in on.architecture.kinds)
     )
 

@@ -1,8 +1,10 @@
 """Does this engine load this model in this format on this device? Answered with the record's own reason, or yes."""
 
+from collections.abc import Iterator
+
 from advisor.domain.architecture import ModelArchitecture
-from advisor.domain.engine_record import EngineRecord, Platform
-from advisor.domain.hardware import Device
+from advisor.domain.engine_record import EngineRecord, Platform, ProcessorNeed
+from advisor.domain.hardware import Device, ProcessorFeature
 from advisor.domain.quantization import Quantization
 
 
@@ -19,7 +21,19 @@ def refusal(
     if platform is None or (platform.vendors and device.vendor not in platform.vendors):
         runs_on = ", ".join(each.backend for each in record.platforms)
         return f"{record.title} does not run on {device.id} with {backend}; its backends: {runs_on}"
-    return _platform_refusal(platform, quantization, architecture) or _capability_refusal(record, quantization, device, backend)
+    return (
+        _platform_refusal(platform, quantization, architecture)
+        or _processor_refusal(platform, quantization, architecture, device)
+        or _capability_refusal(record, quantization, device, backend)
+    )
+
+
+def processor_needs(
+    record: EngineRecord, quantization: Quantization, *, architecture: ModelArchitecture, backend: str
+) -> tuple[ProcessorFeature, ...]:
+    """What a processor must have for this engine to load this model in this format on this backend."""
+    platform = record.platform(backend)
+    return tuple(need.feature for need in _needs(platform, quantization, architecture)) if platform else ()
 
 
 def supports_architecture(record: EngineRecord, architecture: ModelArchitecture) -> bool:
@@ -36,6 +50,20 @@ def _platform_refusal(platform: Platform, quantization: Quantization, architectu
     if reason is None and platform.quantizations and quantization.id not in platform.quantizations:
         reason = f"only {', '.join(platform.quantizations)} are known to run on {platform.backend}"
     return f"{quantization.id} does not run on {platform.backend}: {reason}" if reason else None
+
+
+def _needs(platform: Platform, quantization: Quantization, architecture: ModelArchitecture) -> Iterator[ProcessorNeed]:
+    for need in platform.needs_processor:
+        if quantization.id in need.quantizations and (architecture.experts or not need.experts):
+            yield need
+
+
+def _processor_refusal(platform: Platform, quantization: Quantization, architecture: ModelArchitecture, device: Device) -> str | None:
+    """Only where the processor is known to lack it; a rule warns where nobody has said what it has."""
+    for need in _needs(platform, quantization, architecture):
+        if device.has(need.feature) is False:
+            return f"{quantization.id} needs a processor with {need.feature}, which {device.id} has not: {need.why}"
+    return None
 
 
 def _capability_refusal(record: EngineRecord, quantization: Quantization, device: Device, backend: str) -> str | None:

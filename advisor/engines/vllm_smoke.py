@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from advisor.domain.engine import VllmSettings
 from advisor.domain.engine_record import EngineRecord
+from advisor.domain.hardware import ProcessorFeature
 from advisor.engines.find import FoundVllm
 from advisor.engines.launch_environment import launch_environment
 from advisor.engines.process import Limits
@@ -62,13 +63,21 @@ class VllmRun:
 
 
 def smoke(
-    found: FoundVllm, loads: Sequence[VllmLoad], *, record: EngineRecord, traffic: VllmTraffic | None = None, limits: Limits = _LIMITS
+    found: FoundVllm,
+    loads: Sequence[VllmLoad],
+    *,
+    record: EngineRecord,
+    traffic: VllmTraffic | None = None,
+    processor_features: Sequence[ProcessorFeature] | None = None,
+    limits: Limits = _LIMITS,
 ) -> list[VllmRun]:
     """One run a model, in order; a refusal of the engine is a run too.
 
+    With `processor_features` vLLM is shown a processor that has no others: what it would do on a lesser one than this.
+
     Raises NotProven where the interpreter has no vLLM, EngineFailed for a report that is not one, TimedOut, Interrupted.
     """
-    request = {"models": [_model(load) for load in loads], **asdict(traffic or VllmTraffic())}
+    request = {"models": [_model(load) for load in loads], "processor_features": processor_features, **asdict(traffic or VllmTraffic())}
     name, environment = f"{record.title} {found.version}", launch_environment(record, found.backend)
     report = ask_validator(found.python, _VALIDATOR, request, name=name, limits=limits, environment=environment)
     try:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import Parallelism, VllmSettings
 from advisor.domain.engine_record import EngineRecord
+from advisor.domain.hardware import ASSUMED_FEATURES, ProcessorFeature
 from advisor.domain.quantization import Quantization
 from advisor.domain.witness import Witness
 from advisor.engines.find import FoundVllm
@@ -18,7 +19,7 @@ from advisor.engines.launch_environment import launch_environment
 from advisor.engines.process import Limits
 from advisor.engines.validator import ask_validator
 from advisor.errors import AdvisorError, EngineFailed, NotProven
-from advisor.estimate.kv_cache_vllm import pool_layout
+from advisor.estimate.kv_cache_vllm import platform_of, pool_layout
 from advisor.synthesis.hf_folder import folder_documents
 from advisor.units import GIB
 
@@ -29,13 +30,17 @@ _ANY_POOL_BYTES: Final = 1024 * GIB  # where nobody said how much there is: enou
 
 @dataclass(frozen=True, slots=True)
 class VllmQuestion:
-    """One deployment to plan: a config.json, vLLM's settings, the ranks, and the bytes of the KV pool of one of them."""
+    """One deployment to plan: a config.json, vLLM's settings, the ranks, the bytes of the KV pool of one of them, and the device.
+
+    `processor_features` are those of the CPU it is planned for, which the asked machine need not have: nothing is computed.
+    """
 
     config: Mapping[str, Any]
     settings: VllmSettings
     parallelism: Parallelism
     kv_bytes: int
     on_cpu: bool
+    processor_features: tuple[ProcessorFeature, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +92,8 @@ def ask_vllm(candidate: Candidate, quantization: Quantization, *, record: Engine
     if not isinstance(settings, VllmSettings):
         raise NotProven(f"{candidate.model.id}: vLLM is asked about its own settings only")
     config = folder_documents(candidate.model.architecture, quantization)["config.json"]
-    given = settings.kv_cache_memory_bytes
-    question = VllmQuestion(config, settings, candidate.parallelism, given or _ANY_POOL_BYTES, candidate.on_cpu)
+    given, features = settings.kv_cache_memory_bytes, candidate.node.device.planned_features
+    question = VllmQuestion(config, settings, candidate.parallelism, given or _ANY_POOL_BYTES, candidate.on_cpu, features)
     (answer,) = ask(engine, [question], record=record)
     if answer.refused:
         raise _refusal(f"{record.title} {engine.version}", candidate, quantization, answer.refused)
@@ -127,6 +132,7 @@ def _question(question: VllmQuestion) -> dict[str, Any]:
         "expert": spread.expert,
         "kv_bytes": question.kv_bytes,
         "device": "cpu" if question.on_cpu else "gpu",
+        "processor_features": question.processor_features,
     }
 
 
@@ -152,7 +158,7 @@ def _remarks(candidate: Candidate, settings: VllmSettings, answer: VllmAnswer, e
     if candidate.runtime.version != engine.version:
         yield f"the candidate is {candidate.runtime.version}, asked was {engine.version}"
     if settings.kv_cache_memory_bytes is None:
-        layout = pool_layout(candidate.model.architecture, settings, candidate.parallelism, on_cpu=candidate.on_cpu)
+        layout = pool_layout(candidate.model.architecture, settings, candidate.parallelism, platform_of(candidate))
         agreed = layout.bytes_per_block == answer.bytes_per_block
         predicted = "as predicted" if agreed else f"predicted were {layout.bytes_per_block:,}"
         yield f"one block of the pool takes {answer.bytes_per_block:,} bytes, {predicted}; how many fit depends on the device's free memory"
@@ -160,5 +166,7 @@ def _remarks(candidate: Candidate, settings: VllmSettings, answer: VllmAnswer, e
         yield "asked was the language model alone: the weights, its vision encoder among them, are the prediction's"
     if answer.undone:
         yield f"asked was its CPU build, as a GPU would plan: {'; '.join(answer.undone)}"
+    if candidate.on_cpu and candidate.node.device.processor_features is None:
+        yield f"what the processor of {candidate.node.device.id} has is not known: asked was for one with {', '.join(ASSUMED_FEATURES)}"
     if candidate.on_cpu and answer.enable_prefix_caching != settings.enable_prefix_caching:
         yield "vLLM switches prefix caching off for this model on CPUs"

@@ -5,7 +5,6 @@ every layer of one group, and a request takes blocks for each group. Rules:
 vllm/v1/core/kv_cache_planning.py and vllm/v1/kv_cache_interface.py.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Literal, assert_never
 
@@ -22,7 +21,9 @@ from advisor.domain.architecture import (
     SlidingCache,
     StateCache,
 )
+from advisor.domain.deployment import Candidate
 from advisor.domain.engine import Parallelism, VllmSettings
+from advisor.domain.hardware import Device
 from advisor.errors import UserInputError
 
 Kind = Literal["full", "sliding", "chunked", "state"]
@@ -32,11 +33,32 @@ _CACHE_ELEMENT_BYTES: Final = {
 }  # fmt: skip
 _LATENT_TOKEN_BYTES: Final = {"fp8_ds_mla": 656}  # bytes a token and layer of DeepSeek's own FP8 layout, rope part in 16 bits
 _INDEXER_TOKEN_BYTES: Final = 132  # 128 FP8 elements and one float32 scale
-_CPU_WINDOW_BLOCK: Final = 32  # the CPU backend's windowed attention works on at least 32 tokens
-_STATE_ALIGNMENT: Final = 16  # tokens: the hybrid attention block is a multiple of the attention kernel's
+_LATENT_HYBRID_BLOCK: Final = 128  # tokens: with recurrent layers beside latent ones the block is a multiple of it
 _STATES_CACHED: Final = 2  # state blocks of a request when prefixes are cached at block boundaries ("align"), else 1
 _CHECKPOINTS: Final = 1  # one more of Mamba-2 layers then, for prefills: mamba_mixer2.py get_kv_cache_spec
 _MOSTLY_EQUAL: Final = 1.5  # kinds whose layer counts differ by less share the larger group size
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What the cut of the pool depends on beside model and settings: the tokens of the attention kernel's smallest block
+    (get_supported_kernel_block_sizes of v1/attention/backends/), and whether every recurrent matrix is kept in float32."""
+
+    kernel_tokens: int
+    float32_states: bool = False
+
+
+GPU: Final = Platform(kernel_tokens=16)
+
+
+def cpu_platform(device: Device) -> Platform:
+    """vLLM's CPU backend resets states to float32 where the processor has AVX512-BF16 (platforms/cpu.py check_and_update_config)."""
+    return Platform(kernel_tokens=32, float32_states="avx512_bf16" in device.planned_features)
+
+
+def platform_of(candidate: Candidate) -> Platform:
+    """The platform that this candidate runs on."""
+    return cpu_platform(candidate.node.device) if candidate.on_cpu else GPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +150,18 @@ def tokens_in_flight(settings: VllmSettings, parallelism: Parallelism, *, on_cpu
     return steps * settings.max_num_batched_tokens
 
 
-def pool_layout(architecture: ModelArchitecture, settings: VllmSettings, parallelism: Parallelism, *, on_cpu: bool) -> PoolLayout:
+def pool_layout(architecture: ModelArchitecture, settings: VllmSettings, parallelism: Parallelism, platform: Platform = GPU) -> PoolLayout:
     """Cut the model's caches into groups. Raises UserInputError for a cache type whose bytes are not known."""
     if settings.kv_cache_dtype not in _CACHE_ELEMENT_BYTES:
         known = ", ".join(_CACHE_ELEMENT_BYTES)
         raise UserInputError(f"--kv-cache-dtype {settings.kv_cache_dtype}: its size per token is not known here; known: {known}")
-    buckets = _buckets(architecture, settings, parallelism.tensor, on_cpu=on_cpu)
+    buckets = _buckets(architecture, settings, parallelism.tensor, platform)
     spans = {(bucket.kind, bucket.span_tokens) for bucket in buckets}
     if len(spans) == 1 and buckets[0].kind != "state":
         whole = sum(bucket.page_bytes * _per_stage(bucket.layers, parallelism) for bucket in buckets)
         return PoolLayout(((buckets[0], 1),), whole)
-    equal = _equal_pages(buckets, raise_block=not on_cpu)
+    step = _hybrid_step(architecture, settings, platform)
+    equal = _equal_pages(_aligned(buckets, step, platform.kernel_tokens))
     counts = [bucket.layers for bucket in equal]
     group_layers = max(counts) if max(counts) < _MOSTLY_EQUAL * min(counts) else min(counts)
     groups = tuple((bucket, -(-bucket.layers // group_layers)) for bucket in equal)
@@ -150,25 +173,37 @@ def _per_stage(layers: int, parallelism: Parallelism) -> int:
     return -(-layers // parallelism.pipeline)
 
 
-def _equal_pages(buckets: Iterable[Bucket], *, raise_block: bool) -> list[Bucket]:
+def _equal_pages(buckets: list[Bucket]) -> list[Bucket]:
     """Make all pages as large as the largest: by a larger block where it divides, by padding where not."""
-    buckets = _merged(_aligned(list(buckets)) if raise_block else list(buckets))
+    buckets = _merged(buckets)
     page = max(bucket.page_bytes for bucket in buckets)
     scale = [1 if bucket.kind == "state" or page % bucket.page_bytes else page // bucket.page_bytes for bucket in buckets]
     return _merged([replace(b, block_tokens=b.block_tokens * factor, page_bytes=page) for b, factor in zip(buckets, scale, strict=True)])
 
 
-def _aligned(buckets: list[Bucket]) -> list[Bucket]:
+def _hybrid_step(architecture: ModelArchitecture, settings: VllmSettings, platform: Platform) -> int:
+    """The block of attention beside recurrent layers grows by the larger of the kernel's block and --block-size."""
+    latent = _LATENT_HYBRID_BLOCK if "latent" in architecture.kinds else 1
+    return max(platform.kernel_tokens, settings.block_size, latent)
+
+
+def _aligned(buckets: list[Bucket], step: int, kernel: int) -> list[Bucket]:
     """With recurrent layers the attention block is raised until its page holds a state: platforms/interface.py _align_hybrid_block_size."""
     state = max((bucket.page_bytes for bucket in buckets if bucket.kind == "state"), default=0)
     attention = [bucket for bucket in buckets if bucket.kind != "state"]
     if not state or not attention:
         return buckets
     token_bytes = max(bucket.page_bytes // bucket.block_tokens for bucket in attention)
-    tokens = max(_STATE_ALIGNMENT * -(-state // (_STATE_ALIGNMENT * token_bytes)), *(b.block_tokens for b in attention))
+    raised = _up(_up(-(-state // token_bytes), step), kernel)
+    tokens = max(raised, *(b.block_tokens for b in attention))
     return [
         b if b.kind == "state" else replace(b, page_bytes=b.page_bytes // b.block_tokens * tokens, block_tokens=tokens) for b in buckets
     ]
+
+
+def _up(tokens: int, step: int) -> int:
+    """The next multiple."""
+    return step * -(-tokens // step)
 
 
 def _merged(buckets: list[Bucket]) -> list[Bucket]:
@@ -180,20 +215,20 @@ def _merged(buckets: list[Bucket]) -> list[Bucket]:
     return [replace(bucket, layers=layers) for bucket, layers in counts.items()]
 
 
-def _buckets(architecture: ModelArchitecture, settings: VllmSettings, tensor: int, *, on_cpu: bool) -> list[Bucket]:
-    found = [_bucket(cache, group, settings, tensor, on_cpu=on_cpu) for group in architecture.layer_groups for cache in group.caches]
+def _buckets(architecture: ModelArchitecture, settings: VllmSettings, tensor: int, platform: Platform) -> list[Bucket]:
+    found = [_bucket(cache, group, settings, tensor, platform) for group in architecture.layer_groups for cache in group.caches]
     if not found:
         raise UserInputError(f"{architecture.name}: no layer caches anything; such models are not understood here")
     return _merged(found)
 
 
-def _bucket(cache: Cache, group: LayerGroup, settings: VllmSettings, tensor: int, *, on_cpu: bool) -> Bucket:
+def _bucket(cache: Cache, group: LayerGroup, settings: VllmSettings, tensor: int, platform: Platform) -> Bucket:
     block = settings.block_size
     match cache:
         case FullCache():
             return Bucket("full", group.count, block, _page(cache, settings, tensor, block))
         case SlidingCache():
-            block = max(block, _CPU_WINDOW_BLOCK) if on_cpu else block
+            block = max(block, platform.kernel_tokens)
             return Bucket("sliding", group.count, block, _page(cache, settings, tensor, block), cache.window_tokens)
         case ChunkedCache():
             return Bucket("chunked", group.count, block, _page(cache, settings, tensor, block), cache.chunk_tokens)
@@ -203,7 +238,7 @@ def _bucket(cache: Cache, group: LayerGroup, settings: VllmSettings, tensor: int
         case IndexerCache():
             return Bucket("full", group.count, block, block * _INDEXER_TOKEN_BYTES * cache.head_dim // 128)
         case StateCache():
-            size_bytes = state_bytes(cache, group, tensor, on_cpu=on_cpu)
+            size_bytes = _state_bytes(cache, group, tensor, platform)
             return Bucket("state", group.count, 0, size_bytes, states=_states(group, settings))
         case _:
             assert_never(cache)
@@ -219,9 +254,9 @@ def _page(cache: KeyValueCache, settings: VllmSettings, tensor: int, block: int)
     return int(heads * block * (cache.key_dim + cache.value_dim) * _element_bytes(settings))
 
 
-def state_bytes(cache: StateCache, group: LayerGroup, tensor: int, *, on_cpu: bool) -> int:
-    """One state of one layer on one rank: convolution tail in 16 bits, matrix in 16 bits or (CPU, some models) float32."""
-    wide = on_cpu or cache.state_float32
+def _state_bytes(cache: StateCache, group: LayerGroup, tensor: int, platform: Platform) -> int:
+    """One state of one layer on one rank: convolution tail in 16 bits, matrix in 16 bits or (some processors, some models) float32."""
+    wide = platform.float32_states or cache.state_float32
     return 2 * _conv_elements(cache, group, tensor) + (4 if wide else 2) * cache.state_elements // tensor
 
 

@@ -13,7 +13,7 @@ from advisor.domain.memory_constants import VllmMemoryConstants
 from advisor.domain.quantity import Basis, Quantity, exact, total
 from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
-from advisor.estimate.kv_cache_vllm import Pool, PoolLayout, pool_layout, pool_of, tokens_in_flight
+from advisor.estimate.kv_cache_vllm import Pool, PoolLayout, platform_of, pool_layout, pool_of, tokens_in_flight
 from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, fits, memory_pairs, rounded
 
 _PLANNING: Final = "vLLM block arithmetic, 0.33"
@@ -92,7 +92,7 @@ def _sizing(candidate: Candidate, weights: WeightBytes, constants: VllmMemoryCon
     settings, on_cpu = candidate.settings, candidate.on_cpu
     if not isinstance(settings, VllmSettings):
         raise UserInputError("vLLM memory needs vLLM settings")
-    layout = pool_layout(candidate.model.architecture, settings, candidate.parallelism, on_cpu=on_cpu)
+    layout = pool_layout(candidate.model.architecture, settings, candidate.parallelism, platform_of(candidate))
     held = weights.total_bytes
     return _Sizing(
         candidate=candidate,

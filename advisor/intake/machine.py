@@ -11,11 +11,12 @@ from pathlib import Path
 
 from advisor.catalog.catalog import Catalog
 from advisor.catalog.devices import metal_working_set_bytes
-from advisor.domain.hardware import Device, Host, Node
+from advisor.domain.hardware import Device, Host, Node, ProcessorFeature
 from advisor.engines.memory_limit import memory_limit
 from advisor.errors import UserInputError
 from advisor.intake.cpu_quota import cpu_quota
 from advisor.intake.gpus import Gpu, find_gpus
+from advisor.intake.processor import processor_features
 
 _PROBE_BYTES = 64 * 1024 * 1024
 _PROBE_S = 0.25
@@ -35,6 +36,7 @@ class MachineFacts:
     repacks_weights: bool
     gpus: tuple[Gpu, ...]
     memory_limit_bytes: int | None = None
+    processor_features: tuple[ProcessorFeature, ...] | None = None  # None: the system does not tell
 
     @property
     def id(self) -> str:
@@ -59,6 +61,7 @@ def inspect_machine() -> MachineFacts:
         repacks_weights=_repacks(),
         gpus=find_gpus(total),
         memory_limit_bytes=limit,
+        processor_features=processor_features(),
     )
 
 
@@ -101,6 +104,7 @@ def cpu_device(facts: MachineFacts) -> Device:
         power_w=None,
         backends=("cpu",),
         source=_SOURCE,
+        processor_features=facts.processor_features,
     )
 
 

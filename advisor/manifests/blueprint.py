@@ -34,7 +34,7 @@ class Blueprint:
     title: str
     identity: dict[str, str]  # what a reader cannot see from flags: written as annotations, labels or a comment
     image: str  # empty: none is published for this backend
-    container: Container
+    container: Container | None  # None: runs on this machine only
     command: tuple[str, ...]  # outside a container
     arguments: tuple[Argument, ...]  # the model first; without host and port
     port: int
@@ -53,11 +53,14 @@ class Blueprint:
 
     joined: bool  # flags take --flag=value in one word
 
-    def needs_image(self) -> None:
-        """Raise UserInputError where no container can run it."""
+    def contained(self) -> Container:
+        """How its image runs. Raises UserInputError where no container can run it."""
+        if self.container is None:
+            raise UserInputError(f"{self.name}: no image of {' '.join(self.command)} is published; use --target command")
         backend = self.identity.get("backend", "this backend")
         if not self.image or (self.devices and not self.gpu_resource):
             raise UserInputError(f"{self.name}: no image is published for {backend} on {self.vendor or 'CPUs'}; use --target command")
+        return self.container
 
     def argument(self, flag: str, value: str | None = None) -> Argument:
         """A flag as this program takes it."""
@@ -75,8 +78,8 @@ def blueprint(planned: PlannedDeployment, assessment: Assessment, record: Engine
     """
     check_name(planned.name)
     runtime = find_runtime(record, planned.engine.runtime)
-    if runtime.launch is None or runtime.container is None:
-        known = ", ".join(name for name, facts in record.runtimes.items() if facts.container)
+    if runtime.launch is None:
+        known = ", ".join(name for name, facts in record.runtimes.items() if facts.launch)
         raise UserInputError(f"{planned.name}: runtime {planned.engine.runtime} is not rendered; plan with {known}")
     candidate, memory = assessment.deployment.candidate, assessment.estimate.memory
     path = model_path(planned.model, gguf=candidate.checkpoint.format == "gguf")
@@ -99,7 +102,7 @@ def blueprint(planned: PlannedDeployment, assessment: Assessment, record: Engine
         gpu_resource="" if cpu else GPU_RESOURCES.get(device.vendor, ""),
         vendor="" if cpu else device.vendor,
         cpus=candidate.node.host.cpu_cores if cpu else None,
-        memory_gib=_memory_gib(memory, runtime.container.shm_gib, on_cpu=cpu),
+        memory_gib=_memory_gib(memory, runtime.container.shm_gib if runtime.container else 0, on_cpu=cpu),
         checkpoint_gib=_checkpoint_gib(memory),
         start=start_up(_start_s(assessment)),
         grace_s=_grace_s(assessment),

@@ -19,10 +19,9 @@ def _facts(b: Blueprint) -> dict[str, str]:
 
 
 def _needs(b: Blueprint) -> list[str]:
-    needs = [
-        f"{b.container.api_key_env} in the environment: the key that clients send",
-        f"the weights at {b.model_path} ({b.checkpoint_gib} GiB)",
-    ]
+    needs = [f"the weights at {b.model_path} ({b.checkpoint_gib} GiB)"]
+    if b.container:
+        needs.insert(0, f"{b.container.api_key_env} in the environment: the key that clients send")
     if b.replicas > 1:
         needs.append(f"{b.replicas} such servers, each with its own {b.devices} devices and its own --port")
     return needs

@@ -60,7 +60,8 @@ def _contained(words: list[Word], records: tuple[EngineRecord, ...]) -> tuple[Fo
 def _deployment(server: Started, image: FoundImage | None, at: Position, identity: dict[str, str]) -> FoundDeployment:
     flags, model = read_flags(server)
     host = next((flag for flag in reversed(flags) if flag.name == "host"), None)
-    guarded = any(flag.name in server.facts.guards for flag in flags) or bool(identity)
+    asks_for_key = bool(identity) and server.facts.container is not None  # as rendered: by a variable
+    guarded = any(flag.name in server.facts.guards for flag in flags) or asks_for_key
     replicas, devices = identity.get("replicas", ""), identity.get("devices", "")
     return FoundDeployment(
         name=identity.get("name", server.runtime),

@@ -23,10 +23,11 @@ class Service:
 def render_compose(blueprints: Sequence[Blueprint]) -> Rendered:
     """One file; replicas count up their ports and devices. Raises UserInputError where a host cannot tell the replicas' devices apart."""
     services: list[Service] = []
+    homes: list[str] = []
     next_device = 0
     ports: set[int] = set()
     for b in blueprints:
-        b.needs_image()
+        container = b.contained()
         if b.devices and b.vendor != "NVIDIA" and b.replicas > 1:
             raise UserInputError(
                 f"{b.name}: compose cannot give {b.replicas} replicas {b.vendor} devices of their own; use --target kubernetes"
@@ -37,11 +38,12 @@ def render_compose(blueprints: Sequence[Blueprint]) -> Rendered:
             name = b.name if b.replicas == 1 else f"{b.name}-{index + 1}"
             services.append(Service(name, b, index == 0, port, tuple(range(next_device, next_device + b.devices))))
             next_device += b.devices
+            homes += [f"{name}-home"] if container.home != "/tmp" else []  # noqa: S108 - a path in a container
     text = lay_out(
         "compose/compose.yaml.j2",
         titles=[b.title for b in blueprints],
         services=services,
-        homes=[f"{s.name}-home" for s in services if s.blueprint.container.home != "/tmp"],  # noqa: S108 - a path in a container
+        homes=homes,
         models=MODELS,
     )
     return Rendered((RenderedFile("compose.yaml", text),), tuple(need for b in blueprints for need in _needs(b)))
@@ -50,7 +52,7 @@ def render_compose(blueprints: Sequence[Blueprint]) -> Rendered:
 def _needs(b: Blueprint) -> list[str]:
     folder = b.model_path.removeprefix(MODELS + "/")
     return [
-        f"file {b.name}.env beside compose.yaml, readable by you alone: {b.container.api_key_env}=the key that clients send",
+        f"file {b.name}.env beside compose.yaml, readable by you alone: {b.contained().api_key_env}=the key that clients send",
         f"folder models beside compose.yaml, holding {folder} ({b.checkpoint_gib} GiB)",
         "a firewall, if the server must not reach the network: compose limits who reaches its port, not what it sends",
     ]

@@ -14,7 +14,7 @@ def render_kubernetes(blueprints: Sequence[Blueprint]) -> Rendered:
     """Five files a deployment, in a folder of its own when there are several. Raises UserInputError where there is no image."""
     files: list[RenderedFile] = []
     for b in blueprints:
-        b.needs_image()
+        b.contained()
         folder = f"{b.name}/" if len(blueprints) > 1 else ""
         files += [RenderedFile(folder + file, lay_out(f"kubernetes/{file}.j2", b=b, models=MODELS)) for file in _FILES]
     return Rendered(tuple(files), tuple(need for b in blueprints for need in _needs(b)))

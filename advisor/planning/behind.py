@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from advisor.assess import monthly_usd
 from advisor.domain.assessment import Assessment
+from advisor.domain.claim_labels import label_of
 from advisor.domain.quantization import Quantization
-from advisor.planning.describe import label_of
 from advisor.planning.rank import COST_BAND, complexity, loss_step, offloaded
 from advisor.planning.strain import ratio, strain
 from advisor.units import significant

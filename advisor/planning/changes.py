@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from advisor.assess import Case, assess, monthly_usd, size
 from advisor.domain.assessment import Assessment
+from advisor.domain.claim_labels import label_of
 from advisor.domain.demand import Demand, Lengths
 from advisor.domain.quantity import Quantity
 from advisor.domain.workload import Batch, Load, Users
 from advisor.estimate.largest_load import largest_load
 from advisor.planning.decision import Change, Decision
-from advisor.planning.describe import bare_text, label_of
+from advisor.planning.describe import bare_text
 from advisor.planning.strain import missed_by, strain, worst_failure
 from advisor.units import significant
 

@@ -1,42 +1,12 @@
 """Deployments in words: one short name for each, the same in the terminal, in the plan and in tests."""
 
 from advisor.domain.assessment import Assessment
+from advisor.domain.claim_labels import label_of
 from advisor.domain.deployment import Candidate
 from advisor.domain.hardware import Available
 from advisor.domain.quantity import Quantity
 from advisor.domain.verdict import Requirement
 from advisor.units import significant
-
-LABELS = {
-    "ttft_p95_s": ("first token p95", " s"),
-    "tpot_p95_s": ("per token p95", " s"),
-    "e2e_p95_s": ("whole answer p95", " s"),
-    "utilization": ("utilisation", ""),
-    "finish_h": ("finished after", " h"),
-    "usd_per_month": ("cost a month", " USD"),
-    "required_gib": ("memory per device", " GiB"),
-    "host_required_gib": ("host memory", " GiB"),
-    "context_per_request_tokens": ("longest request", " tokens"),
-    "replicas_up": ("replicas left", ""),
-    "weights_gib": ("weights on a device", " GiB"),
-    "kv_cache_gib": ("cache on a device", " GiB"),
-    "recurrent_state_gib": ("recurrent state on a device", " GiB"),
-    "reserved_gib": ("reserved on a device", " GiB"),
-    "kv_capacity_tokens": ("tokens held", " tokens"),
-    "requests_held_typical": ("typical requests held", ""),
-    "usd_per_request": ("cost a request", " USD"),
-}
-
-
-def label_of(name: str) -> tuple[str, str]:
-    """What a claim is called, and its unit: `ttft_p95_s_one_down` -> ('first token p95, 1 down', ' s')."""
-    for known, (label, unit) in LABELS.items():
-        if name == known:
-            return label, unit
-        if name.startswith(known + "_") and name.endswith("_down"):
-            down = name.removeprefix(known + "_").removesuffix("_down").replace("one", "1")
-            return f"{label}, {down} down", unit
-    return name, ""
 
 
 def recipe(candidate: Candidate) -> str:

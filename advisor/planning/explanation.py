@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from advisor.assess import Case, Sized
 from advisor.domain.assessment import Assessment
+from advisor.domain.claim_labels import label_of
 from advisor.domain.quantity import Quantity
 from advisor.domain.verdict import Requirement
 from advisor.errors import UserInputError, did_you_mean
 from advisor.planning.compose import memory_numbers
-from advisor.planning.describe import label_of
 from advisor.planning.explain_latency import first_token_terms, per_token_terms, whole_answer_terms
 from advisor.planning.explain_memory import capacity_terms, device_terms, held_terms, host_terms, weights_terms
 from advisor.planning.explain_money import month_terms, request_terms

@@ -5,12 +5,13 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from advisor.domain.assessment import Assessment
+from advisor.domain.claim_labels import label_of
 from advisor.domain.hardware import Node
 from advisor.domain.verdict import AT_LEAST_LIKELY, Requirement
 from advisor.domain.workload import HardwareChoice, Quality, RentedHardware, ServiceLevel, Workload
 from advisor.planning.changes import at_load, holds_up_to, load_size, load_text, sized_load, unit_of
 from advisor.planning.decision import Change, Decision
-from advisor.planning.describe import label_of, option_text, plain, shown
+from advisor.planning.describe import option_text, plain, shown
 from advisor.planning.strain import ratio, strain
 from advisor.units import significant
 

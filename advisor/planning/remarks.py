@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 
 from advisor.assess import EXISTING, Case, assess, monthly_usd
 from advisor.domain.assessment import Assessment
+from advisor.domain.claim_labels import label_of
 from advisor.domain.verdict import AT_LEAST_LIKELY, Requirement, Standing
 from advisor.planning.decision import Loser
-from advisor.planning.describe import label_of, option_text, recipe, requirement_text, shown
+from advisor.planning.describe import option_text, recipe, requirement_text, shown
 from advisor.planning.rank import COST_BAND
 from advisor.planning.strain import ratio, strain
 from advisor.units import significant

@@ -7,11 +7,12 @@ from rich.console import Console
 from rich.text import Text
 
 from advisor.domain.assessment import Assessment
+from advisor.domain.claim_labels import label_of
 from advisor.domain.quantity import Quantity
 from advisor.domain.verdict import Requirement, Severity, Standing
 from advisor.planning.compose import decision_sentence, planned_settings
 from advisor.planning.decision import Change, Decision, Loser
-from advisor.planning.describe import label_of, plain, shown
+from advisor.planning.describe import plain, shown
 from advisor.report.witness_text import testimony_lines
 
 WIDTH = 80

@@ -61,8 +61,9 @@ def _headline(evidence: EvidenceFile) -> str:
         version = engine.get("version") or "of an untold version"
         named = engine.get("name") or "an unnamed engine"
         return f"{evidence.deployment}: a running server, {named} {version}; requests at once: {concurrency}"
+    scaled = ", scaled down" if evidence.hardware == "scaled" else ""
     return (
-        f"{evidence.deployment}: loaded on {engine.get('name')} ({_version(engine)}) on {evidence.device}, "
+        f"{evidence.deployment}: loaded on {engine.get('name')} ({_version(engine)}) on {evidence.device}{scaled}, "
         f"{evidence.weights} weights; requests at once: {concurrency}"
     )
 

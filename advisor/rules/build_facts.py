@@ -8,7 +8,7 @@ from advisor.domain.demand import Demand
 from advisor.domain.deployment import Candidate, Deployment
 from advisor.domain.engine import LlamaCppSettings, VllmSettings
 from advisor.domain.estimate import Estimate, MemoryEstimate
-from advisor.domain.hardware import Available, Node
+from advisor.domain.hardware import Available, Node, ProcessorFeature
 from advisor.domain.licence import Licence
 from advisor.domain.model import Model
 from advisor.domain.quantization import Quantization
@@ -44,6 +44,7 @@ def build_facts(
     quantization: Quantization | None = None,
     licence: Licence | None = None,
     concurrency: str = "",
+    needs_processor: tuple[ProcessorFeature, ...] = (),
     deployment: Deployment | None = None,
     estimate: Estimate | None = None,
     requirements: Iterable[Requirement] = (),
@@ -52,8 +53,7 @@ def build_facts(
 ) -> Facts:
     """Everything known so far. Give what there is: before the estimate its facts are null, before the candidate its groups are neutral.
 
-    `quantization` and `licence` are the catalog's records of the candidate's, `concurrency` (serial, slots, paged) is the engine record's
-    word for its runtime; `hosted_by` names an API provider instead of hardware.
+    `quantization` and `licence` are the catalog's, `concurrency` and `needs_processor` the engine record's; `hosted_by`: an API provider.
     """
     node = candidate.node if candidate else available.node if available else None
     estimated, estimate_basis = estimate_facts(estimate, candidate, demand)
@@ -64,7 +64,7 @@ def build_facts(
         hardware=_hardware(node, available, hosted_by),
         model=_model(candidate.model, licence) if candidate else ModelFacts(),
         quantization=_quantization(candidate, quantization),
-        engine=_engine(candidate, concurrency),
+        engine=_engine(candidate, concurrency, needs_processor),
         parallelism=_parallelism(candidate),
         settings=_settings(estimate.memory if estimate else None),
         llama_cpp=_llama_cpp(settings) if isinstance(settings, LlamaCppSettings) else LlamaCppFacts(),
@@ -128,6 +128,8 @@ def _hardware(node: Node | None, available: Available | None, hosted_by: str) ->
         memory_gib=gib(device.memory_bytes),
         unified_memory=device.unified_memory,
         is_cpu=device.is_cpu,
+        processor_known=device.processor_features is not None,
+        processor_features=device.processor_features or (),
         fp8=device.fp8_flops_per_s is not None,
         fp4=device.fp4_flops_per_s is not None,
         backends=device.backends,
@@ -188,11 +190,11 @@ def _quantization(candidate: Candidate | None, quantization: Quantization | None
     )
 
 
-def _engine(candidate: Candidate | None, concurrency: str) -> EngineFacts:
+def _engine(candidate: Candidate | None, concurrency: str, needs_processor: tuple[ProcessorFeature, ...]) -> EngineFacts:
     if candidate is None:
         return EngineFacts()
     runtime = candidate.runtime
-    return EngineFacts(runtime.engine, runtime.runtime, runtime.version, runtime.backend, concurrency)
+    return EngineFacts(runtime.engine, runtime.runtime, runtime.version, runtime.backend, concurrency, needs_processor)
 
 
 def _parallelism(candidate: Candidate | None) -> ParallelismFacts:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from advisor.domain.engine import EngineName
-from advisor.domain.hardware import Acquisition, DeviceClass
+from advisor.domain.hardware import Acquisition, DeviceClass, ProcessorFeature
 from advisor.domain.quantity import Basis
 from advisor.domain.strict import STRICT
 from advisor.domain.workload import LossBand, Place, Task
@@ -66,6 +66,8 @@ class HardwareFacts:
     memory_gib: float = 0.0
     unified_memory: bool = False
     is_cpu: bool = False
+    processor_known: bool = False  # of a CPU: what it has is known
+    processor_features: tuple[str, ...] = field(default=(), metadata={"choices": get_args(ProcessorFeature)})
     fp8: bool = False
     fp4: bool = False
     backends: tuple[str, ...] = ()  # of llama.cpp, best first
@@ -117,7 +119,8 @@ class QuantizationFacts:
 
 @dataclass(frozen=True, slots=True)
 class EngineFacts:
-    """The program that serves. `concurrency`: one request at a time, fixed slots, or a paged pool."""
+    """The program that serves. `concurrency`: one request at a time, fixed slots, or a paged pool; `needs_processor`: the features without
+    which it does not load this model in this format on this backend."""
 
     __pydantic_config__ = STRICT
     name: str = _word(*get_args(EngineName))
@@ -125,6 +128,7 @@ class EngineFacts:
     version: str = ""
     backend: str = _word("cuda", "rocm", "vulkan", "sycl", "metal", "cpu", "xpu")
     concurrency: str = _word(*CONCURRENCY)
+    needs_processor: tuple[str, ...] = field(default=(), metadata={"choices": get_args(ProcessorFeature)})
 
 
 @dataclass(frozen=True, slots=True)

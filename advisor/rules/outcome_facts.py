@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from advisor.domain.claim_labels import label_of
 from advisor.domain.demand import Demand
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import VllmSettings
@@ -11,13 +12,6 @@ from advisor.domain.verdict import Requirement, Standing
 from advisor.estimate.floors import prefill_floor
 from advisor.rules.facts import EstimateFacts, RequirementFacts
 from advisor.units import GIB, significant
-
-_NAMES = {
-    "ttft_p95_s": ("first token p95", " s"),
-    "tpot_p95_s": ("time per token p95", " s"),
-    "e2e_p95_s": ("whole answer p95", " s"),
-    "usd_per_month": ("cost per month", " USD"),
-}
 
 
 def estimate_facts(estimate: Estimate | None, candidate: Candidate | None, demand: Demand) -> tuple[EstimateFacts, dict[str, Basis]]:
@@ -120,8 +114,8 @@ def requirement_facts(requirements: Iterable[Requirement]) -> tuple[RequirementF
 
 def _sentence(requirement: Requirement) -> str:
     """`first token p95 7.7 s (5.1-9.8, scaled), at most 2 s`."""
-    plain = requirement.name.removesuffix("_one_down")
-    label, unit = _NAMES.get(plain, (plain, ""))
+    label, unit = label_of(requirement.name)
+    label = label.partition(",")[0]  # the rule that speaks of replicas down says how many
     given = requirement.given.show(unit) if requirement.given else "unknown"
     bounds = [("at most", requirement.at_most), ("at least", requirement.at_least)]
     limits = " and ".join(f"{word} {significant(value, 3)}{unit}" for word, value in bounds if value is not None)

@@ -15,7 +15,7 @@ from advisor.domain.engine import Parallelism
 from advisor.domain.engine_record import EngineRecord, Runtime
 from advisor.domain.evidence import ClaimResult, EvidenceFile
 from advisor.domain.hardware import Node
-from advisor.domain.plan import PlannedParallelism, Setting
+from advisor.domain.plan import PlannedDeployment, PlannedParallelism, Setting
 from advisor.engines.flags import find_runtime, normal_name
 from advisor.engines.support import refusal
 from advisor.errors import UserInputError
@@ -43,14 +43,17 @@ class Scaled:
     reduced: tuple[str, ...]
 
 
-def scale_down(whole: Subject, case: Case, node: Node) -> Scaled:
-    """Onto `node`, a processor. Raises UserInputError when the planned device is here, or nothing of the model runs on a processor."""
+def scale_down(whole: Subject, case: Case, node: Node, *, version: str | None = None) -> Scaled:
+    """Onto `node`, a processor, and onto the engine's `version` here (None: it does not tell).
+
+    Raises UserInputError when the planned device is here, or nothing of the model runs on a processor.
+    """
     if whole.device_here:
         raise UserInputError(f"--scale-down: {whole.planned.hardware.device} is here; leave it out and prove the whole")
     planned, architecture = whole.planned, whole.candidate.model.architecture
     record = case.catalog.engine(planned.engine.name)
     cut = cut_down(architecture, max(_LAYERS, least_layers(architecture)))
-    quantization = _quantization(record, whole, case, node)
+    quantization, lighter = _quantization(record, whole, case, node)
     settings, changes = _settings(find_runtime(record, planned.engine.runtime), whole)
     small = build_candidate(
         case.catalog,
@@ -65,17 +68,18 @@ def scale_down(whole: Subject, case: Case, node: Node) -> Scaled:
         flags={flag: setting.value for flag, setting in settings.items()},
     )
     device = f"device {planned.hardware.devices} x {planned.hardware.device} -> cpu"
-    lighter = f"weights {planned.model.quantization} -> {quantization}" if quantization != planned.model.quantization else ""
-    reduced = tuple(words for words in (device, what_was_cut(architecture, cut), lighter, *changes) if words)
-    return Scaled(whole, _small_subject(whole, small, settings, case), reduced)
+    other = "" if version in (None, planned.engine.version) else f"engine version {planned.engine.version} -> {version}"
+    reduced = tuple(words for words in (device, other, what_was_cut(architecture, cut), lighter, *changes) if words)
+    engine = replace(planned.engine, version=version or planned.engine.version)
+    return Scaled(whole, _small_subject(whole, small, replace(planned, engine=engine, settings=settings), case), reduced)
 
 
-def _small_subject(whole: Subject, small: Candidate, settings: dict[str, Setting], case: Case) -> Subject:
+def _small_subject(whole: Subject, small: Candidate, planned: PlannedDeployment, case: Case) -> Subject:
     """Nothing is promised of the small one but what its own sizes predict."""
     sized = size(small, case)
     return replace(
         whole,
-        planned=replace(whole.planned, settings=settings, parallelism=PlannedParallelism()),
+        planned=replace(planned, parallelism=PlannedParallelism()),
         candidate=small,
         memory=sized.memory,
         steps=sized.steps,
@@ -89,16 +93,17 @@ def _small_subject(whole: Subject, small: Candidate, settings: dict[str, Setting
 
 def as_scaled(evidence: EvidenceFile, scaled: Scaled, gating: Iterable[str]) -> EvidenceFile:
     """The small run as evidence of the whole deployment: what it shows is shown, and every claim that gates stays not tested."""
-    whole = scaled.whole
+    whole, planned = scaled.whole, scaled.whole.planned
     shown = {claim.name: claim for claim in evidence.claims if claim.name in _PROVABLE}
-    needs = f"needs {whole.planned.hardware.device}"
+    needs = f"needs {planned.hardware.device}"
     claims = [_untested(name, shown.get(name), needs) for name in gating]
     claims += [replace(claim, gates=False, requirement=None) for name, claim in shown.items() if name not in {c.name for c in claims}]
     return replace(
         evidence,
         device="cpu",
         hardware="scaled",
-        settings={flag: setting.value for flag, setting in whole.planned.settings.items()},
+        engine=evidence.engine | {"planned_version": planned.engine.version, "planned_backend": whole.candidate.runtime.backend},
+        settings={flag: setting.value for flag, setting in planned.settings.items()},
         reduced=(*scaled.reduced, *(text for text in evidence.reduced if not text.startswith("device "))),
         claims=tuple(claims),
     )
@@ -111,16 +116,17 @@ def _untested(name: str, shown: ClaimResult | None, needs: str) -> ClaimResult:
     return ClaimResult(name, None, None, None, None, None, None, None, "not tested", None, None, True, needs)
 
 
-def _quantization(record: EngineRecord, whole: Subject, case: Case, node: Node) -> str:
-    """The planned one, or the first that the engine runs on a processor."""
+def _quantization(record: EngineRecord, whole: Subject, case: Case, node: Node) -> tuple[str, str]:
+    """The planned one, or the first that the engine runs on a processor, and in words why it is another."""
     planned = case.catalog.quantization(whole.candidate.checkpoint.quantization)
     architecture, backend = whole.candidate.model.architecture, "cpu"
-    if refusal(record, planned, architecture=architecture, device=node.device, backend=backend) is None:
-        return planned.id
+    refused = refusal(record, planned, architecture=architecture, device=node.device, backend=backend)
+    if refused is None:
+        return planned.id, ""
     platform = record.platform(backend)
     for name in platform.quantizations if platform else ():
         if refusal(record, case.catalog.quantization(name), architecture=architecture, device=node.device, backend=backend) is None:
-            return name
+            return name, f"weights {planned.id} -> {name} ({refused})"
     raise UserInputError(f"--scale-down: {record.title} runs nothing of {whole.planned.model.id} on a processor")
 
 

@@ -12,14 +12,12 @@ from typing import Final
 
 from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.quantization import Quantization
-from advisor.engines.install import require_space, whole_or_nothing
-from advisor.engines.interruption import raised
+from advisor.engines.install import whole_or_nothing
 from advisor.engines.places import models_folder
 from advisor.synthesis.gguf import write_gguf
 from advisor.synthesis.hf_folder import FolderWeights, write_hf_folder
 
 _SEED: Final = 1
-_HEADER_BYTES: Final = 64 * 1024 * 1024
 
 
 def synthetic_path(architecture: ModelArchitecture, quantization: Quantization) -> Path:
@@ -39,25 +37,13 @@ def _name(architecture: ModelArchitecture, quantization: Quantization) -> str:
 
 
 def make_synthetic(
-    architecture: ModelArchitecture,
-    quantization: Quantization,
-    *,
-    expected_bytes: int,
-    progress: Callable[[int, int], None] | None = None,
+    architecture: ModelArchitecture, quantization: Quantization, *, progress: Callable[[int, int], None] | None = None
 ) -> Path:
     """The file, written now or before. Raises UserInputError when the disk has no room; a failure or Ctrl-C leaves nothing."""
     path = synthetic_path(architecture, quantization)
-    if path.exists():
-        return path
-    require_space(path.parent, expected_bytes + _HEADER_BYTES)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    try:
-        with raised():
-            write_gguf(partial, architecture, quantization, seed=_SEED, progress=progress)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_gguf(path, architecture, quantization, seed=_SEED, progress=progress)
     return path
 
 

@@ -33,7 +33,11 @@ CELLS = [
     )
     for device, tensor in (("cpu", 1), ("h100-sxm", 1), ("h100-sxm", 2))
 ]
-CELLS += [("Qwen/Qwen3-Next-80B-A3B-Instruct", "h100-sxm", 2)]  # recurrent
+CELLS += [  # recurrent; processors with AMX, AVX512-BF16 and AVX2 at best
+    ("Qwen/Qwen3-Next-80B-A3B-Instruct", device, tensor)
+    for device, tensor in (("xeon-spr", 1), ("epyc-9654", 1), ("i9-13900k", 1), ("i9-13900k", 2), ("h100-sxm", 1), ("h100-sxm", 2))
+]
+CELLS += [("deepseek-ai/DeepSeek-V3", device, 1) for device in ("xeon-spr", "i9-13900k")]  # latent attention by AMX, and without
 
 
 def predicted(model, device, tensor, quantization="bf16", **flags):
@@ -63,7 +67,8 @@ def answers():
     for model, device, tensor in CELLS:
         candidate, _, _ = predicted(model, device, tensor)
         config = folder_documents(candidate.model.architecture, CATALOG.quantization("bf16"))["config.json"]
-        questions.append(VllmQuestion(config, candidate.settings, candidate.parallelism, POOL_BYTES, candidate.on_cpu))
+        features = candidate.node.device.planned_features
+        questions.append(VllmQuestion(config, candidate.settings, candidate.parallelism, POOL_BYTES, candidate.on_cpu, features))
     return dict(zip(CELLS, ask(find_vllm(PYTHON), questions, record=RECORD), strict=True))
 
 

@@ -9,15 +9,15 @@ from typing import Final
 from advisor.domain.engine_record import EngineRecord
 from advisor.domain.plan import PlannedDeployment
 from advisor.engines.find import FoundServer, find_llama_cpp, find_llama_server, find_vllm
-from advisor.engines.find_llama_cpp import library_path
+from advisor.engines.find_llama_cpp import import_server
 from advisor.engines.flags import find_runtime
+from advisor.engines.interpreters import INSTALLED, last_line
 from advisor.engines.process import Limits, run
 from advisor.errors import AdvisorError, Interrupted, NotProven, UserInputError
 
 _PYTHON: Final = "python"
 _ASK_LIMITS: Final = Limits(time_s=60.0, silence_s=60.0, output_bytes=1_000_000)
 _BUILD: Final = re.compile(r"build (?P<build>\d{1,9})(?:, commit |[ (]+)(?P<commit>[0-9a-f]{7,40})")
-_SERVER_PARTS: Final = "import llama_cpp.server.app"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +71,16 @@ def _vllm(engine_python: str | None) -> ProgramHere:
 
 def _llama_cpp_python(record: EngineRecord, engine_python: str | None) -> ProgramHere:
     engine = find_llama_cpp(engine_python)
-    found = FoundServer(engine.python, engine.origin, library_path(engine.library_folder))
     try:
-        run([str(engine.python), "-c", _SERVER_PARTS], name=str(engine.python), limits=_ASK_LIMITS, environment=found.environment)
+        found = import_server(engine)
     except Interrupted:
         raise
     except AdvisorError as absent:
+        ours = engine.origin == INSTALLED
+        complete = "`advisor engines install llama.cpp` completes it" if ours else "pip install 'llama-cpp-python[server]' there"
         raise NotProven(
             f"{engine.python} ({engine.origin}) has llama_cpp without its server, so nothing was proven: "
-            f"{str(absent).splitlines()[-1].strip()}. pip install 'llama-cpp-python[server]' there, or plan llama-server"
+            f"{last_line(absent)}. {complete}, or plan llama-server"
         ) from None
     known = next((fact.version for fact in record.versions.known if fact.binding == engine.version), None)
     return ProgramHere(found, known, lambda: engine.offloads)

@@ -6,6 +6,7 @@ import struct
 import pytest
 
 from tests.unit.cli.command_line import advisor, names, refused
+from tests.unit.cli.small_plan import small_plan, small_workload
 
 LLAMA = ["--engine", "llama.cpp", "--quantization", "Q4_K_M", "--device", "rtx-3090"]
 VLLM = ["--engine", "vllm", "--quantization", "bf16", "--device", "h100-sxm"]
@@ -233,36 +234,8 @@ def test_a_hostile_gguf(folder, content, says):
 
 # ---- plans
 
-WORKLOAD = """\
-schema: advisor.workload/1
-models: [Qwen/Qwen3-0.6B]
-load: {in_flight: 2}
-request:
-  input_tokens: {p50: 200, p95: 400, max: 800}
-  output_tokens: {p50: 50, p95: 100, max: 200}
-privacy: {stays_on: premises}
-hardware: {owned: [{device: cpu}]}
-"""
-PLAN = """\
-schema: advisor.plan/1
-workload: workload.yaml
-decision: a small model on a CPU
-deployments:
-  - name: notes
-    replicas: 1
-    model: {id: Qwen/Qwen3-0.6B, quantization: Q4_K_M}
-    engine: {name: llama.cpp, runtime: llama-server, version: b11549, backend: cpu}
-    hardware: {device: cpu, devices: 1, share: 1.0}
-    parallelism: {tensor: 1}
-    settings:
-      ctx-size: {value: 4096}
-      parallel: {value: 4}
-evidence_required: [starts]
-# ---- derived: `advisor check` recomputes every line below
-claims:
-  notes: {}
-made_with: {advisor: 1.0.0, catalog: "2026-11-20", workload_sha256: ab}
-"""
+WORKLOAD = small_workload()
+PLAN = small_plan()
 
 
 @pytest.mark.parametrize(

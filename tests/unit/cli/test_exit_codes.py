@@ -13,35 +13,13 @@ import psutil
 import pytest
 
 from advisor.catalog import load_catalog
+from tests.unit.cli.small_plan import small_plan, small_workload
 
 ROOT = Path(__file__).parents[3]
 FAKE = ROOT / "tests" / "fakes" / "fake_engine.py"
 PROBED = '{"version": "0.3.36", "site_folder": "/site", "system_info": "CPU : AVX2 = 1", "offloads": false}'
-WORKLOAD = """\
-schema: advisor.workload/1
-models: [Qwen/Qwen3-0.6B]
-load: {in_flight: 2}
-request:
-  input_tokens: {p50: 200, p95: 400, max: 800}
-  output_tokens: {p50: 50, p95: 100, max: 200}
-privacy: {stays_on: premises}
-hardware: {owned: [{device: cpu}]}
-"""
-PLAN = """\
-schema: advisor.plan/1
-workload: workload.yaml
-decision: a small model on a CPU
-deployments:
-  - name: notes
-    model: {id: Qwen/Qwen3-0.6B, quantization: Q4_K_M}
-    engine: {name: llama.cpp, runtime: llama-server, version: b11549, backend: cpu}
-    hardware: {device: cpu}
-    settings: {ctx-size: {value: 4096}, parallel: {value: 4}}
-evidence_required: [starts]
-claims:
-  notes: {}
-made_with: {advisor: 1.0.0, catalog: "2026-11-20", workload_sha256: ab}
-"""
+WORKLOAD = small_workload()
+PLAN = small_plan()
 
 
 @pytest.fixture

@@ -12,40 +12,17 @@ from typer.testing import CliRunner
 from advisor.cli import validating
 from advisor.cli.app import app
 from advisor.errors import AdvisorError
+from tests.unit.cli.small_plan import small_plan, small_workload
 
 FAKE = Path(__file__).parents[2] / "fakes" / "fake_engine.py"
 PROBED = '{"version": "0.3.36", "site_folder": "/site", "system_info": "CPU : AVX2 = 1", "offloads": false}'
-WORKLOAD = """\
-schema: advisor.workload/1
-load: {in_flight: 2}
-request:
-  input_tokens: {p50: 200, p95: 400, max: 800}
-  output_tokens: {p50: 50, p95: 100, max: 200}
-privacy: {stays_on: premises}
-hardware: {owned: [{device: cpu}]}
-"""
-PLAN = """\
-schema: advisor.plan/1
-workload: workload.yaml
-decision: a small model on a CPU
-deployments:
-  - name: notes
-    model: {id: Qwen/Qwen3-0.6B, quantization: Q4_K_M}
-    engine: {name: llama.cpp, runtime: llama-server, version: b11549, backend: cpu}
-    hardware: {device: cpu}
-    settings: {ctx-size: {value: 4096}, parallel: {value: 4}}
-evidence_required: [starts]
-claims:
-  notes: {}
-made_with: {advisor: 1.0.0, catalog: "2026-11-20", workload_sha256: ab}
-"""
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder with a plan, and a model file that nobody has to write."""
-    (tmp_path / "workload.yaml").write_text(WORKLOAD)
-    (tmp_path / "plan.yaml").write_text(PLAN)
+    (tmp_path / "workload.yaml").write_text(small_workload())
+    (tmp_path / "plan.yaml").write_text(small_plan())
     monkeypatch.setattr(validating, "make_synthetic", lambda *_, **__: tmp_path / "model.gguf")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path
@@ -118,11 +95,8 @@ def test_no_engine_is_not_proven(folder, how):
 
 
 def test_no_vllm_is_not_proven(folder):
-    text = PLAN.replace("llama.cpp, runtime: llama-server, version: b11549, backend: cpu", "vllm, runtime: vllm-serve, version: 0.33.0")
-    vllm = (
-        text.replace("Q4_K_M", "bf16")
-        .replace("{ctx-size: {value: 4096}, parallel: {value: 4}}", "{}")
-        .replace("device: cpu", "device: h100-sxm")
+    vllm = small_plan(
+        engine="{name: vllm, runtime: vllm-serve, version: 0.33.0, backend: cuda}", quantization="bf16", device="h100-sxm", settings={}
     )
     (folder / "plan.yaml").write_text(vllm)
     code, said = run(folder, "--synthetic", "--engine-python", "/bin/false")

@@ -10,35 +10,16 @@ from typer.testing import CliRunner
 
 from advisor.cli.app import app
 from advisor.errors import AdvisorError
+from tests.unit.cli.small_plan import small_plan, small_workload
 
 LOGS = Path(__file__).parents[2] / "data" / "engine_logs"
 LOG = LOGS / "llama_server_qwen3_0_6b_q4_k_m.log"
-WORKLOAD = """\
-schema: advisor.workload/1
-load: {in_flight: 2}
-request:
-  input_tokens: {p50: 64, p95: 128, max: 400}
-  output_tokens: {p50: 24, p95: 48, max: 100}
-privacy: {stays_on: premises}
-hardware: {owned: [{device: cpu}]}
-"""
-PLAN = """\
-schema: advisor.plan/1
-workload: workload.yaml
-decision: a small model on a CPU
-deployments:
-  - name: notes
-    model: {id: Qwen/Qwen3-0.6B, quantization: Q4_K_M}
-    engine: {name: llama.cpp, runtime: llama-server, version: b11549, backend: cpu}
-    hardware: {device: cpu}
-    settings: {ctx-size: {value: 512}, parallel: {value: 2}, kv-unified: {value: true}, batch-size: {value: 512}}
-evidence_required: [starts, kv_capacity_tokens]
-claims:
-  notes:
-    weights_gib: {expect: 0.363917, basis: exact}
-    kv_capacity_tokens: {expect: 512, basis: exact}
-made_with: {advisor: 1.0.0, catalog: "2026-11-20", workload_sha256: ab}
-"""
+WORKLOAD = small_workload(input_tokens=(64, 128, 400), output_tokens=(24, 48, 100))
+PLAN = small_plan(
+    settings={"ctx-size": 512, "parallel": 2, "kv-unified": True, "batch-size": 512},
+    required="starts, kv_capacity_tokens",
+    claims={"weights_gib": "{expect: 0.363917, basis: exact}", "kv_capacity_tokens": "{expect: 512, basis: exact}"},
+)
 
 
 @pytest.fixture

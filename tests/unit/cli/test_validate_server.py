@@ -9,40 +9,21 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
+from advisor.catalog.engines import load_engines
 from advisor.cli import validating
 from advisor.cli.app import app
 from advisor.errors import AdvisorError
+from advisor.manifests.reading import parse_manifest
+from tests.unit.cli.small_plan import LLAMA_SERVER, small_plan, small_workload
 
 FAKE = Path(__file__).parents[2] / "fakes" / "fake_llama_server.py"
 LOG = Path(__file__).parents[2] / "data" / "engine_logs" / "llama_server_as_deployed.log"
-WORKLOAD = """\
-schema: advisor.workload/1
-load: {in_flight: 2}
-request:
-  input_tokens: {p50: 40, p95: 60, max: 100}
-  output_tokens: {p50: 8, p95: 16, max: 40}
-privacy: {stays_on: premises}
-hardware: {owned: [{device: cpu}]}
-"""
-SETTINGS = (
-    "{ctx-size: {value: 2048}, parallel: {value: 2}, kv-unified: {value: true}, flash-attn: {value: 'on'}, cache-type-k: {value: f16}, "
-    "cache-type-v: {value: f16}, batch-size: {value: 2048}, ubatch-size: {value: 512}, n-gpu-layers: {value: 0}, cache-ram: {value: 0}}"
-)
-PLAN = f"""\
-schema: advisor.plan/1
-workload: workload.yaml
-decision: a small model on a CPU
-deployments:
-  - name: notes
-    model: {{id: Qwen/Qwen3-0.6B, quantization: Q4_K_M}}
-    engine: {{name: llama.cpp, runtime: llama-server, version: b11549, backend: cpu}}
-    hardware: {{device: cpu}}
-    settings: {SETTINGS}
-evidence_required: [starts, kv_capacity_tokens]
-claims:
-  notes: {{}}
-made_with: {{advisor: 1.0.0, catalog: "2026-11-20", workload_sha256: ab}}
-"""
+TOKENS = {"input_tokens": (40, 60, 100), "output_tokens": (8, 16, 40)}
+REQUIRED = "starts, kv_capacity_tokens"
+WORKLOAD = small_workload(**TOKENS)
+SETTINGS = {"ctx-size": 2048, "parallel": 2, "kv-unified": True, "flash-attn": "on", "cache-type-k": "f16", "cache-type-v": "f16"}
+SETTINGS |= {"batch-size": 2048, "ubatch-size": 512, "n-gpu-layers": 0, "cache-ram": 0}
+PLAN = small_plan(settings=SETTINGS, required=REQUIRED)
 
 
 @pytest.fixture
@@ -96,7 +77,7 @@ def test_a_server_as_planned_proves_the_plan(folder, behaviour):
     [("shrinks", "context_per_request_tokens", ""), ("more_slots", "settings_as_planned", "parallel 2 -> 3")],
 )
 def test_a_server_that_takes_something_else_is_refuted(folder, behaviour, refuted, says):
-    (folder / "workload.yaml").write_text(WORKLOAD.replace("max: 100", "max: 1400"))
+    (folder / "workload.yaml").write_text(small_workload(input_tokens=(40, 60, 1400), output_tokens=(8, 16, 40)))
     code, _ = validate(folder, behaviour)
     claim = next(claim for claim in evidence(folder)["claims"] if claim["name"] == refuted)
     assert (code, claim["requirement"]) == (1, "refuted")
@@ -136,9 +117,10 @@ def test_a_chosen_port_that_is_taken(folder):
 
 def on_a_card(folder):
     """The same deployment planned for a card that is not here."""
-    (folder / "workload.yaml").write_text(WORKLOAD.replace("owned: [{device: cpu}]", "owned: [{device: h100-sxm}]"))
-    card = PLAN.replace("backend: cpu", "backend: cuda").replace("hardware: {device: cpu}", "hardware: {device: h100-sxm}")
-    (folder / "plan.yaml").write_text(card.replace("n-gpu-layers: {value: 0}", "n-gpu-layers: {value: 29}, tensor-split: {value: '1'}"))
+    (folder / "workload.yaml").write_text(small_workload(**TOKENS, hardware="{owned: [{device: h100-sxm}]}"))
+    settings = SETTINGS | {"n-gpu-layers": 29, "tensor-split": "1"}
+    engine = LLAMA_SERVER.replace("cpu", "cuda")
+    (folder / "plan.yaml").write_text(small_plan(engine=engine, device="h100-sxm", settings=settings, required=REQUIRED))
 
 
 def test_scaled_down_shows_flags_and_start_and_proves_nothing_more(folder):
@@ -163,6 +145,18 @@ def test_scaled_down_shows_flags_and_start_and_proves_nothing_more(folder):
     assert CliRunner().invoke(app, ["evidence", "verify", str(folder / "plan.yaml")]).exit_code == 3
 
 
+def test_scaled_down_another_version_is_said_and_is_no_setting(folder):
+    on_a_card(folder)
+    (folder / "plan.yaml").write_text((folder / "plan.yaml").read_text().replace("b11549", "b11206"))
+    assert validate(folder, "good", "--scale-down")[0] == 3
+    (path,) = (folder / "evidence").iterdir()
+    assert "on cpu, scaled down, synthetic weights" in CliRunner().invoke(app, ["evidence", "show", str(path)]).output
+    written = evidence(folder)
+    assert "engine version b11206 -> b11549" in written["reduced"]
+    assert (written["engine"]["planned_version"], written["engine"]["planned_backend"]) == ("b11206", "cuda")
+    assert next(claim for claim in written["claims"] if claim["name"] == "settings_as_planned")["measured"] == 1
+
+
 def test_scaling_down_needs_a_reason_and_made_up_weights(folder):
     assert validate(folder, "good", "--scale-down")[0] == 2
     on_a_card(folder)
@@ -172,10 +166,9 @@ def test_scaling_down_needs_a_reason_and_made_up_weights(folder):
 
 
 PROBED = '{"version": "0.3.36", "site_folder": "/site", "system_info": "CPU : AVX2 = 1", "offloads": false}'
-SERIAL = (
-    PLAN.replace("runtime: llama-server", "runtime: llama-cpp-server")
-    .replace(SETTINGS, "{n_ctx: {value: 2048}, flash_attn: {value: true}, n_batch: {value: 2048}, n_ubatch: {value: 512}}")
-    .replace("[starts, kv_capacity_tokens]", "[starts]")
+SERIAL = small_plan(
+    engine=LLAMA_SERVER.replace("llama-server", "llama-cpp-server"),
+    settings={"n_ctx": 2048, "flash_attn": True, "n_batch": 2048, "n_ubatch": 512},
 )
 
 
@@ -206,6 +199,22 @@ def test_the_serial_server_is_shown_for_what_it_is(folder):
     assert any("one request at a time" in text for text in written["reduced"])
     claims = {claim["name"]: claim for claim in written["claims"]}
     assert claims["context_per_request_tokens"]["requirement"] == "proven"
+
+
+def test_the_serial_server_is_rendered_as_a_command_and_read_back_and_has_no_image(folder):
+    (folder / "plan.yaml").write_text(SERIAL)
+    rendering = ["render", str(folder / "plan.yaml"), "--target"]
+    made = CliRunner().invoke(app, [*rendering, "command", "--format", "json"])
+    assert made.exit_code == 0, made.exception
+    text = json.loads(made.stdout)["files"][0]["text"]
+    words = text[text.index("exec ") :].replace("\\\n", " ").split()
+    assert words[1:4] == ["python", "-m", "llama_cpp.server"]
+    assert {"--n_ctx", "2048", "--flash_attn", "true", "--interrupt_requests", "false"} <= set(words)
+    assert "asks for no key" in text and "API_KEY" not in text
+    (found,) = parse_manifest(text, "notes.sh", load_engines().values()).deployments
+    assert (found.runtime, found.api_key, found.exposed, found.version) == ("llama-cpp-server", None, False, "b11549")
+    refused = CliRunner().invoke(app, [*rendering, "compose"]).exception
+    assert "no image of python -m llama_cpp.server is published; use --target command" in str(refused)
 
 
 def test_llama_cpp_without_its_server_is_not_proven(folder):

@@ -4,12 +4,14 @@ import json
 import subprocess
 import sys
 import textwrap
+from types import SimpleNamespace
 
 import pytest
 
 from advisor.engines import install, install_llama_cpp, places
 from advisor.engines.process import run
 from advisor.errors import EngineFailed, Interrupted, NotProven, UserInputError
+from advisor.units import MIB
 
 
 @pytest.fixture(autouse=True)
@@ -77,18 +79,19 @@ def test_the_plan_says_what_it_costs(tmp_path):
     plan = install_llama_cpp.plan_install()
     assert (plan.wheel, plan.already_there) == (None, False)
     assert plan.expected_s > 60
+    assert plan.download_bytes > 90 * MIB
     key = plan.name.rpartition("-")[2]
     wheel = places.wheels_folder() / key / f"llama_cpp_python-{install_llama_cpp.VERSION}-py3-none-linux_x86_64.whl"
     wheel.parent.mkdir(parents=True)
     wheel.touch()
     assert install_llama_cpp.plan_install().wheel == wheel
     assert install_llama_cpp.plan_install().expected_s <= 30
+    assert install_llama_cpp.plan_install().download_bytes < 30 * MIB
     assert install_llama_cpp.plan_install("-DGGML_CUDA=ON").wheel is None
 
 
 def test_constraints_pin_the_version_that_is_built():
-    constraints = install_llama_cpp.folder("constraints") / "engine-llama-cpp.txt"
-    assert f"llama-cpp-python=={install_llama_cpp.VERSION}" in constraints.read_text().splitlines()
+    assert f"llama-cpp-python=={install_llama_cpp.VERSION}" in install_llama_cpp.pins()
 
 
 def test_no_compiler_is_said_before_anything_is_downloaded(monkeypatch, tmp_path):
@@ -100,29 +103,72 @@ def test_no_compiler_is_said_before_anything_is_downloaded(monkeypatch, tmp_path
     assert install.installed() == []
 
 
-def test_from_a_cached_wheel(monkeypatch):
+@pytest.fixture
+def pip_calls(monkeypatch):
+    """What pip is told; the build leaves an empty wheel, and whatever is installed answers."""
     calls = []
 
     def pip(python, *arguments, environment=None, progress=None):
-        calls.append(arguments[0])
+        calls.append(arguments)
         if arguments[0] == "wheel":
             store = arguments[arguments.index("--wheel-dir") + 1]
             name = f"llama_cpp_python-{install_llama_cpp.VERSION}-py3-none-any.whl"
             run(["/bin/sh", "-c", f"touch {store}/{name}"], name="touch", limits=install.LIMITS)
             assert "-DLLAMA_BUILD_SERVER=ON" in environment["CMAKE_ARGS"]
 
-    class Engine:
-        version = install_llama_cpp.VERSION
-
     monkeypatch.setattr(install, "make_environment", lambda folder: folder / "bin" / "python")
     monkeypatch.setattr(install, "pip", pip)
-    monkeypatch.setattr(install_llama_cpp, "probe", lambda place: Engine())
+    monkeypatch.setattr(install_llama_cpp, "probe", lambda place: SimpleNamespace(version=install_llama_cpp.VERSION))
+    monkeypatch.setattr(install_llama_cpp, "import_server", lambda engine: None)
+    return calls
+
+
+def test_from_a_cached_wheel(pip_calls):
     made = install_llama_cpp.install_llama_cpp(install_llama_cpp.plan_install())
-    assert calls == ["wheel", "install"]
+    assert [call[0] for call in pip_calls] == ["wheel", "install"]
+    assert pip_calls[-1][-1].endswith(".whl[server]")
+    assert install_llama_cpp.plan_install().already_there
     install.remove(made.name)
     assert json.loads(json.dumps(made.packages)).count("==") >= 6
     install_llama_cpp.install_llama_cpp(install_llama_cpp.plan_install())
-    assert calls == ["wheel", "install", "install"], "the wheel is built once"
+    assert [call[0] for call in pip_calls] == ["wheel", "install", "install"], "the wheel is built once"
+
+
+def made_before_the_server():
+    """An environment of a time when the list was shorter, its wheel gone from the cache."""
+    name = install_llama_cpp.plan_install().name
+    with install.whole_or_nothing(places.engines_folder() / name) as partial:
+        (partial / "kept").write_text("")
+        packages = f"# Names and versions.\nllama-cpp-python=={install_llama_cpp.VERSION}\nnumpy==1.0\n"
+        return install.record(partial, "llama.cpp", version=install_llama_cpp.VERSION, packages=packages)
+
+
+def test_an_environment_made_earlier_is_completed_without_a_build(pip_calls):
+    before = made_before_the_server()
+    plan = install_llama_cpp.plan_install()
+    assert not plan.already_there
+    assert {pin.partition("==")[0] for pin in plan.lacks} >= {"fastapi", "uvicorn", "starlette-context", "numpy"}
+    assert not any(pin.startswith("llama-cpp-python") for pin in plan.lacks)
+    assert (plan.expected_s <= 30, plan.download_bytes < 10 * MIB) == (True, True)
+    made = install_llama_cpp.install_llama_cpp(plan)
+    assert pip_calls == [("install", "--no-deps", *plan.lacks)]
+    assert (places.engines_folder() / made.name / "kept").exists()
+    assert (made.name, install.installed()) == (before.name, [made])
+    assert install_llama_cpp.plan_install().already_there
+
+
+@pytest.mark.parametrize("fault", [EngineFailed("no route"), Interrupted(2)])
+def test_a_completion_that_fails_is_wanted_again(pip_calls, monkeypatch, fault):
+    before = made_before_the_server()
+
+    def fail(*_, **__):
+        raise fault
+
+    monkeypatch.setattr(install, "pip", fail)
+    with pytest.raises(type(fault)):
+        install_llama_cpp.install_llama_cpp(install_llama_cpp.plan_install())
+    assert install.installed() == [before]
+    assert install_llama_cpp.plan_install().lacks
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
 """A synthetic file is made once, announced by its size, and never left half written."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from advisor.errors import UserInputError
 from advisor.resources import folder
+from advisor.synthesis import whole_file
 from advisor.validation import synthetic
 from tests.unit.synthesis.tiny_models import TINY
 
@@ -29,11 +32,11 @@ ARCHITECTURE = next(iter(TINY.values()))
 
 
 def test_made_once(quantization, monkeypatch):
-    path = synthetic.make_synthetic(ARCHITECTURE, quantization, expected_bytes=1)
+    path = synthetic.make_synthetic(ARCHITECTURE, quantization)
     assert path == synthetic.synthetic_path(ARCHITECTURE, quantization)
     assert path.read_bytes()[:4] == b"GGUF"
     monkeypatch.setattr(synthetic, "write_gguf", lambda *_, **__: pytest.fail("must not be written twice"))
-    assert synthetic.make_synthetic(ARCHITECTURE, quantization, expected_bytes=1) == path
+    assert synthetic.make_synthetic(ARCHITECTURE, quantization) == path
 
 
 def test_other_tensors_other_file(quantization):
@@ -41,20 +44,21 @@ def test_other_tensors_other_file(quantization):
     assert len(others) == len(TINY)
 
 
-def test_a_failure_leaves_nothing(quantization, monkeypatch, tmp_path):
-    def fail(path, *_, **__):
-        path.write_bytes(b"GG")
+def test_a_failure_leaves_nothing(quantization, tmp_path):
+    def fail(done_bytes, _):
+        assert done_bytes > 0 and [path for path in tmp_path.rglob("*") if path.is_file()], "some of it was written"
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(synthetic, "write_gguf", fail)
     with pytest.raises(KeyboardInterrupt):
-        synthetic.make_synthetic(ARCHITECTURE, quantization, expected_bytes=1)
+        synthetic.make_synthetic(ARCHITECTURE, quantization, progress=fail)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_the_disk_is_looked_at_first(quantization):
-    with pytest.raises(UserInputError, match="needed"):
-        synthetic.make_synthetic(ARCHITECTURE, quantization, expected_bytes=10**18)
+def test_the_disk_is_looked_at_first(quantization, monkeypatch, tmp_path):
+    monkeypatch.setattr(whole_file.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(UserInputError, match="free some"):
+        synthetic.make_synthetic(ARCHITECTURE, quantization)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_a_folder_is_made_once(schemes, monkeypatch):

@@ -1,0 +1,49 @@
+"""What an engine loads depends on the processor, where the record says so; an unknown processor is not refused."""
+
+from dataclasses import replace
+
+import pytest
+
+from advisor.catalog import load_catalog
+from advisor.engines.support import processor_needs, refusal
+from tests.unit.engines.examples import cpu, llama_8b
+
+CATALOG = load_catalog()
+RECORD = CATALOG.engine("vllm")
+AVX2, AVX512 = ("avx2",), ("avx2", "avx512f", "avx512_bf16")
+AMX = (*AVX512, "amx_tile")
+
+
+def reason(quantization, features, experts=0):
+    processor = replace(cpu(), processor_features=features)
+    return refusal(RECORD, CATALOG.quantization(quantization), architecture=llama_8b(experts=experts), device=processor, backend="cpu")
+
+
+@pytest.mark.parametrize(
+    ("quantization", "features", "experts", "runs"),
+    [
+        ("bf16", (), 0, True),
+        ("w8a8-int8", AVX2, 0, True),
+        ("fp8-dynamic", AVX2, 0, True),
+        ("awq-int4", AVX2, 0, False),
+        ("awq-int4", AVX512, 0, True),
+        ("gptq-int4", AVX512, 8, False),
+        ("gptq-int4", AMX, 8, True),
+        ("w8a8-int8", AVX512, 8, False),
+        ("w8a8-int8", AMX, 8, True),
+        ("fp8-block", AVX512, 0, False),
+        ("fp8-block", AMX, 0, True),
+        ("fp8-dynamic", AMX, 8, False),
+        ("fp8", AMX, 0, False),
+    ],
+)
+def test_a_known_processor_loads_what_its_features_allow(quantization, features, experts, runs):
+    assert (reason(quantization, features, experts) is None) is runs
+
+
+@pytest.mark.parametrize(("quantization", "experts", "needs"), [("awq-int4", 0, ("avx512f",)), ("awq-int4", 8, ("avx512f", "amx_tile"))])
+def test_an_unknown_processor_is_not_refused_but_its_needs_are_told(quantization, experts, needs):
+    assert reason(quantization, None, experts) is None
+    told = processor_needs(RECORD, CATALOG.quantization(quantization), architecture=llama_8b(experts=experts), backend="cpu")
+    assert told == needs
+    assert processor_needs(RECORD, CATALOG.quantization(quantization), architecture=llama_8b(experts=experts), backend="cuda") == ()
