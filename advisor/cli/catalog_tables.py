@@ -12,7 +12,7 @@ from advisor.domain.hardware import Device, Offer
 from advisor.domain.money import ApiPrice
 from advisor.domain.preset import Preset
 from advisor.domain.quality import QualityMeasurement
-from advisor.errors import UserInputError, did_you_mean
+from advisor.errors import UserInputError, did_you_mean, near_names
 from advisor.units import gib
 
 Row = dict[str, Any]
@@ -50,7 +50,9 @@ def records(catalog: Catalog, name: str) -> list[Row]:
     found = found or [catalog.devices[device_id] for device_id in lookup.family(catalog.devices, name)]
     if not found:
         things = (catalog.devices, catalog.models, catalog.quantizations, catalog.engines, catalog.presets, catalog.licences)
-        spellings = [*(thing for kind in things for thing in kind), *(offer.instance for offer in catalog.offers)]
+        spellings = [thing for kind in things for thing in kind]
+        if not near_names(name, spellings):
+            spellings += sorted({offer.instance for offer in catalog.offers})
         raise lookup.unknown("id", name, lookup.by_name(spellings), "advisor catalog list")
     return [_record(catalog, thing) for thing in found]
 
