@@ -126,7 +126,7 @@ def test_a_model_like_another_one(own):
     catalog = read(own)
     assert catalog.model("acme/letters-8b").architecture == catalog.model("Qwen/Qwen3-8B").architecture
     assert check_catalog(Layers((BUILT_IN, own))) == ()
-    write(own, "models/acme/letters-8b.yaml", "licence: mit\nas_of: 2026-12-01\nsource: us\nlike: Qwen/Qwen3-9B\n")
+    write(own, "models/acme/letters-8b.yaml", "licence: mit\nas_of: 2026-12-01\nsource: us\nlike: Qwen/Qwen3-8B-Chat\n")
     (fault,) = check_catalog(Layers((BUILT_IN, own)))
     assert fault.place.endswith("letters-8b.yaml:4:7") and "did you mean Qwen/Qwen3-8B?" in fault.message
     write(own, "models/acme/letters-8b.yaml", "licence: mit\nas_of: 2026-12-01\nsource: us\n")

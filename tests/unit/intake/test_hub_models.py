@@ -273,4 +273,4 @@ def test_a_private_model_is_built_like_a_known_one():
     assert {c.quantization for c in model.checkpoints} == {c.quantization for c in known.checkpoints}
     assert not any(c.published or c.weights_bytes for c in model.checkpoints)
     with pytest.raises(UserInputError, match="did you mean Qwen/Qwen3-8B"):
-        named_model("acme/letters-8b", CATALOG, like="Qwen/Qwen3-9B")
+        named_model("acme/letters-8b", CATALOG, like="Qwen/Qwen3-8B-Chat")
