@@ -16,7 +16,7 @@ from advisor.catalog.layers import Layers, Override, Root, layers_in_use, layers
 from advisor.catalog.licences import load_licences
 from advisor.catalog.listed import ListedDevice, load_listed_devices
 from advisor.catalog.memory_constants import load_memory_constants
-from advisor.catalog.models import load_models
+from advisor.catalog.models import Models
 from advisor.catalog.nodes import Hosts, assumed_node, load_hosts, rented_node
 from advisor.catalog.offers import load_offers
 from advisor.catalog.presets import load_presets
@@ -125,7 +125,9 @@ class Catalog:
 
     def model(self, text: str) -> Model:
         """The model of this id or alias."""
-        model_id = lookup.id_of(text, self.models, self._model_ids)
+        model_id = (
+            text if text in self.models else lookup.id_of(text, self.models, self._model_ids)
+        )  # aliases stand in the files: all are read
         if model_id is None:
             raise lookup.unknown("model", text, self._model_ids, "advisor catalog list models")
         return self.models[model_id]
@@ -205,7 +207,7 @@ def read_catalog(root: Root) -> Catalog:
         purchases=purchases,
         api_prices=api_prices,
         quality=quality,
-        models=load_models(root, quantizations),
+        models=Models(root, quantizations),
         quantizations=quantizations,
         engines=load_engines(root),
         calibrations=load_calibrations(root),

@@ -59,9 +59,9 @@ def check_catalog(root: Root) -> tuple[Fault, ...]:
         return tuple(faults)
     try:
         catalog = read_catalog(layers)
-    except DataError as error:
+        return tuple([*_missing(catalog), *_ambiguous(catalog), *_dangling(catalog)])
+    except DataError as error:  # of a model too, whose file is first read here
         return error.faults
-    return tuple([*_missing(catalog), *_ambiguous(catalog), *_dangling(catalog)])
 
 
 def _files(root: Root) -> Iterator[Fault]:

@@ -1,13 +1,13 @@
 """catalog/models/<org>/<repo>.yaml -> Model: the structural keys of its config.json, and the files it is published as."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from advisor.architectures import from_config
 from advisor.catalog.json_values import json_value
 from advisor.catalog.layers import Root
-from advisor.catalog.records import yaml_records
+from advisor.catalog.records import yaml_files, yaml_record
 from advisor.documents import Document
 from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.model import Checkpoint, LossBand, Model
@@ -54,14 +54,40 @@ class ModelRecord:
             raise ValueError("give exactly one of config (the structural keys of its config.json) and like (the id of a model built alike)")
 
 
-def load_models(root: Root, quantizations: Mapping[str, Quantization]) -> dict[str, Model]:
-    """Every model by its id. Raises DataError at the first config or checkpoint that cannot be understood."""
-    records = {name: (record, document) for name, record, document in yaml_records(root, "models", ModelRecord)}
-    built = {name: _architecture(name, *entry) for name, entry in records.items() if entry[0].like is None}
-    return {
-        name: _model(name, record, document, built.get(name) or _alike(record, document, built), quantizations)
-        for name, (record, document) in records.items()
-    }
+class Models(Mapping[str, Model]):
+    """Every model by its id, each file read when it is first asked for: a plan names a few of them.
+
+    Asking raises DataError when its file, config or checkpoint cannot be understood; `advisor catalog check` asks for all.
+    """
+
+    def __init__(self, root: Root, quantizations: Mapping[str, Quantization]) -> None:
+        self._root = root
+        self._files = yaml_files(root, "models")
+        self._quantizations = quantizations
+        self._built: dict[str, Model] = {}
+
+    def __getitem__(self, model_id: str) -> Model:
+        """The model of exactly this id. Raises KeyError."""
+        if model_id not in self._built:
+            record, document = yaml_record(self._root, self._files[model_id], ModelRecord)
+            architecture = _architecture(model_id, record, document) if record.like is None else self._alike(record.like, document)
+            self._built[model_id] = _model(model_id, record, document, architecture, self._quantizations)
+        return self._built[model_id]
+
+    def __iter__(self) -> Iterator[str]:
+        """Ids in their order."""
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._files)
+
+    def _alike(self, like: str, document: Document) -> ModelArchitecture:
+        """The architecture of a model that has a config of its own: one that is alike itself may not be named, so that no ring is."""
+        if like in self._files and (own := yaml_record(self._root, self._files[like], ModelRecord)[0]).config is not None:
+            return from_config(json_value(own.config), like)
+        reason = f"like: no model {like!r} with a config of its own in the catalog{did_you_mean(like, self._files)}"
+        raise DataError.at(document.position(("like",)), reason)
 
 
 def _architecture(name: str, record: ModelRecord, document: Document) -> ModelArchitecture:
@@ -69,14 +95,6 @@ def _architecture(name: str, record: ModelRecord, document: Document) -> ModelAr
         return from_config(json_value(record.config), name)
     except UserInputError as error:
         raise DataError.at(document.position(("config",)), str(error)) from None
-
-
-def _alike(record: ModelRecord, document: Document, built: Mapping[str, ModelArchitecture]) -> ModelArchitecture:
-    like = record.like or ""
-    if like not in built:
-        reason = f"like: no model {like!r} with a config of its own in the catalog{did_you_mean(like, built)}"
-        raise DataError.at(document.position(("like",)), reason)
-    return built[like]
 
 
 def _model(

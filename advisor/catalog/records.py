@@ -39,10 +39,19 @@ Watts = Annotated[float, _in("W"), Field(gt=0), _written("W", "700 W")]
 
 def yaml_records(root: Root, folder: str, kind: type[T]) -> Iterator[tuple[str, T, documents.Document]]:
     """Each thing of a folder as (id, record, document), in order of its id. Raises DataError at the first faulty file."""
-    layers = layers_of(root)
-    for name, path in _by_path(layers.files(folder, ".yaml")):
-        document = _yaml_file(layers, path)
-        yield name.removesuffix(".yaml"), documents.typed(document, kind), document
+    for name, path in yaml_files(root, folder).items():
+        yield name, *yaml_record(root, path, kind)
+
+
+def yaml_files(root: Root, folder: str) -> dict[str, Path]:
+    """The file of each thing of a folder, in order of their ids."""
+    return {name.removesuffix(".yaml"): path for name, path in _by_path(layers_of(root).files(folder, ".yaml"))}
+
+
+def yaml_record(root: Root, path: Path, kind: type[T]) -> tuple[T, documents.Document]:
+    """One thing and its document. Raises DataError with every fault of the file."""
+    document = _yaml_file(layers_of(root), path)
+    return documents.typed(document, kind), document
 
 
 def yaml_faults(root: Root, folder: str, kind: type) -> Iterator[Fault]:
