@@ -12,3 +12,11 @@ def pytest_runtest_makereport(item, call):
     if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("ADVISOR_REQUIRE_ALL") == "1":
         report.outcome = "failed"
         report.longrepr = f"skipped, but ADVISOR_REQUIRE_ALL=1: {report.longrepr}"
+
+
+def pytest_configure():
+    """What a person keeps in the own catalog must not decide a test; before any test module is imported."""
+    from advisor.catalog import layers
+
+    os.environ.pop(layers.VARIABLE, None)
+    layers.user_folder = lambda: layers.resources.folder("catalog") / "none-of-the-user"

@@ -4,19 +4,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from hashlib import sha256
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Protocol, cast
 
-from advisor import resources
 from advisor.catalog import lookup
 from advisor.catalog.api_prices import load_api_prices
 from advisor.catalog.calibration import load_calibrations
 from advisor.catalog.devices import load_devices
 from advisor.catalog.engines import load_engines
+from advisor.catalog.layers import Layers, Override, Root, layers_in_use, layers_of
 from advisor.catalog.licences import load_licences
 from advisor.catalog.listed import ListedDevice, load_listed_devices
 from advisor.catalog.memory_constants import load_memory_constants
-from advisor.catalog.models import load_models
+from advisor.catalog.models import Models
 from advisor.catalog.nodes import Hosts, assumed_node, load_hosts, rented_node
 from advisor.catalog.offers import load_offers
 from advisor.catalog.presets import load_presets
@@ -49,8 +49,9 @@ _NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Everything in the data folder. `as_of` is the newest date in it, `fingerprint` the first 12 hex of the sha256 of the files
-    that plans rest on: all but the measurements."""
+    """Everything in the data folders. `as_of` is the newest date in them, `fingerprint` the first 12 hex of the sha256 of the files
+    that plans rest on: all but the measurements. `overrides` are the files that did not come with the advisor.
+    """
 
     devices: Mapping[str, Device]
     slices: Mapping[str, Device]
@@ -69,6 +70,7 @@ class Catalog:
     licences: Mapping[str, Licence]
     as_of: str
     fingerprint: str
+    overrides: tuple[Override, ...] = ()
 
     @cached_property
     def known_devices(self) -> dict[str, Device]:
@@ -123,7 +125,9 @@ class Catalog:
 
     def model(self, text: str) -> Model:
         """The model of this id or alias."""
-        model_id = lookup.id_of(text, self.models, self._model_ids)
+        model_id = (
+            text if text in self.models else lookup.id_of(text, self.models, self._model_ids)
+        )  # aliases stand in the files: all are read
         if model_id is None:
             raise lookup.unknown("model", text, self._model_ids, "advisor catalog list models")
         return self.models[model_id]
@@ -147,6 +151,12 @@ class Catalog:
             raise lookup.unknown("preset", task, lookup.by_name(self.presets), "advisor catalog list presets")
         return self.presets[task]
 
+    def licence(self, name: str) -> Licence:
+        """The licence of this id."""
+        if name not in self.licences:
+            raise lookup.unknown("licence", name, lookup.by_name(self.licences), "advisor catalog list licences")
+        return self.licences[name]
+
     def node(self, device_id: str, devices: int = 1) -> Node:
         """`devices` of a device in the host that is assumed for it."""
         return assumed_node(self.hosts, self.device(device_id), devices)
@@ -166,14 +176,19 @@ class _Dated(Protocol):
     def as_of(self) -> str: ...
 
 
-@cache
 def load_catalog() -> Catalog:
-    """The catalog that comes with the advisor, read once per process."""
-    return read_catalog(resources.folder("catalog"))
+    """The catalog in use: what comes with the advisor under the folders of the user and the team. Read once per process."""
+    return _in_use(layers_in_use())
 
 
-def read_catalog(root: Path) -> Catalog:
-    """A catalog folder. Raises DataError at the faults of the first faulty file; `check` finds those of all."""
+@cache
+def _in_use(layers: Layers) -> Catalog:
+    return read_catalog(layers)
+
+
+def read_catalog(root: Root) -> Catalog:
+    """A catalog folder, or several. Raises DataError at the faults of the first faulty file; `check` finds those of all."""
+    layers = layers_of(root)
     devices, purchases = load_devices(root)
     offers = load_offers(root, devices)
     presets = load_presets(root)
@@ -192,14 +207,15 @@ def read_catalog(root: Path) -> Catalog:
         purchases=purchases,
         api_prices=api_prices,
         quality=quality,
-        models=load_models(root, quantizations),
+        models=Models(root, quantizations),
         quantizations=quantizations,
         engines=load_engines(root),
-        calibrations=load_calibrations(root / "calibration"),
-        memory_constants=load_memory_constants(root / "calibration" / "memory.yaml"),
+        calibrations=load_calibrations(root),
+        memory_constants=load_memory_constants(root),
         licences=load_licences(root),
         as_of=_newest(dates),
-        fingerprint=_fingerprint(root),
+        fingerprint=_fingerprint(layers),
+        overrides=tuple(layers.overrides()),
     )
 
 
@@ -207,9 +223,9 @@ def _newest(dates: Iterable[str]) -> str:
     return max(dates, default="")
 
 
-def _fingerprint(root: Path) -> str:
+def _fingerprint(layers: Layers) -> str:
     digest = sha256()
-    measurements = root / FOLDER
-    for path in sorted(p for p in root.rglob("*") if p.is_file() and measurements not in p.parents):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    plans_rest_on = {name: path for name, path in layers.files().items() if not name.startswith(f"{FOLDER}/")}
+    for name, path in sorted(plans_rest_on.items(), key=lambda item: PurePosixPath(item[0])):
+        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]

@@ -1,30 +1,31 @@
 """Checks a whole catalog folder: every file on its own, then what the files say about each other. Reports all faults, not the first."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Final, get_args
 
 from advisor.catalog import lookup
 from advisor.catalog.catalog import Catalog, read_catalog
 from advisor.catalog.check_measurements import measurement_faults
 from advisor.catalog.devices import DeviceRecord
+from advisor.catalog.layers import Layers, Root, layers_of
 from advisor.catalog.left_out import LeftOut
 from advisor.catalog.listed import ListedDevice
 from advisor.catalog.models import ModelRecord
 from advisor.catalog.nodes import HostRecord, InstanceRecord
 from advisor.catalog.presets import PresetRecord
-from advisor.catalog.records import csv_faults, shown, yaml_faults
+from advisor.catalog.records import csv_faults, yaml_faults
 from advisor.catalog.slices import SliceRecord
 from advisor.domain.engine_record import EngineRecord
 from advisor.domain.hardware import Offer
 from advisor.domain.licence import Licence
 from advisor.domain.money import ApiPrice
+from advisor.domain.price_source import PriceSource
 from advisor.domain.quality import QualityMeasurement
 from advisor.domain.quantization import Quantization
 from advisor.domain.workload import Task
 from advisor.errors import DataError, Fault, UserInputError
 
-_YAML: Final = {
+YAML_KINDS: Final = {
     "devices": DeviceRecord,
     "nodes": HostRecord,
     "workloads": PresetRecord,
@@ -32,6 +33,7 @@ _YAML: Final = {
     "quantizations": Quantization,
     "engines": EngineRecord,
     "licences": Licence,
+    "sources": PriceSource,
 }
 _TABLES: Final = {
     "devices": ListedDevice,
@@ -46,35 +48,38 @@ _READ_ELSEWHERE: Final = frozenset({"calibration", "measurements"})
 _SUFFIXES: Final = frozenset({".yaml", ".csv", ".md"})
 
 
-def check_catalog(root: Path) -> tuple[Fault, ...]:
-    """Every fault of a catalog folder; none means that the advisor can use it."""
-    if not root.is_dir():
-        raise UserInputError(f"{root}: not a folder; give the folder that holds devices, offers, workloads …")
-    faults = [*_strays(root), *_files(root), *measurement_faults(root)]
+def check_catalog(root: Root) -> tuple[Fault, ...]:
+    """Every fault of a catalog folder, or of several on top of each other; none means that the advisor can use it."""
+    layers = layers_of(root)
+    for folder in layers.folders:
+        if not folder.is_dir():
+            raise UserInputError(f"{folder}: not a folder; give the folder that holds devices, offers, workloads …")
+    faults = [*_strays(layers), *_files(layers), *measurement_faults(layers)]
     if faults:
         return tuple(faults)
     try:
-        catalog = read_catalog(root)
-    except DataError as error:
+        catalog = read_catalog(layers)
+        return tuple([*_missing(catalog), *_ambiguous(catalog), *_dangling(catalog)])
+    except DataError as error:  # of a model too, whose file is first read here
         return error.faults
-    return tuple([*_missing(catalog), *_ambiguous(catalog), *_dangling(catalog)])
 
 
-def _files(root: Path) -> Iterator[Fault]:
-    for folder, kind in _YAML.items():
+def _files(root: Root) -> Iterator[Fault]:
+    for folder, kind in YAML_KINDS.items():
         yield from yaml_faults(root, folder, kind)
     for folder, kind in _TABLES.items():
         yield from csv_faults(root, folder, kind)
 
 
-def _strays(root: Path) -> Iterator[Fault]:
+def _strays(layers: Layers) -> Iterator[Fault]:
     """Folders and files that nothing reads: most often a misspelt name."""
-    known = _YAML.keys() | _TABLES.keys() | _READ_ELSEWHERE
-    for entry in sorted(root.iterdir()):
+    known = YAML_KINDS.keys() | _TABLES.keys() | _READ_ELSEWHERE
+    for entry in sorted(entry for root in layers.folders for entry in root.iterdir()):
         if entry.is_dir() and entry.name not in known:
-            yield Fault(shown(root, entry), f"nothing reads this folder; known: {', '.join(sorted(known))}")
-    for path in sorted(p for p in root.rglob("*") if p.is_file() and p.suffix not in _SUFFIXES):
-        yield Fault(shown(root, path), "nothing reads this file; the catalog is made of .yaml and .csv files")
+            yield Fault(layers.shown(entry), f"nothing reads this folder; known: {', '.join(sorted(known))}")
+    for path in layers.files().values():
+        if path.suffix not in _SUFFIXES:
+            yield Fault(layers.shown(path), "nothing reads this file; the catalog is made of .yaml and .csv files")
 
 
 def _missing(catalog: Catalog) -> Iterator[Fault]:

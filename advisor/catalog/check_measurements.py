@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
+from advisor.catalog.layers import Root, layers_of
 from advisor.catalog.measurements import NAMES, PUBLISHED, PublishedTables, load_published
-from advisor.catalog.records import csv_faults, shown
+from advisor.catalog.records import csv_faults
 from advisor.domain.measurement import split_of
 from advisor.domain.published import FreeName
 from advisor.errors import Fault
@@ -14,7 +14,7 @@ from advisor.files.measurements import FOLDER
 _KINDS = {**PUBLISHED, NAMES: FreeName}
 
 
-def measurement_faults(root: Path) -> Iterator[Fault]:
+def measurement_faults(root: Root) -> Iterator[Fault]:
     """Every fault of the tables on their own; where there is none, what the rows and the names say about each other."""
     faults = [*_strays(root), *(fault for folder, kind in _KINDS.items() for fault in csv_faults(root, folder, kind))]
     yield from faults
@@ -23,11 +23,12 @@ def measurement_faults(root: Path) -> Iterator[Fault]:
         yield from [*_repeated(tables), *_unnamed(tables), *_redrawn(tables)]
 
 
-def _strays(root: Path) -> Iterator[Fault]:
+def _strays(root: Root) -> Iterator[Fault]:
     """Tables where nothing looks for them."""
-    for path in sorted((root / FOLDER).rglob("*.csv")):
-        if path.parent.relative_to(root).as_posix() not in _KINDS:
-            yield Fault(shown(root, path), f"nothing reads this table; known folders: {', '.join(sorted(_KINDS))}")
+    layers = layers_of(root)
+    for name, path in layers.files(FOLDER, ".csv").items():
+        if f"{FOLDER}/{name.rpartition('/')[0]}" not in _KINDS:
+            yield Fault(layers.shown(path), f"nothing reads this table; known folders: {', '.join(sorted(_KINDS))}")
 
 
 def _repeated(tables: PublishedTables) -> Iterator[Fault]:

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from advisor.catalog.catalog import Catalog, read_catalog
+from advisor.catalog.layers import Root
 from advisor.catalog.measurements import Names, load_published
 from advisor.domain.published import FreeName, Published
 
@@ -19,7 +19,7 @@ class Coverage:
     reasons: Mapping[str, int]
 
 
-def coverage_of(root: Path) -> Coverage:
+def coverage_of(root: Root) -> Coverage:
     """The coverage of a catalog folder's own measurements."""
     published = load_published(root)
     return coverage(published, published.names, read_catalog(root))

@@ -2,9 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
+from advisor.catalog.layers import Root
 from advisor.catalog.records import Bytes, BytesPerSecond, FlopsPerSecond, OpsPerSecond, Watts, yaml_records
 from advisor.domain.hardware import Backend, Device, DeviceClass, ProcessorFeature
 from advisor.domain.money import Purchase
@@ -113,7 +113,7 @@ class DeviceRecord:
         return self.device_class in ("apple", "cpu", "board")
 
 
-def load_devices(root: Path) -> tuple[dict[str, Device], dict[str, Purchase]]:
+def load_devices(root: Root) -> tuple[dict[str, Device], dict[str, Purchase]]:
     """Every device by id, and what owning it takes where that is known."""
     devices: dict[str, Device] = {}
     purchases: dict[str, Purchase] = {}

@@ -3,10 +3,10 @@
 from functools import cache
 from pathlib import Path
 
+from advisor.catalog.layers import Layers, Root, layers_in_use, layers_of
 from advisor.documents import load, read_text
 from advisor.domain.engine_record import EngineRecord
 from advisor.errors import DataError
-from advisor.resources import folder
 
 
 def read_engine(path: Path) -> EngineRecord:
@@ -17,7 +17,11 @@ def read_engine(path: Path) -> EngineRecord:
     return record
 
 
+def load_engines(root: Root | None = None) -> dict[str, EngineRecord]:
+    """Every engine of a catalog (without one, of that in use) by id, in the order of their names."""
+    return _engines(layers_of(root) if root is not None else layers_in_use())
+
+
 @cache
-def load_engines(root: Path | None = None) -> dict[str, EngineRecord]:
-    """Every engine of a catalog folder (without one, of the folder in use) by id, in the order of their names."""
-    return {path.stem: read_engine(path) for path in sorted(((root or folder("catalog")) / "engines").glob("*.yaml"))}
+def _engines(layers: Layers) -> dict[str, EngineRecord]:
+    return {path.stem: read_engine(path) for _, path in sorted(layers.files("engines", ".yaml").items())}

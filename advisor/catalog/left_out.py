@@ -1,9 +1,9 @@
 """catalog/left_out/*.csv: what was read and left out of the tables, and why, so that nobody adds it again unawares."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
+from advisor.catalog.layers import Root
 from advisor.catalog.records import csv_records
 from advisor.domain.strict import STRICT
 
@@ -19,6 +19,6 @@ class LeftOut:
     reason: str
 
 
-def load_left_out(root: Path) -> tuple[LeftOut, ...]:
+def load_left_out(root: Root) -> tuple[LeftOut, ...]:
     """Everything that was left out."""
     return tuple(row for row, _ in csv_records(root, "left_out", LeftOut))

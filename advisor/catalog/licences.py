@@ -1,13 +1,12 @@
 """catalog/licences/<id>.yaml -> Licence."""
 
-from pathlib import Path
-
+from advisor.catalog.layers import Root
 from advisor.catalog.records import yaml_records
 from advisor.domain.licence import Licence
 from advisor.errors import DataError
 
 
-def load_licences(root: Path) -> dict[str, Licence]:
+def load_licences(root: Root) -> dict[str, Licence]:
     """Every licence by its id. Raises DataError when a file's name and its id differ."""
     found: dict[str, Licence] = {}
     for name, record, document in yaml_records(root, "licences", Licence):

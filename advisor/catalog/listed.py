@@ -1,8 +1,8 @@
 """catalog/devices/listed_only.csv: devices that price lists and benchmarks name and that are not planned for, each with the reason."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
+from advisor.catalog.layers import Root
 from advisor.catalog.records import csv_records
 from advisor.domain.strict import STRICT, IsoDate
 
@@ -25,6 +25,6 @@ class ListedDevice:
         return tuple(part.strip() for part in self.spellings.split(";") if part.strip())
 
 
-def load_listed_devices(root: Path) -> dict[str, ListedDevice]:
+def load_listed_devices(root: Root) -> dict[str, ListedDevice]:
     """Every listed device by its id."""
     return {row.id: row for row, _ in csv_records(root, "devices", ListedDevice)}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from advisor.catalog import lookup
+from advisor.catalog.layers import Root, layers_of
 from advisor.catalog.records import csv_records, csv_table
 from advisor.domain.measurement import Measurement
 from advisor.domain.published import FreeName, LlamaCppRun, LlamaCppStart, Published, VllmRun, VllmStart
@@ -67,7 +68,7 @@ class PublishedTables:
         return (row for rows in self.by_kind.values() for row in rows)
 
 
-def load_published(root: Path) -> PublishedTables:
+def load_published(root: Root) -> PublishedTables:
     """The published measurements of a catalog folder. Raises DataError with every fault of the first faulty table."""
     return PublishedTables(
         vllm=_rows(root, _VLLM, VllmRun),
@@ -83,12 +84,12 @@ def load_measurements(root: Path) -> tuple[Measurement, ...]:
     return _rows(root, FOLDER, Measurement)
 
 
-def _rows(root: Path, folder: str, kind: type[T]) -> tuple[T, ...]:
+def _rows(root: Root, folder: str, kind: type[T]) -> tuple[T, ...]:
     return tuple(row for row, _ in csv_records(root, folder, kind))
 
 
-def _names(root: Path, table: str) -> dict[str, FreeName]:
-    path = root / NAMES / f"{table}.csv"
+def _names(root: Root, table: str) -> dict[str, FreeName]:
+    path = layers_of(root).file(f"{NAMES}/{table}.csv")
     return {name.spelling: name for name, _ in csv_table(root, path, FreeName)} if path.exists() else {}
 
 

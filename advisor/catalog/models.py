@@ -1,18 +1,19 @@
 """catalog/models/<org>/<repo>.yaml -> Model: the structural keys of its config.json, and the files it is published as."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from advisor.architectures import from_config
 from advisor.catalog.json_values import json_value
-from advisor.catalog.records import yaml_records
+from advisor.catalog.layers import Root
+from advisor.catalog.records import yaml_files, yaml_record
 from advisor.documents import Document
+from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.model import Checkpoint, LossBand, Model
 from advisor.domain.quantization import Quantization
 from advisor.domain.strict import STRICT, IsoDate
-from advisor.errors import DataError, UserInputError
+from advisor.errors import DataError, UserInputError, did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,29 +33,73 @@ class CheckpointRecord:
 
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
-    """A model's file. `made` lists the file types that llama-quantize makes from the 16-bit release and nobody is named for."""
+    """A model's file. `made` lists the file types that llama-quantize makes from the 16-bit release and nobody is named for.
+
+    A private model or a fine-tune names in `like` the model whose architecture it has, in place of a `config`.
+    """
 
     __pydantic_config__ = STRICT
     licence: str
-    config: dict[str, Any]
-    checkpoints: tuple[CheckpointRecord, ...]
     as_of: IsoDate
     source: str
+    config: dict[str, Any] | None = None
+    like: str | None = None
+    checkpoints: tuple[CheckpointRecord, ...] = ()
     aliases: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
     support: str = "planned"
 
+    def __post_init__(self) -> None:
+        if (self.config is None) == (self.like is None):
+            raise ValueError("give exactly one of config (the structural keys of its config.json) and like (the id of a model built alike)")
 
-def load_models(root: Path, quantizations: Mapping[str, Quantization]) -> dict[str, Model]:
-    """Every model by its id. Raises DataError at the first config or checkpoint that cannot be understood."""
-    return {name: _model(name, record, document, quantizations) for name, record, document in yaml_records(root, "models", ModelRecord)}
+
+class Models(Mapping[str, Model]):
+    """Every model by its id, each file read when it is first asked for: a plan names a few of them.
+
+    Asking raises DataError when its file, config or checkpoint cannot be understood; `advisor catalog check` asks for all.
+    """
+
+    def __init__(self, root: Root, quantizations: Mapping[str, Quantization]) -> None:
+        self._root = root
+        self._files = yaml_files(root, "models")
+        self._quantizations = quantizations
+        self._built: dict[str, Model] = {}
+
+    def __getitem__(self, model_id: str) -> Model:
+        """The model of exactly this id. Raises KeyError."""
+        if model_id not in self._built:
+            record, document = yaml_record(self._root, self._files[model_id], ModelRecord)
+            architecture = _architecture(model_id, record, document) if record.like is None else self._alike(record.like, document)
+            self._built[model_id] = _model(model_id, record, document, architecture, self._quantizations)
+        return self._built[model_id]
+
+    def __iter__(self) -> Iterator[str]:
+        """Ids in their order."""
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._files)
+
+    def _alike(self, like: str, document: Document) -> ModelArchitecture:
+        """The architecture of a model that has a config of its own: one that is alike itself may not be named, so that no ring is."""
+        if like in self._files and (own := yaml_record(self._root, self._files[like], ModelRecord)[0]).config is not None:
+            return from_config(json_value(own.config), like)
+        reason = f"like: no model {like!r} with a config of its own in the catalog{did_you_mean(like, self._files)}"
+        raise DataError.at(document.position(("like",)), reason)
 
 
-def _model(name: str, record: ModelRecord, document: Document, quantizations: Mapping[str, Quantization]) -> Model:
+def _architecture(name: str, record: ModelRecord, document: Document) -> ModelArchitecture:
     try:
-        architecture = from_config(json_value(record.config), name)
+        return from_config(json_value(record.config), name)
     except UserInputError as error:
         raise DataError.at(document.position(("config",)), str(error)) from None
+
+
+def _model(
+    name: str, record: ModelRecord, document: Document, architecture: ModelArchitecture, quantizations: Mapping[str, Quantization]
+) -> Model:
     checkpoints = [_checkpoint(entry, document, index, quantizations) for index, entry in enumerate(record.checkpoints)]
     checkpoints += [_made(name, quantization, document, quantizations) for quantization in record.made]
     return Model(name, architecture, record.licence, tuple(checkpoints), record.aliases, record.support, record.source)

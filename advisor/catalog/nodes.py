@@ -3,8 +3,8 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from advisor.catalog.layers import Root
 from advisor.catalog.records import Bytes, BytesPerSecond, csv_records, yaml_records
 from advisor.domain.hardware import Device, Host, Node, Offer
 from advisor.domain.strict import STRICT, IsoDate
@@ -58,7 +58,7 @@ class Hosts:
     instances: Mapping[tuple[str, str], InstanceRecord]
 
 
-def load_hosts(root: Path) -> Hosts:
+def load_hosts(root: Root) -> Hosts:
     """Every default host and instance type."""
     defaults = {host_id: record for host_id, record, _ in yaml_records(root, "nodes", HostRecord)}
     instances = {(row.provider, row.instance): row for row, _ in csv_records(root, "nodes", InstanceRecord)}

@@ -2,9 +2,9 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, cast, get_args
 
+from advisor.catalog.layers import Root
 from advisor.catalog.records import yaml_records
 from advisor.domain.demand import Lengths
 from advisor.domain.preset import Preset
@@ -41,7 +41,7 @@ class PresetRecord:
             raise FieldFault("reasons", f"say where the figures of {', '.join(missing)} come from")
 
 
-def load_presets(root: Path) -> dict[str, Preset]:
+def load_presets(root: Root) -> dict[str, Preset]:
     """Every preset by its task."""
     presets: dict[str, Preset] = {}
     for task, record, document in yaml_records(root, "workloads", PresetRecord):

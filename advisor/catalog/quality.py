@@ -1,11 +1,10 @@
 """catalog/quality/*.csv -> QualityMeasurement."""
 
-from pathlib import Path
-
+from advisor.catalog.layers import Root
 from advisor.catalog.records import csv_records
 from advisor.domain.quality import QualityMeasurement
 
 
-def load_quality(root: Path) -> tuple[QualityMeasurement, ...]:
+def load_quality(root: Root) -> tuple[QualityMeasurement, ...]:
     """Every measurement."""
     return tuple(row for row, _ in csv_records(root, "quality", QualityMeasurement))

@@ -4,15 +4,15 @@ The folder keeps apart what differs in nothing but case (`BF16`, `bf16`): some f
 """
 
 from dataclasses import replace
-from pathlib import Path
 
 from advisor.catalog.json_values import json_value
+from advisor.catalog.layers import Root
 from advisor.catalog.records import yaml_records
 from advisor.domain.quantization import Quantization
 from advisor.errors import DataError
 
 
-def load_quantizations(root: Path) -> dict[str, Quantization]:
+def load_quantizations(root: Root) -> dict[str, Quantization]:
     """Every weight format by its id. Raises DataError when a file's path and its id differ, or a format lacks its rules."""
     found: dict[str, Quantization] = {}
     for path, record, document in yaml_records(root, "quantizations", Quantization):

@@ -6,11 +6,11 @@ card, and of several, exchange nothing directly.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from advisor.catalog.layers import Root
 from advisor.catalog.records import Bytes, csv_records
 from advisor.domain.hardware import Device
 from advisor.domain.strict import STRICT, FieldFault, IsoDate
@@ -47,12 +47,12 @@ class SliceRecord:
             raise FieldFault("per_card", f"{self.per_card}: a card holds at least one")
 
 
-def load_slices(root: Path, devices: Mapping[str, Device]) -> dict[str, Device]:
+def load_slices(root: Root, devices: Mapping[str, Device]) -> dict[str, Device]:
     """Every slice by its id, `<card>/mig-<profile>`. Raises DataError for a card that is not in the catalog."""
     return {device.id: device for device in _slices(root, devices)}
 
 
-def _slices(root: Path, devices: Mapping[str, Device]) -> Iterator[Device]:
+def _slices(root: Root, devices: Mapping[str, Device]) -> Iterator[Device]:
     for record, position in csv_records(root, "slices", SliceRecord):
         for card in record.cards.split():
             if card not in devices:

@@ -21,6 +21,7 @@ from advisor.cli import (
     schema,
     validate,
 )
+from advisor.cli.output import CatalogOption
 
 app = typer.Typer(
     name="advisor",
@@ -47,6 +48,7 @@ def _show_version(asked: bool) -> None:
 @app.callback()
 def root(
     version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop.")] = False,
+    catalogs: CatalogOption = None,
 ) -> None:
     """Nothing here: the options are eager."""
 

@@ -1,66 +1,59 @@
 """What `advisor catalog` prints: records of the catalog as flat rows, and one record as indented lines."""
 
 import dataclasses
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from advisor.catalog import Catalog, lookup
+from advisor.catalog.layers import layers_in_use
+from advisor.catalog.records import table_rows
 from advisor.cli.output import printable
 from advisor.domain.hardware import Device, Offer
+from advisor.domain.money import ApiPrice
 from advisor.domain.preset import Preset
-from advisor.errors import UserInputError
+from advisor.domain.quality import QualityMeasurement
+from advisor.errors import UserInputError, did_you_mean, near_names
 from advisor.units import gib
 
 Row = dict[str, Any]
+_ALSO: Final = {"workloads": "presets"}  # the name of their folder
 _RATES: Final = {"_bytes_per_s": "B/s", "_flops_per_s": "FLOP/s", "_ops_per_s": "OP/s"}
+
+
+def rows(catalog: Catalog, kind: str) -> list[Row]:
+    """One row for each thing of a kind. Raises UserInputError for a kind that there is not, with the one that may be meant."""
+    kind = _ALSO.get(kind, kind)
+    if kind not in _ROWS:
+        raise UserInputError(f"kind {kind[:40]!r}: known are {', '.join(_ROWS)}{did_you_mean(kind, _ROWS)}")
+    return [dict(row) for row in _ROWS[kind](catalog)]
 
 
 def counts(catalog: Catalog) -> list[Row]:
     """How much of each kind there is."""
-    kinds = {
-        "devices": catalog.devices,
-        "models": catalog.models,
-        "quantizations": catalog.quantizations,
-        "engines": catalog.engines,
-        "offers": catalog.offers,
-        "presets": catalog.presets,
-    }
-    return [{"kind": kind, "count": len(things)} for kind, things in kinds.items()]
+    return [{"kind": kind, "count": len(rows(catalog, kind))} for kind in _ROWS]
 
 
-def rows(catalog: Catalog, kind: str) -> list[Row]:
-    """One row for each thing of a kind."""
-    match kind:
-        case "devices":
-            return [_device(device) for device in catalog.devices.values()]
-        case "models":
-            return [
-                {"id": m.id, "parameters": m.architecture.parameters_total, "licence": m.licence, "support": m.support}
-                for m in catalog.models.values()
-            ]
-        case "quantizations":
-            return [{"id": q.id, "format": q.format, "loss": q.loss} for q in catalog.quantizations.values()]
-        case "engines":
-            return [
-                {"id": e.id, "title": e.title, "formats": list(e.formats), "runtimes": list(e.runtimes)} for e in catalog.engines.values()
-            ]
-        case "offers":
-            return [_offer(offer) for offer in catalog.offers]
-        case _:
-            return [_preset(preset) for preset in catalog.presets.values()]
+def near(table: list[Row], text: str) -> str:
+    """What a search that found nothing may have meant."""
+    return did_you_mean(text, [str(cell) for row in table for cell in list(row.values())[:2]], most=3)
 
 
 def records(catalog: Catalog, name: str) -> list[Row]:
     """Everything that the name means: one record, or those of a family such as `h100`. Raises UserInputError when it means nothing."""
     found: list[Any] = []
-    for find in (catalog.device, catalog.model, catalog.quantization, catalog.engine, catalog.preset):
+    for find in (catalog.device, catalog.model, catalog.quantization, catalog.engine, catalog.preset, catalog.licence):
         try:
             found.append(find(name))
         except UserInputError:
             continue
+    found = found or [offer for offer in catalog.offers if lookup.plain(offer.instance) == lookup.plain(name)]
     found = found or [catalog.devices[device_id] for device_id in lookup.family(catalog.devices, name)]
     if not found:
         catalog.refuse_listed_device(name)
-        spellings = [*catalog.devices, *catalog.models, *catalog.quantizations, *catalog.engines, *catalog.presets]
+        things = (catalog.devices, catalog.models, catalog.quantizations, catalog.engines, catalog.presets, catalog.licences)
+        spellings = [thing for kind in things for thing in kind]
+        if not near_names(name, spellings):
+            spellings += sorted({offer.instance for offer in catalog.offers})
         raise lookup.unknown("id", name, lookup.by_name(spellings), "advisor catalog list")
     return [_record(catalog, thing) for thing in found]
 
@@ -129,8 +122,8 @@ def _device(device: Device) -> Row:
     }
 
 
-def _offer(offer: Offer) -> Row:
-    return {f.name: getattr(offer, f.name) for f in dataclasses.fields(offer) if f.name != "source"}
+def _without_source(row: Offer | ApiPrice | QualityMeasurement) -> Row:
+    return {f.name: getattr(row, f.name) for f in dataclasses.fields(row) if f.name != "source"}
 
 
 def _preset(preset: Preset) -> Row:
@@ -143,6 +136,28 @@ def _preset(preset: Preset) -> Row:
         "ttft_p95_s": preset.service_level.ttft_p95_s,
         "tpot_p95_s": preset.service_level.tpot_p95_s,
     }
+
+
+_ROWS: Final[dict[str, Callable[[Catalog], Iterable[Row]]]] = {
+    "devices": lambda catalog: map(_device, catalog.devices.values()),
+    "models": lambda catalog: (
+        {"id": m.id, "parameters": m.architecture.parameters_total, "licence": m.licence, "support": m.support}
+        for m in catalog.models.values()
+    ),
+    "quantizations": lambda catalog: ({"id": q.id, "format": q.format, "loss": q.loss} for q in catalog.quantizations.values()),
+    "engines": lambda catalog: (
+        {"id": e.id, "title": e.title, "formats": list(e.formats), "runtimes": list(e.runtimes)} for e in catalog.engines.values()
+    ),
+    "offers": lambda catalog: map(_without_source, catalog.offers),
+    "presets": lambda catalog: map(_preset, catalog.presets.values()),
+    "licences": lambda catalog: (
+        {"id": one.id, "name": one.name, "models": sum(m.licence == one.id for m in catalog.models.values())}
+        for one in catalog.licences.values()
+    ),
+    "api-prices": lambda catalog: map(_without_source, catalog.api_prices),
+    "quality": lambda catalog: map(_without_source, catalog.quality),
+    "measurements": lambda _: table_rows(layers_in_use(), "measurements"),
+}
 
 
 def _record(catalog: Catalog, thing: Any) -> Row:  # noqa: ANN401 - any dataclass of the catalog

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from advisor.cli.output import ApiKeyEnvOption, FormatOption, RulesOption, api_key_from
+from advisor.cli.output import ApiKeyEnvOption, CatalogOption, FormatOption, RulesOption, api_key_from
 
 if TYPE_CHECKING:
     from advisor.check.report import CheckReport
@@ -23,6 +23,7 @@ def check(
     deployment: Annotated[str | None, typer.Option("--deployment", help="With --live: which, when the plan has several.")] = None,
     api_key_env: ApiKeyEnvOption = None,
     fail_on: Annotated[Severity, typer.Option("--fail-on", help="block, warn or note: the least that ends in exit code 1.")] = "block",
+    catalogs: CatalogOption = None,
     output_format: FormatOption = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the findings only.")] = False,
 ) -> None:

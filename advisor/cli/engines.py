@@ -90,7 +90,7 @@ def _install_vllm(*, cpu: bool, yes: bool, quiet: bool) -> None:
     from advisor.engines.install_vllm import install_vllm, plan_vllm
     from advisor.intake.machine import inspect_machine
 
-    plan = plan_vllm("cpu" if cpu else "cuda", has_nvidia_gpu=bool(inspect_machine().gpus))  # the driver that is asked is NVIDIA's
+    plan = plan_vllm("cpu" if cpu else "cuda", has_nvidia_gpu=any(gpu.vendor == "NVIDIA" for gpu in inspect_machine().gpus))
     if _agreed(plan, _vllm_announcement(plan), yes=yes):
         _done(install_vllm(plan, progress=None if quiet else _reporter(plan.expected_s, "packages")))
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from advisor.cli.output import AskEngineOption, EnginePythonOption, FormatOption
+from advisor.cli.output import AskEngineOption, CatalogOption, EnginePythonOption, FormatOption
 
 if TYPE_CHECKING:
     from advisor.domain.deployment import Candidate
@@ -25,7 +25,9 @@ EPILOG = (
     "[bold]advisor estimate Qwen/Qwen3-32B --engine vllm --quantization fp8 --device h100-sxm --input-tokens 4000 --output-tokens 500 "
     "--concurrency 22 --price-per-hour 11.06[/bold]"
 )
-_Model = Annotated[str, typer.Argument(help="Catalog id or alias, config.json, folder with one, or .gguf file. Write it first.")]
+_Model = Annotated[
+    str, typer.Argument(help="Catalog id or alias, config.json, folder with one, .gguf, hf://org/repo[@revision]. Write it first.")
+]
 _Engine = Annotated[Literal["llama.cpp", "vllm"], typer.Option("--engine", help="llama.cpp or vllm.")]
 _Device = Annotated[str, typer.Option("--device", help="Device id; cpu is a generic CPU.")]
 _Runtime = Annotated[str | None, typer.Option("--runtime", help="llama-server, llama-cpp-python, llama-cpp-server, vllm-serve; /backend.")]
@@ -43,6 +45,7 @@ _Output = Annotated[int | None, typer.Option("--output-tokens", help="Tokens gen
 _Concurrency = Annotated[int | None, typer.Option("--concurrency", help="Requests always in flight.")]
 _Rate = Annotated[float | None, typer.Option("--request-rate", help="Requests per second that arrive.")]
 _Price = Annotated[float | None, typer.Option("--price-per-hour", help="USD per hour of the whole deployment.")]
+_Like = Annotated[str | None, typer.Option("--like", help="The model whose architecture yours has; MODEL is then its name only.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", help="Only the answer on one line: fits, does not fit, may not fit.")]
 
 
@@ -52,6 +55,7 @@ def estimate(
     *,
     engine: _Engine,
     device: _Device,
+    like: _Like = None,
     quantization: _Quantization = None,
     runtime: _Runtime = None,
     engine_version: _Version = None,
@@ -69,6 +73,7 @@ def estimate(
     price_per_hour: _Price = None,
     ask_engine: AskEngineOption = False,
     engine_python: EnginePythonOption = None,
+    catalogs: CatalogOption = None,
     output: FormatOption = "text",
     quiet: _Quiet = False,
 ) -> None:
@@ -80,7 +85,7 @@ def estimate(
     weights = WeightFiles(quantization, imatrix, weights_bytes)
     spread = Parallelism(tensor, pipeline, data, expert)
     traffic = Traffic(input_tokens, output_tokens, concurrency, request_rate)
-    asked = EstimateRequest(model, device, program, weights, spread, traffic, _flags(program, ctx.args), devices, price_per_hour)
+    asked = EstimateRequest(model, device, program, weights, spread, traffic, _flags(program, ctx.args), devices, price_per_hour, like)
     _print(asked, _witness(model, engine_python) if ask_engine else None, output, quiet=quiet)
 
 
@@ -106,12 +111,13 @@ def _witness(reference: str, engine_python: str | None) -> "Ask":
 
 def _print(asked: "EstimateRequest", ask: "Ask | None", output: str, *, quiet: bool) -> None:
     from advisor.catalog import load_catalog
-    from advisor.cli.output import emit_json, printable
+    from advisor.cli.output import emit_json, printable, say_overrides
     from advisor.errors import UnknownArchitecture
     from advisor.intake.estimation import estimate_request
     from advisor.report.estimate_json import estimate_json
     from advisor.report.estimate_text import FITS, estimate_text
 
+    say_overrides(load_catalog(), quiet=quiet)
     try:
         answer = estimate_request(asked, load_catalog(), ask)
     except UnknownArchitecture as unknown:

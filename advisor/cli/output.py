@@ -13,6 +13,9 @@ from advisor.errors import UserInputError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from advisor.catalog import Catalog
+
+_OVERRIDES_SHOWN = 3
 Format = Literal["text", "json"]
 FormatOption = Annotated[Format, typer.Option("--format", help="text or json.")]
 RulesOption = Annotated[
@@ -25,6 +28,33 @@ ApiKeyEnvOption = Annotated[
     str | None,
     typer.Option("--api-key-env", metavar="NAME", help="The environment variable with the server's key; it is never shown."),
 ]
+
+
+def _use_catalogs(ctx: typer.Context, folders: list[Path] | None) -> list[Path] | None:
+    """Put the folders on top of the catalog until the command ends."""
+    if folders and not ctx.resilient_parsing:
+        from advisor.catalog.layers import over
+
+        ctx.with_resource(over(folders))
+    return folders
+
+
+CatalogOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--catalog",
+        callback=_use_catalogs,
+        help="A folder of your own devices, models, prices …; the same path overrides ours.",
+    ),
+]
+
+
+def say_overrides(catalog: "Catalog", *, quiet: bool) -> None:
+    """On stderr, which files of the catalog in use did not come with the advisor: a number may rest on them."""
+    shown = [str(override) for override in catalog.overrides[:_OVERRIDES_SHOWN]]
+    more = len(catalog.overrides) - len(shown)
+    if shown and not quiet:
+        typer.echo(printable(f"catalog: with {'; '.join(shown)}{f'; and {more} more' if more else ''}"), err=True)
 
 
 def api_key_from(variable: str | None) -> str | None:

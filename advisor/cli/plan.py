@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from advisor.cli.output import AskEngineOption, EnginePythonOption, Format, FormatOption, RulesOption
+from advisor.cli.output import AskEngineOption, CatalogOption, EnginePythonOption, Format, FormatOption, RulesOption
 
 
 def plan(
@@ -18,6 +18,7 @@ def plan(
     rules: RulesOption = None,
     ask_engine: AskEngineOption = False,
     engine_python: EnginePythonOption = None,
+    catalogs: CatalogOption = None,
     format: FormatOption = "text",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output file instead of writing FILE.new beside it.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the decision only.")] = False,
@@ -34,6 +35,8 @@ def plan(
 
       advisor plan --update plan.yaml
     """
+    from advisor.catalog import load_catalog
+    from advisor.cli.output import say_overrides
     from advisor.cli.planning import asker, decide_from_file, update_plan
     from advisor.errors import UserInputError
 
@@ -43,6 +46,7 @@ def plan(
         return
     if workload is None:
         raise UserInputError("name a workload.yaml; `advisor ask -o workload.yaml` writes one by asking you")
+    say_overrides(load_catalog(), quiet=quiet)
     decision = decide_from_file(workload, rules or [], insist=_pairs(insist), ask=ask)
     _show(decision, format=format, quiet=quiet, plan=output)
     if output is not None and decision.chosen is not None:

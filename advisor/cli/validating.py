@@ -19,7 +19,7 @@ from advisor.errors import UserInputError
 from advisor.files.plan import read_plan
 from advisor.intake.gguf_file import read_gguf_header
 from advisor.intake.machine import this_machine
-from advisor.intake.safetensors_files import tensor_bytes
+from advisor.intake.safetensors_files import read_safetensors
 from advisor.planning.case import case_of, workload_of
 from advisor.units import gib_text
 from advisor.validation.download import fetch, fetch_folder
@@ -142,7 +142,7 @@ def _agree(asked: Asked, what: str, size_bytes: int, weights_bytes: int) -> None
 
 def _real(path: Path, subject: Subject) -> Weights:
     """Refuses a file that is not the planned one before it is loaded."""
-    held_bytes = tensor_bytes(sorted(path.glob("*.safetensors"))) if path.is_dir() else read_gguf_header(path).tensor_bytes
+    held_bytes = read_safetensors(sorted(path.glob("*.safetensors"))).tensor_bytes if path.is_dir() else read_gguf_header(path).tensor_bytes
     _require_planned_size(str(path), held_bytes, subject)
     weights = real_weights(path)
     if subject.planned.model.sha256 and weights.sha256 not in subject.planned.model.sha256:

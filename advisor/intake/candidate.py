@@ -99,7 +99,7 @@ def _as_run(record: EngineRecord, model: Model) -> Model:
 def _only_quantization(model: Model) -> str:
     names = sorted({checkpoint.quantization for checkpoint in model.checkpoints})
     if len(names) != 1:
-        known = f"; known checkpoints: {', '.join(names)}" if names else ""
+        known = f"; known checkpoints: {', '.join(names)}" if names else f" ({model.source})" if model.source else ""
         raise UserInputError(f"--quantization: say in which format {model.id} is to be served{known}")
     return names[0]
 

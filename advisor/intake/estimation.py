@@ -24,7 +24,7 @@ from advisor.estimate.step_time import StepTimeModel, step_time_model
 from advisor.estimate.weights import checkpoint_weights
 from advisor.estimate.witnessed import with_witness
 from advisor.intake.candidate import build_candidate
-from advisor.intake.models import find_model
+from advisor.intake.named_model import named_model
 
 _MOST: Final = 10**9  # of tokens, requests: beyond any service, and where a slip of units shows
 _MOST_DEVICES: Final = 1024  # of one replica
@@ -96,6 +96,7 @@ class EstimateRequest:
     flags: Mapping[str, object] = field(default_factory=dict)
     devices: int | None = None
     usd_per_hour: float | None = None
+    like: str | None = None  # the model whose architecture a private one has
 
     def __post_init__(self) -> None:
         _check_positive("devices", self.devices, most=_MOST_DEVICES)
@@ -162,7 +163,7 @@ def _candidate(request: EstimateRequest, catalog: Catalog) -> Candidate:
         raise UserInputError(f"device {node.device.id}: {devices} slices exchange nothing; use a larger one for one copy [ENG004]")
     return build_candidate(
         catalog,
-        model=find_model(request.model, catalog),
+        model=named_model(request.model, catalog, request.like),
         quantization=request.weights.quantization,
         engine=request.program.engine,
         runtime=request.program.runtime,

@@ -7,9 +7,14 @@ from typing import Any, Final
 from advisor.errors import UserInputError
 
 _MAX_NAME_BYTES: Final = 65_535  # the format's limit for a key
+_MAX_TEXT_BYTES: Final = 16 * 1024 * 1024  # chat templates have some 10 KB; a text is copied, unlike a vocabulary
 _MAX_WALKED_ITEMS: Final = 4_000_000  # strings in one file; the largest vocabularies with their merges hold 0.8 million
 
 Buffer = bytes | mmap.mmap
+
+
+class NeedsMore(UserInputError):
+    """The header goes on behind the bytes that were read so far; the file is long enough to hold it."""
 
 
 class Cursor:
@@ -27,6 +32,18 @@ class Cursor:
         """Bytes between here and the end of the buffer."""
         return len(self._data) - self.position
 
+    @property
+    def left_of_file_bytes(self) -> int:
+        """Bytes between here and the end of the file, of which the buffer may hold the start only."""
+        return self.file_bytes - self.position
+
+    def lacking(self, length_bytes: int, what: str) -> UserInputError:
+        """The error for bytes that are not here: still in the file, or nowhere."""
+        message = f"{what} of {length_bytes:,} bytes at byte {self.position:,} of the header"
+        if length_bytes <= self.left_of_file_bytes and len(self._data) < self.file_bytes:
+            return NeedsMore(f"{self.where}: {message}: not read yet")
+        return self.hostile(message)
+
     def hostile(self, message: str) -> UserInputError:
         """The error for a number that this file cannot mean."""
         return UserInputError(f"{self.where}: {message}: not a GGUF this size ({self.file_bytes:,} bytes) can hold; truncated or hostile")
@@ -34,7 +51,7 @@ class Cursor:
     def skip(self, length_bytes: int, what: str) -> int:
         """Move on; returns where the skipped bytes start. Raises UserInputError when they are not all there."""
         if length_bytes > self.left_bytes:
-            raise self.hostile(f"{what} of {length_bytes:,} bytes at byte {self.position:,} of the header")
+            raise self.lacking(length_bytes, what)
         start = self.position
         self.position += length_bytes
         return start
@@ -55,13 +72,16 @@ class Cursor:
     def count(self, what: str, *, item_bytes: int, most: int) -> int:
         """A number of items that follow, each of at least `item_bytes`."""
         value = int(self.number("Q", what))
-        if value > most or value * item_bytes > self.left_bytes:
+        if value > most or value * item_bytes > self.left_of_file_bytes:
             raise self.hostile(f"{what} {value:,} in the header")
         return value
 
     def string(self, what: str) -> bytes:
         """A length and that many bytes."""
-        return self.raw(self.number("Q", what), what)
+        length = int(self.number("Q", what))
+        if length > _MAX_TEXT_BYTES:
+            raise self.hostile(f"{what} of {length:,} bytes in the header")
+        return self.raw(length, what)
 
     def name(self, what: str) -> str:
         """A key or a tensor's name: short, not empty, UTF-8."""
@@ -85,10 +105,10 @@ class Cursor:
         else:
             self.skip(position - self.position, "an array of strings")
             return
-        raise self.hostile(f"an array of {count:,} strings at byte {self.position:,} of the header")
+        raise self.lacking(position + 8 - self.position, f"an array of {count:,} strings")
 
     def visit(self, count: int) -> None:
         """Account for items that are visited one by one: a small file may not ask for a long loop."""
         self._walked += count
-        if self._walked > _MAX_WALKED_ITEMS or count * 8 > self.left_bytes:
+        if self._walked > _MAX_WALKED_ITEMS or count * 8 > self.left_of_file_bytes:
             raise self.hostile(f"an array of {count:,} items at byte {self.position:,} of the header")

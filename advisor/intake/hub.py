@@ -6,20 +6,27 @@ connection is resumed where it broke; a finished file is not fetched again.
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
+from urllib.parse import quote
 
 from advisor.errors import UserInputError, near_names
+from advisor.intake import web
 from advisor.intake.hub_errors import hub_errors
 from advisor.units import gib_text
 
 Progress = Callable[[int, int], None]  # bytes so far, bytes in total
 
 _HUB: Final = "https://huggingface.co"
-_OFFLINE_FLAGS: Final = ("ADVISOR_OFFLINE", "HF_HUB_OFFLINE")
+_COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_MOST_LISTING_BYTES: Final = 32 * 1024 * 1024
+_LICENCE_TAG: Final = "license:"
+_LONGEST_NAME: Final = 1024
 _RESERVE_BYTES: Final = 64 * 1024 * 1024  # left free on the disk
 
 
@@ -39,6 +46,7 @@ class HubRepository:
     repo_id: str
     commit: str
     files: tuple[HubFile, ...]
+    licence: str | None = None
 
 
 def list_files(repo_id: str, *, revision: str | None = None) -> HubRepository:
@@ -46,15 +54,47 @@ def list_files(repo_id: str, *, revision: str | None = None) -> HubRepository:
 
     Raises UserInputError: offline, hub not reachable, no such repository or revision, or access not granted.
     """
-    _refuse_offline(repo_id)
-    from huggingface_hub import HfApi
+    web.refuse_offline(repo_id)
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
+    pinned = f"/revision/{quote(revision, safe='')}" if revision else ""
+    at = f"{_endpoint()}/api/models/{repo_id}{pinned}?blobs=true"
     with hub_errors(repo_id, revision=revision, endpoint=_endpoint()):
-        found = HfApi(endpoint=_endpoint()).model_info(repo_id, revision=revision, files_metadata=True)
-    if found.sha is None:
-        raise UserInputError(f"{repo_id}: the hub at {_endpoint()} names no commit, so nothing can be pinned to it")
-    files = (HubFile(file.rfilename, file.size or 0, file.lfs.sha256 if file.lfs else None) for file in found.siblings or ())
-    return HubRepository(repo_id, found.sha, tuple(files))
+        validate_repo_id(repo_id)
+        answer = web.get(at, most_bytes=_MOST_LISTING_BYTES, headers=_headers())
+        return _repository(repo_id, web.parsed_json(answer, _endpoint()))
+
+
+def read_part(repository: HubRepository, name: str, *, start: int | None, most_bytes: int) -> web.Answer:
+    """A file of the repository at its commit, whole or a range of it, without keeping it. Raises UserInputError as list_files does."""
+    at = f"{_endpoint()}/{repository.repo_id}/resolve/{repository.commit}/{quote(name)}"
+    with hub_errors(repository.repo_id, revision=repository.commit, endpoint=_endpoint()):
+        return web.get(at, most_bytes=most_bytes, start=start, headers=_headers())
+
+
+def _repository(repo_id: str, found: Any) -> HubRepository:  # noqa: ANN401 - a stranger's JSON
+    """The listing, held against what one must say. Raises ValueError for anything else."""
+    commit = found.get("sha") if isinstance(found, dict) else None
+    if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
+        raise ValueError(f"the hub at {_endpoint()} names no commit, so nothing can be pinned to it")
+    entries = found.get("siblings")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError(f"the hub at {_endpoint()} lists no files")
+    return HubRepository(repo_id, commit, tuple(map(_file, entries)), _licence(found.get("tags")))
+
+
+def _licence(tags: Any) -> str | None:  # noqa: ANN401
+    """The licence that the page states, as its tag `license:…` has it."""
+    texts = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
+    return next((tag.removeprefix(_LICENCE_TAG)[:80] for tag in texts if tag.startswith(_LICENCE_TAG)), None)
+
+
+def _file(entry: dict[str, Any]) -> HubFile:
+    name, size, large = entry.get("rfilename"), entry.get("size"), entry.get("lfs")
+    digest = large.get("sha256") if isinstance(large, dict) else None
+    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or (size is not None and type(size) is not int):
+        raise ValueError(f"the hub at {_endpoint()} lists a file without a usable name and size")
+    return HubFile(name, max(0, size or 0), digest if isinstance(digest, str) and _SHA256.fullmatch(digest) else None)
 
 
 def download(
@@ -91,14 +131,15 @@ def download(
     return HubRepository(repo_id, repository.commit, wanted), tuple(paths)
 
 
+def _headers() -> dict[str, str]:
+    """With the token of the environment or of huggingface_hub's store, where there is one; it goes into this header and nowhere else."""
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+
+    return dict(build_hf_headers())
+
+
 def _endpoint() -> str:
     return (os.environ.get("HF_ENDPOINT") or _HUB).rstrip("/")
-
-
-def _refuse_offline(repo_id: str) -> None:
-    for flag in _OFFLINE_FLAGS:
-        if os.environ.get(flag, "").strip().lower() in {"1", "true", "yes", "on"}:
-            raise UserInputError(f"{repo_id}: not asked for, because {flag} is set: unset it, or name a local file")
 
 
 def _select(repository: HubRepository, names: Sequence[str]) -> tuple[HubFile, ...]:

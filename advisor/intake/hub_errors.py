@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from advisor.errors import UserInputError
+from advisor.intake import web
 
 _STATUS_ADVICE: Final = {
     401: "the token is not accepted; set HF_TOKEN or run hf auth login",
@@ -22,8 +23,33 @@ def hub_errors(repo_id: str, *, revision: str | None, endpoint: str) -> Iterator
 
     try:
         yield
+    except web.Refused as error:
+        raise UserInputError(f"{repo_id}: {_refusal(error, revision or 'main', endpoint)}") from None
+    except UserInputError as error:
+        raise UserInputError(f"{repo_id}: {error}") from None
     except (HfHubHTTPError, httpx2.HTTPError, OSError, ValueError) as error:
         raise UserInputError(f"{repo_id}: {_sentence(error, revision or 'main', endpoint)}") from None
+
+
+def _refusal(error: web.Refused, revision: str, endpoint: str) -> str:
+    """What the hub says in words of its own: X-Error-Code, as its library reads it."""
+    match error.code:
+        case "GatedRepo":
+            return _gated(endpoint)
+        case "RepoNotFound":
+            return _absent(endpoint)
+        case "RevisionNotFound":
+            return f"no revision {revision!r} at {endpoint}"
+        case _:
+            return str(error)
+
+
+def _gated(endpoint: str) -> str:
+    return f"gated: accept the terms on its page at {endpoint}, then set HF_TOKEN or run hf auth login"
+
+
+def _absent(endpoint: str) -> str:
+    return f"no such repository at {endpoint}, or a private one: check the name, or set HF_TOKEN or run hf auth login"
 
 
 def _sentence(error: Exception, revision: str, endpoint: str) -> str:
@@ -31,9 +57,9 @@ def _sentence(error: Exception, revision: str, endpoint: str) -> str:
 
     match error:
         case errors.GatedRepoError():
-            return f"gated: accept the terms on its page at {endpoint}, then set HF_TOKEN or run hf auth login"
+            return _gated(endpoint)
         case errors.RepositoryNotFoundError():
-            return f"no such repository at {endpoint}, or a private one: check the name, or set HF_TOKEN or run hf auth login"
+            return _absent(endpoint)
         case errors.RevisionNotFoundError():
             return f"no revision {revision!r} at {endpoint}"
         case errors.HfHubHTTPError(response=response):

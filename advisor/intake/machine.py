@@ -1,19 +1,21 @@
-"""This computer as a node: processor, memory and its bandwidth, container limits, NVIDIA GPUs. No host name, no path, no user."""
+"""This computer as a node: processor, memory and its bandwidth, container limits, GPUs. No host name, no path, no user."""
 
 import hashlib
 import json
 import os
 import platform
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from advisor.catalog.catalog import Catalog
+from advisor.catalog.devices import metal_working_set_bytes
 from advisor.domain.hardware import Device, Host, Node, ProcessorFeature
-from advisor.engines.accelerators import nvidia
 from advisor.engines.memory_limit import memory_limit
 from advisor.errors import UserInputError
+from advisor.intake.cpu_quota import cpu_quota
+from advisor.intake.gpus import Gpu, find_gpus
 from advisor.intake.processor import processor_features
 
 _PROBE_BYTES = 64 * 1024 * 1024
@@ -21,14 +23,6 @@ _PROBE_S = 0.25
 _DISK_BYTES_PER_S = 1e9
 _LINK_BYTES_PER_S = 15e9
 _SOURCE = "this machine"
-
-
-@dataclass(frozen=True, slots=True)
-class Gpu:
-    """A GPU as its driver names it."""
-
-    name: str
-    memory_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +59,7 @@ def inspect_machine() -> MachineFacts:
         memory_bytes=min(total, limit) if limit else total,
         memory_bandwidth_bytes_per_s=_measured_bandwidth(),
         repacks_weights=_repacks(),
-        gpus=_nvidia_gpus(),
+        gpus=find_gpus(total),
         memory_limit_bytes=limit,
         processor_features=processor_features(),
     )
@@ -118,7 +112,11 @@ def _gpu_device(facts: MachineFacts, catalog: Catalog) -> Device:
     names = sorted({gpu.name for gpu in facts.gpus})
     if len(names) > 1:
         raise UserInputError(f"this machine has different GPUs ({', '.join(names)}): one kind at a time; name it with hardware.owned")
-    return device_of(facts.gpus[0], catalog)
+    device = device_of(facts.gpus[0], catalog)
+    if not device.unified_memory:
+        return device
+    usable = metal_working_set_bytes(facts.memory_bytes) if device.device_class == "apple" else min(device.memory_bytes, facts.memory_bytes)
+    return replace(device, memory_bytes=usable, installed_memory_bytes=facts.memory_bytes)  # the catalog has one of several sizes
 
 
 def device_of(gpu: Gpu, catalog: Catalog) -> Device:
@@ -146,11 +144,8 @@ def _cpu_name() -> str:
 def _cores() -> int:
     """Cores this process may run on, and no more than the container's CPU quota."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="utf-8").split()
-        return max(1, min(affinity, int(quota) // int(period)))
-    except (OSError, ValueError):
-        return affinity
+    quota = cpu_quota()
+    return affinity if quota is None else max(1, min(affinity, int(quota)))
 
 
 def _repacks() -> bool:
@@ -172,8 +167,3 @@ def _measured_bandwidth() -> float:
         target[:] = source
         fastest = min(fastest, time.perf_counter() - start)
     return float(f"{3 * _PROBE_BYTES / fastest:.1e}")
-
-
-def _nvidia_gpus() -> tuple[Gpu, ...]:
-    """The driver's own names and sizes; nothing where there is no driver, or one that does not answer."""
-    return tuple(Gpu(each.name, each.total_bytes) for each in nvidia())

@@ -1,5 +1,6 @@
-"""A model by whatever the user has: a catalog id or alias, a config.json, a folder with one, or a GGUF file."""
+"""A model by whatever the user has: a catalog id or alias, a config.json, a folder with one, or a GGUF file. Asks nobody."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -11,10 +12,12 @@ from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.model import Checkpoint, Model
 from advisor.errors import UserInputError
 from advisor.estimate.gguf_mixing import tensor_types
+from advisor.intake.adapters import CONFIG as ADAPTER
+from advisor.intake.adapters import read_adapter
 from advisor.intake.gguf_file import GgufHeader
-from advisor.intake.gguf_shards import read_gguf_model
-from advisor.intake.quantization import quantization_of_config
-from advisor.intake.safetensors_files import tensor_bytes
+from advisor.intake.gguf_shards import read_gguf_model, stem_of_parts
+from advisor.intake.safetensors_files import read_safetensors, shards_of
+from advisor.intake.stored_format import MODELOPT, stored_format
 
 _LOCAL: Final = (".", "/", "~", "\\")  # how a path starts that cannot be an id
 _LICENCE: Final = "not stated in the file"
@@ -54,8 +57,11 @@ def gguf_file_of(model: Model, reference: str) -> Path | None:
 def _from_folder(folder: Path, catalog: Catalog) -> Model:
     config = folder / "config.json"
     if config.exists():
-        return _from_config(config, catalog, weights=tuple(sorted(folder.glob("*.safetensors"))))
-    files = sorted(folder.glob("*.gguf"))
+        return _from_config(config, catalog, weights=shards_of(folder))
+    if (folder / ADAPTER).exists():
+        adapter = read_adapter(folder)
+        raise UserInputError(f"{folder} is {adapter}: {adapter.advice()}")
+    files = sorted({stem_of_parts(file.name): file for file in sorted(folder.glob("*.gguf"), reverse=True)}.values())
     if len(files) == 1:
         return _from_gguf(files[0], catalog)
     found = f"{len(files)} .gguf files: name one of them" if files else "neither config.json nor a .gguf file"
@@ -63,47 +69,76 @@ def _from_folder(folder: Path, catalog: Catalog) -> Model:
 
 
 def _from_config(path: Path, catalog: Catalog, weights: tuple[Path, ...] = ()) -> Model:
-    config = _json_object(path)
-    architecture = from_config(config, str(path))
+    modelopt = path.with_name(MODELOPT)
     name = path.resolve().parent.name if path.name == "config.json" else path.stem
-    quantization = quantization_of_config(config, catalog)
-    checkpoints: tuple[Checkpoint, ...] = ()
-    if quantization is not None:
-        known_bytes = tensor_bytes(weights) if weights else None
-        files = tuple(file.name for file in weights)
-        source = "headers of the safetensors files" if weights else "config.json"
-        checkpoints = (Checkpoint(name, "safetensors", quantization, weights_bytes=known_bytes, files=files, source=source),)
-    return Model(name, architecture, _LICENCE, checkpoints, source=path.name)
+    return model_of_config(
+        _json_object(path),
+        catalog,
+        where=str(path),
+        modelopt=_json_object(modelopt) if path.name == "config.json" and modelopt.exists() else None,
+        checkpoint=Checkpoint(
+            name,
+            "safetensors",
+            "",
+            weights_bytes=read_safetensors(weights).tensor_bytes if weights else None,
+            files=tuple(file.name for file in weights),
+            source="headers of the safetensors files" if weights else "config.json",
+        ),
+        source=path.name,
+    )
+
+
+def model_of_config(
+    config: dict[str, Any],
+    catalog: Catalog,
+    *,
+    where: str,
+    modelopt: dict[str, Any] | None,
+    checkpoint: Checkpoint,
+    source: str,
+    licence: str | None = None,
+) -> Model:
+    """A model from what its config.json holds; `checkpoint` is what is known of its files but the format, which the config says.
+
+    Where it says none that is planned, the model has no checkpoint and its source says why.
+    """
+    architecture = from_config(config, where)
+    stored = stored_format(config, catalog, modelopt)
+    said = f"{source}; its own weights are refused: {stored.refused}" if stored.refused else source
+    known = () if stored.id is None else (dataclasses.replace(checkpoint, quantization=stored.id),)
+    return Model(checkpoint.repo_id, architecture, licence or _LICENCE, known, source=said)
 
 
 def _json_object(path: Path) -> dict[str, Any]:
+    return json_object(read_text(path), str(path))
+
+
+def json_object(text: str, where: str) -> dict[str, Any]:
+    """A config.json's content. Raises UserInputError for anything but an object."""
     try:
-        config = json.loads(read_text(path))
+        config = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UserInputError(f"{path}: not valid JSON: {error}") from None
+        raise UserInputError(f"{where}: not valid JSON: {error}") from None
     if not isinstance(config, dict):
-        raise UserInputError(f"{path}: not a JSON object, so not a config.json")
+        raise UserInputError(f"{where}: not a JSON object, so not a config.json")
     return config
 
 
 def _from_gguf(path: Path, catalog: Catalog) -> Model:
-    header = read_gguf_model(path)
+    found = Checkpoint(path.stem, "gguf", "", files=(path.name,), source="tensor table of the file")
+    return model_of_gguf(read_gguf_model(path), catalog, where=str(path), checkpoint=found, source=path.name)
+
+
+def model_of_gguf(header: GgufHeader, catalog: Catalog, *, where: str, checkpoint: Checkpoint, source: str) -> Model:
+    """A model from a GGUF header; `checkpoint` is what is known of its file but format and bytes, which the header says."""
     if not header.tensors:
-        raise UserInputError(f"{path}: holds no tensors: a vocabulary or a cut-off file, not a model")
+        raise UserInputError(f"{where}: holds no tensors: a vocabulary or a cut-off file, not a model")
     names = {tensor.name for tensor in header.tensors}
-    architecture = from_gguf(header.metadata, str(path), tensor_names=names)
+    architecture = from_gguf(header.metadata, where, tensor_names=names)
     quantization, imatrix = _nearest_file_type(header, architecture, catalog)
-    checkpoint = Checkpoint(
-        path.stem,
-        "gguf",
-        quantization,
-        weights_bytes=header.tensor_bytes,
-        files=(path.name,),
-        imatrix=imatrix,
-        source="tensor table of the file",
-    )
+    known = dataclasses.replace(checkpoint, quantization=quantization, weights_bytes=header.tensor_bytes, imatrix=imatrix)
     licence = header.metadata.get("general.license")
-    return Model(path.stem, architecture, str(licence) if isinstance(licence, str) else _LICENCE, (checkpoint,), source=path.name)
+    return Model(known.repo_id, architecture, str(licence) if isinstance(licence, str) else _LICENCE, (known,), source=source)
 
 
 def _nearest_file_type(header: GgufHeader, architecture: ModelArchitecture, catalog: Catalog) -> tuple[str, bool]:

@@ -16,11 +16,12 @@ _OUTPUT: Final = ("output_tokens", "completion_tokens")
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """How long the requests of a log were, in tokens."""
+    """How long requests were, in tokens; `said` is what they are and how far to trust them."""
 
     requests: int
     input_tokens: Lengths
     output_tokens: Lengths
+    said: str
 
 
 def read_samples(path: Path) -> Samples:
@@ -41,7 +42,8 @@ def read_samples(path: Path) -> Samples:
         raise DataError(faults)
     if not counts:
         raise UserInputError(f"{path}: no requests in it; one JSON object a line is needed, with {_INPUT[0]} and {_OUTPUT[0]}")
-    return Samples(len(counts), _lengths([sent for sent, _ in counts]), _lengths([made for _, made in counts]))
+    said = f"{len(counts):,} requests"
+    return Samples(len(counts), lengths_of([sent for sent, _ in counts]), lengths_of([made for _, made in counts]), said)
 
 
 def _counts(line: str) -> tuple[int, int] | str:
@@ -64,7 +66,7 @@ def _count(sources: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> int 
     return values[0] if values and isinstance(values[0], int) and not isinstance(values[0], bool) and values[0] > 0 else None
 
 
-def _lengths(tokens: list[int]) -> Lengths:
+def lengths_of(tokens: list[int]) -> Lengths:
     """Percentiles by nearest rank: each is a length that occurred."""
     ordered = sorted(tokens)
     return Lengths(_rank(ordered, 50), _rank(ordered, 95), ordered[-1])

@@ -7,7 +7,7 @@ from typing import Final, Literal
 from advisor.domain.demand import Lengths
 from advisor.domain.workload import TokenLengths
 from advisor.errors import UserInputError
-from advisor.intake.samples import read_samples
+from advisor.intake.lengths import read_lengths
 from advisor.planning.demand import usual_lengths
 from advisor.questionnaire.parsing import count, number, seconds
 from advisor.questionnaire.question import Situation, Understood
@@ -17,7 +17,7 @@ _RATE: Final = re.compile(r"(.+?)\s*(?:requests?\s*)?(?:/\s*s|per second|rps|req
 _IN_FLIGHT: Final = re.compile(r"(.+?)\s*(?:requests?\s*)?(?:in flight|concurrent|at once)")
 _BATCH: Final = re.compile(r"(.+?)\s*(?:requests?\s*)?(?:in|within)\s+(.+?)\s*(?:h|hours?)")
 _USERS: Final = re.compile(r"(.+?)\s*(?:users?|people|persons?)?")
-_SAMPLES: Final = (".jsonl", ".json", ".ndjson")
+_SAMPLES: Final = (".jsonl", ".json", ".ndjson", ".prom", ".txt")
 
 
 def parse_load(text: str, _: Situation) -> Understood:
@@ -58,9 +58,9 @@ def parse_pause(text: str, situation: Situation) -> Understood:
 
 
 def parse_lengths(which: Literal["input_tokens", "output_tokens"], text: str, situation: Situation) -> Understood:
-    """`4000/9000/15000` (median, 95th percentile, longest), the median alone, or a JSONL file with token counts of both directions."""
+    """`4000/9000/15000` (median, 95th percentile, longest), the median alone, or a file that tells them (read_lengths)."""
     if text.strip().casefold().endswith(_SAMPLES):
-        return _from_samples(Path(text.strip()).expanduser())
+        return _from_samples(Path(text.strip()).expanduser(), situation)
     parts = [count(part, "tokens (median/p95/longest)") for part in re.split(r"\s*/\s*|\s+", text.strip())]
     if len(parts) > 3:
         raise UserInputError(f'"{text}": give at most three numbers, median/p95/longest, such as 4000/9000/15000')
@@ -80,14 +80,14 @@ def _ordered(parts: list[int], usual: Lengths) -> Lengths:
         raise UserInputError(str(error)) from None
 
 
-def _from_samples(path: Path) -> Understood:
-    samples = read_samples(path)
+def _from_samples(path: Path, situation: Situation) -> Understood:
+    samples = read_lengths(path, situation.catalog.engines.values())
     values: dict[str, object] = {}
     for which, lengths in (("input_tokens", samples.input_tokens), ("output_tokens", samples.output_tokens)):
         for name in ("p50", "p95", "max"):
             values[f"request.{which}.{name}"] = getattr(lengths, name)
     sent, made = samples.input_tokens, samples.output_tokens
-    said = f"{samples.requests:,} requests: in p50 {sent.p50:,} p95 {sent.p95:,} max {sent.max:,}, "
+    said = f"{samples.said}: in p50 {sent.p50:,} p95 {sent.p95:,} max {sent.max:,}, "
     return Understood(values, said=f"{said}out p50 {made.p50:,} p95 {made.p95:,} max {made.max:,} tokens.")
 
 

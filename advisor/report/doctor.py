@@ -1,8 +1,10 @@
 """`advisor.doctor/1`: what this machine offers, which engines are on it, what the advisor knows. Contacts nobody."""
 
+import math
 import os
 import platform
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -14,11 +16,14 @@ from advisor.catalog.catalog import Catalog
 from advisor.engines.find import survey
 from advisor.engines.places import engines_folder, models_folder
 from advisor.errors import UserInputError
-from advisor.intake.machine import Gpu, device_of, inspect_machine, this_machine
+from advisor.intake.gpus import Gpu
+from advisor.intake.machine import device_of, inspect_machine, this_machine
 from advisor.resources import advisor_version
 from advisor.rules.load import load_rules
+from advisor.units import GIB, gib_text
 
 SCHEMA: Final = "advisor.doctor/1"
+_LITTLE_BYTES: Final = 4 * GIB  # less than a small model with its engine
 _OFFLINE: Final = ("ADVISOR_OFFLINE", "HF_HUB_OFFLINE")
 
 
@@ -32,7 +37,10 @@ class GpuJson(TypedDict):
 
 
 class MachineJson(TypedDict):
-    """This computer; `plan_device` is what a plan runs on here, null where `refused` says why not."""
+    """This computer; `plan_device` is what a plan runs on here, null where `refused` says why not.
+
+    `memory_bandwidth_like` is the processor of the catalog whose memory is nearest in speed.
+    """
 
     id: str
     cpu: str
@@ -40,6 +48,7 @@ class MachineJson(TypedDict):
     memory_bytes: int
     memory_limit_bytes: int | None
     memory_bandwidth_bytes_per_s: float
+    memory_bandwidth_like: str
     repacks_weights: bool
     gpus: list[GpuJson]
     plan_device: str | None
@@ -63,6 +72,7 @@ class KnowledgeJson(TypedDict):
     models: int
     offers: int
     rules: int
+    overrides: list[str]
 
 
 class DoctorJson(TypedDict):
@@ -78,6 +88,7 @@ class DoctorJson(TypedDict):
     network: str
     offline_variables: dict[str, str]
     catalog: KnowledgeJson
+    todo: list[str]
 
 
 def doctor_schema() -> dict[str, Any]:
@@ -88,18 +99,19 @@ def doctor_schema() -> dict[str, Any]:
 def examine() -> DoctorJson:
     """Look at everything. Takes a second or two: each interpreter that may hold an engine is asked."""
     catalog = load_catalog()
+    machine, engines = _machine(catalog), _engines()
     return {
         "schema": SCHEMA,
         "advisor": advisor_version(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "system": f"{platform.system()} {platform.machine()}",
-        "machine": _machine(catalog),
-        "engines": _engines(),
+        "machine": machine,
+        "engines": engines,
         "places": [
             _place("engines that the advisor installed", engines_folder()),
             _place("built wheels and synthetic models", models_folder().parent),
         ],
-        "network": "off: only `engines install` and a hub id that you name use it, and they say so",
+        "network": "off: only `engines install`, `catalog refresh` and a repository that you name (hf://…) use it",
         "offline_variables": {name: os.environ[name] for name in _OFFLINE if name in os.environ},
         "catalog": {
             "as_of": catalog.as_of,
@@ -108,8 +120,26 @@ def examine() -> DoctorJson:
             "models": len(catalog.models),
             "offers": len(catalog.offers),
             "rules": len(load_rules().rules),
+            "overrides": [_tilde(str(override)) for override in catalog.overrides],
         },
+        "todo": list(_todo(machine, engines)),
     }
+
+
+def _todo(machine: MachineJson, engines: list[dict[str, Any]]) -> Iterator[str]:
+    """What is missing here, and what to do about each."""
+    if not any(engine["found"] for engine in engines):
+        yield "no engine is here: plans need none; to prove one, advisor engines install llama.cpp (or vllm)"
+    yield from (
+        f"{engine['engine']} {engine['version']} cannot be used: {engine['problem']}" for engine in engines if engine.get("problem")
+    )
+    if machine["refused"]:
+        yield machine["refused"]
+    if not machine["gpus"]:
+        yield "no GPU answers: where there is one, install its driver with nvidia-smi, amd-smi or rocm-smi; else plans use the processor"
+    limit = machine["memory_limit_bytes"]
+    if limit is not None and limit <= _LITTLE_BYTES:
+        yield f"this container may use {gib_text(limit)}: raise its memory limit before a model is loaded in it"
 
 
 def _machine(catalog: Catalog) -> MachineJson:
@@ -126,11 +156,18 @@ def _machine(catalog: Catalog) -> MachineJson:
         "memory_bytes": facts.memory_bytes,
         "memory_limit_bytes": facts.memory_limit_bytes,
         "memory_bandwidth_bytes_per_s": facts.memory_bandwidth_bytes_per_s,
+        "memory_bandwidth_like": _alike(facts.memory_bandwidth_bytes_per_s, catalog),
         "repacks_weights": facts.repacks_weights,
         "gpus": [_gpu(gpu, catalog) for gpu in facts.gpus],
         "plan_device": device,
         "refused": refused,
     }
+
+
+def _alike(bytes_per_s: float, catalog: Catalog) -> str:
+    """The processor or board of the catalog whose memory is nearest in speed: what the measured figure amounts to."""
+    processors = [device for device in catalog.devices.values() if device.is_cpu]
+    return min(processors, key=lambda device: abs(math.log(device.memory_bandwidth_bytes_per_s / bytes_per_s))).id
 
 
 def _gpu(gpu: Gpu, catalog: Catalog) -> GpuJson:

@@ -18,16 +18,18 @@ def doctor_lines(found: DoctorJson) -> Iterator[str]:
     known = found["catalog"]
     counts = f"{known['devices']} devices, {known['models']} models, {known['offers']} offers"
     yield f"catalog    of {known['as_of']} ({known['fingerprint']}): {counts}, {known['rules']} rules"
+    yield from (f"           with {override}" for override in known["overrides"])
+    yield from (f"to do      {todo}" for todo in found["todo"])
 
 
 def _machine(machine: MachineJson) -> Iterator[str]:
     yield f"processor  {machine['cpu']}, {machine['cores']} cores{', repacks 4-bit weights' if machine['repacks_weights'] else ''}"
     limit = machine["memory_limit_bytes"]
     limited = f", the limit of this container is {gib(limit):.1f} GiB" if limit is not None else ", no container limit"
-    speed = f"{machine['memory_bandwidth_bytes_per_s'] / 1e9:.0f} GB/s by copying"
+    speed = f"{machine['memory_bandwidth_bytes_per_s'] / 1e9:.0f} GB/s by copying, as of {machine['memory_bandwidth_like']}"
     yield f"memory     {gib(machine['memory_bytes']):.1f} GiB usable{limited}; {speed}"
     if not machine["gpus"]:
-        yield "gpu        none that an NVIDIA driver shows"
+        yield "gpu        none that a driver shows"
     yield from (f"gpu        {_gpu(gpu)}" for gpu in machine["gpus"])
     yield f"plans      call it {machine['plan_device']}" if machine["plan_device"] else f"plans      {machine['refused']}"
 

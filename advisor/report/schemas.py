@@ -1,8 +1,10 @@
 """The JSON Schemas of the files and documents that others may read or write, made from their types."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
+from advisor.catalog.check import YAML_KINDS
 from advisor.documents import json_schema
 from advisor.domain.evidence import EvidenceFile
 from advisor.domain.plan import Plan
@@ -17,6 +19,8 @@ SCHEMAS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "evidence": lambda: json_schema(EvidenceFile),
     "plan": lambda: json_schema(Plan),
     "workload": lambda: json_schema(Workload),
+    # of each kind of YAML file in the catalog's folders, for editors
+    **{f"catalog-{folder}": partial(json_schema, kind) for folder, kind in YAML_KINDS.items()},
 }
 
 

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from advisor.catalog.models import load_models
+from advisor.catalog.models import Models
 from advisor.catalog.quantizations import load_quantizations
 from advisor.estimate.weights import gguf_weights
 from advisor.intake.gguf_file import read_gguf_header
@@ -42,7 +42,7 @@ SETTINGS = {
     "threads": 1,  # more would spin at barriers whenever another process wants a core
 }
 SMOKE = {"mode": "smoke", "concurrency": [1, 4], "prompt_tokens": 12, "output_tokens": 5, "repeats": 1, "time_limit_s": 60, "seed": 0}
-MODELS = {name: model.architecture for name, model in load_models(folder("catalog"), QUANTIZATIONS).items() if model.architecture.gguf_name}
+MODELS = {name: model.architecture for name, model in Models(folder("catalog"), QUANTIZATIONS).items() if model.architecture.gguf_name}
 
 
 def run(request, **settings):

@@ -70,10 +70,11 @@ def plan(folder, model):
 @pytest.mark.parametrize(("model", "how"), [(SMALL, []), (LARGER, []), (SMALL, ["--in-process"])])
 def test_memory_context_and_start_are_as_planned(tmp_path, sparse, model, how):
     path = plan(tmp_path, model)
-    code, said = advisor(
-        "validate", path, "--synthetic", "--concurrency", "1,2", "--time-limit", "200", "--format", "json", "--quiet", *how
-    )
-    assert code in (0, 5), said  # 5: whoever runs this has a busy machine; memory is told all the same
+    at_once = [1] if model == LARGER else [1, 2]
+    given = ["--concurrency", ",".join(map(str, at_once)), "--time-limit", "100", "--format", "json", "--quiet", *how]
+    code, said = advisor("validate", path, "--synthetic", *given)
+    # 3: fewer at once than planned; 5: whoever runs this has a busy machine; memory is told all the same
+    assert code in ((3, 5) if model == LARGER else (0, 5)), said
     answer = json.loads(said)
     claims = {claim["name"]: claim for claim in answer["claims"]}
     for name in ("starts", "context_per_request_tokens", "kv_capacity_tokens", "memory_bytes"):
@@ -91,10 +92,10 @@ def test_memory_context_and_start_are_as_planned(tmp_path, sparse, model, how):
         assert claims["memory_bytes"]["measured"] > 1024**3
         assert claims["memory_bytes"]["tolerance_pct"] == 5.0
     assert str(tmp_path) not in next((tmp_path / "evidence").iterdir()).read_text()
-    assert advisor("evidence", "verify", path)[0] in ({0} if code == 0 else {0, 3})  # 3: speeds that a busy machine left untested
+    assert advisor("evidence", "verify", path)[0] in ({0} if code == 0 else {0, 3})  # 3: speeds that were left untested
     rungs = [row for row in answer["benchmark"] if "goodput" in row]
     loads = [row["concurrency"] for row in rungs]
-    assert loads == ([] if how else [1, 2]) or (answer["contention"]["disturbed"] and loads == [1, 2][: len(loads)])
+    assert loads == ([] if how else at_once) or (answer["contention"]["disturbed"] and loads == at_once[: len(loads)])
     assert all(row["failed"] == 0 and row["ttft_s"]["p50"] > 0 and row["output_tokens_per_s"] > 0 for row in rungs)
 
 

@@ -28,7 +28,7 @@ CATALOG = load_catalog()
 RECORD = CATALOG.engine("vllm")
 HERE = processor_features() or ()
 PROCESSORS = {"whole": HERE, "avx2": ("avx2",)}  # as it is, and with all that is newer hidden from vLLM
-FORMATS = ("bf16", "awq-int4", "gptq-int4", "w4a16", "w8a8-int8", "fp8", "fp8-block", "fp8-dynamic")
+FORMATS = ("bf16", "awq-int4", "gptq-int4", "w8a8-int8", "fp8", "fp8-block", "fp8-dynamic")
 STRUCTURES = (
     "qwen3",
     "gemma3",  # windows
@@ -36,16 +36,11 @@ STRUCTURES = (
     "qwen3next",  # recurrent
     "granitehybrid",  # recurrent
 )
-EXPERTS = ("bf16", "awq-int4", "gptq-int4", "w8a8-int8", "fp8", "fp8-dynamic")
+EXPERTS = ("bf16", "gptq-int4", "fp8")
 LESSER = [
     ("llama", "awq-int4"),
-    ("llama", "w8a8-int8"),
-    ("llama", "fp8-block"),
-    ("llama", "fp8-dynamic"),
     ("qwen3moe", "gptq-int4"),
-    ("qwen3moe", "w8a8-int8"),
     ("granitehybrid", "bf16"),
-    ("qwen3next", "bf16"),
     ("deepseek2", "bf16"),
 ]
 CELLS = [("whole", "llama", name) for name in FORMATS]

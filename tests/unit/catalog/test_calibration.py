@@ -46,6 +46,7 @@ def test_a_range_that_misses_its_value_is_a_fault_with_a_place(tmp_path):
         "weights_efficiency: {value: 0.86, low: 0.80, high: 0.95}", "weights_efficiency: {value: 0.86, low: 0.90, high: 0.95}"
     )
     assert broken != text
-    (tmp_path / "vllm.yaml").write_text(broken, encoding="utf-8")
+    (tmp_path / "calibration").mkdir()
+    (tmp_path / "calibration" / "vllm.yaml").write_text(broken, encoding="utf-8")
     with pytest.raises(DataError, match=r"vllm.yaml:\d+:\d+: weights_efficiency"):
         load_calibrations(tmp_path)

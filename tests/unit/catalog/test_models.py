@@ -6,7 +6,7 @@ import pytest
 
 from advisor import resources
 from advisor.catalog import load_catalog
-from advisor.catalog.models import load_models
+from advisor.catalog.models import Models
 from advisor.catalog.quantizations import load_quantizations
 from advisor.domain.ggml_types import GGML_TYPES, row_bytes, tensor_bytes
 from advisor.errors import DataError, UserInputError
@@ -70,7 +70,7 @@ def test_a_faulty_record_is_refused_at_its_line(root, old, new, words):
     assert old in text
     path.write_text(text.replace(old, new, 1))
     with pytest.raises(DataError) as error:
-        load_models(root, load_quantizations(root))
+        list(Models(root, load_quantizations(root)).values())
     assert all(word in str(error.value) for word in words)
 
 

@@ -104,7 +104,7 @@ def test_a_context_beyond_the_model_is_said():
         ["frob"],
         ["plan", "a", "b"],
         ["plan", "--frob"],
-        ["catalog", "list", "modelz"],
+        ["catalog", "list", "models", "x"],
         ["render", "x"],
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from advisor.cli.app import app
-from advisor.errors import DataError, NotBuiltYet, UserInputError
+from advisor.errors import DataError, UserInputError
 
 
 def run(*arguments):
@@ -59,8 +59,27 @@ def test_check_the_folder_in_use_and_a_faulty_one(tmp_path):
     assert isinstance(run("check", str(tmp_path / "absent")).exception, UserInputError)
 
 
-def test_refresh_is_announced():
-    assert isinstance(run("refresh").exception, NotBuiltYet)
+@pytest.mark.parametrize("kind", ["licences", "api-prices", "quality", "measurements"])
+def test_list_of_the_other_kinds(kind):
+    document = json.loads(run("list", kind, "--format", "json").stdout)
+    assert document["kind"] == kind and document["overrides"] == []
+    assert kind == "measurements" or len(document["rows"]) > 5
+
+
+def test_presets_are_listed_under_the_name_of_their_folder_too():
+    assert run("list", "workloads").stdout == run("list", "presets").stdout != ""
+
+
+def test_near_names_for_kinds_and_searches():
+    assert "did you mean devices?" in str(run("list", "devicez").exception)
+    found = run("list", "devices", "--search", "h100-smx")
+    assert found.exit_code == 0 and "did you mean h100-sxm" in found.stderr
+
+
+def test_show_offers_by_their_instance():
+    document = json.loads(run("show", "g5.xlarge", "--format", "json").stdout)
+    assert [offer["device"] for offer in document["found"]] == ["a10g"]
+    assert "did you mean g5.xlarge" in str(run("show", "g5.xlarg").exception)
 
 
 @pytest.mark.parametrize("name", ["h100-sxm", "t4", "Qwen/Qwen3-30B-A3B", "Q4_K_M", "bf16", "vllm", "summarisation"])

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from advisor.cli.app import app
 from advisor.intake import machine
-from advisor.intake.machine import Gpu, MachineFacts
+from advisor.intake.gpus import Gpu
+from advisor.intake.machine import MachineFacts
 from advisor.report import doctor
 from advisor.report.schemas import schema_document
 
@@ -52,7 +53,7 @@ def test_text_has_a_line_for_each_thing(monkeypatch):
     with_gpus(monkeypatch)
     lines = run().stdout.splitlines()
     first = [line.split()[0] for line in lines]
-    assert first == ["advisor", "processor", "memory", "gpu", "plans", "engine", "disk", "disk", "network", "catalog"]
+    assert first == ["advisor", "processor", "memory", "gpu", "plans", "engine", "disk", "disk", "network", "catalog", "to", "to"]
     assert "the limit of this container is 32.0 GiB; 50 GB/s" in lines[2]
     assert "advisor engines install llama.cpp" in lines[5]
 
@@ -67,3 +68,11 @@ def test_a_variable_that_names_no_program_is_reported_not_fatal(monkeypatch):
     monkeypatch.setenv("ADVISOR_LLAMA_CPP_PYTHON", "/nowhere/python")
     result = run()
     assert result.exit_code == 0 and "/nowhere/python is not a program" in result.stdout
+
+
+def test_what_is_missing_comes_with_what_to_do(monkeypatch):
+    with_gpus(monkeypatch, Gpu("NVIDIA Q9000", 2**34))
+    document = json.loads(run("--format", "json").stdout)
+    assert any("advisor engines install llama.cpp" in todo for todo in document["todo"])
+    assert any("add a file to catalog/devices" in todo for todo in document["todo"])
+    assert document["catalog"]["overrides"] == []

@@ -6,32 +6,33 @@ import pytest
 
 from advisor.catalog import load_catalog
 from advisor.errors import UserInputError
-from advisor.intake import machine
-from advisor.intake.machine import Gpu, MachineFacts, this_machine
+from advisor.intake import gpus, machine
+from advisor.intake.gpus import Gpu
+from advisor.intake.machine import MachineFacts, this_machine
 from tests.unit.engines.fake_driver import driver
 
 CATALOG = load_catalog()
 
 
-def facts(*gpus):
-    return MachineFacts("AMD EPYC", 8, 32 * 2**30, 5e10, repacks_weights=True, gpus=gpus)
+def facts(*found):
+    return MachineFacts("AMD EPYC", 8, 32 * 2**30, 5e10, repacks_weights=True, gpus=found)
 
 
 @pytest.mark.parametrize("name", ["NVIDIA H100 80GB HBM3", b"NVIDIA H100 80GB HBM3"])
 def test_gpus_are_those_of_the_driver(monkeypatch, name):
     monkeypatch.setitem(sys.modules, "pynvml", driver([name, name]))
-    assert machine._nvidia_gpus() == (Gpu("NVIDIA H100 80GB HBM3", 80 * 2**30),) * 2
+    assert gpus.find_gpus(0)[:2] == (Gpu("NVIDIA H100 80GB HBM3", 80 * 2**30),) * 2
 
 
 @pytest.mark.parametrize("call", ["nvmlInit", "nvmlDeviceGetCount", "nvmlDeviceGetName", "nvmlDeviceGetMemoryInfo"])
 def test_a_driver_that_does_not_answer_is_no_gpu(monkeypatch, call):
     monkeypatch.setitem(sys.modules, "pynvml", driver(["NVIDIA L4"], fails_at=call))
-    assert machine._nvidia_gpus() == ()
+    assert gpus.nvidia() == ()
 
 
 def test_no_library_is_no_gpu(monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    assert machine._nvidia_gpus() == ()
+    assert gpus.nvidia() == ()
 
 
 def test_a_known_gpu_is_the_catalogs_device(monkeypatch):
@@ -42,14 +43,14 @@ def test_a_known_gpu_is_the_catalogs_device(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("gpus", "says"),
+    ("found", "says"),
     [
         ([Gpu("NVIDIA Q9000", 2**34)], 'GPU "NVIDIA Q9000" of this machine is not in the catalog'),
         ([Gpu("NVIDIA L4", 2**34), Gpu("NVIDIA L40S", 2**35)], "different GPUs"),
     ],
 )
-def test_other_gpus_are_refused_by_name(monkeypatch, gpus, says):
-    monkeypatch.setattr(machine, "inspect_machine", lambda: facts(*gpus))
+def test_other_gpus_are_refused_by_name(monkeypatch, found, says):
+    monkeypatch.setattr(machine, "inspect_machine", lambda: facts(*found))
     with pytest.raises(UserInputError, match=says):
         this_machine(CATALOG)
 

@@ -5,7 +5,7 @@ import pytest
 from advisor.catalog import load_catalog
 from advisor.errors import UserInputError
 from advisor.intake.models import find_model
-from advisor.intake.quantization import quantization_of_config
+from advisor.intake.stored_format import quantization_of_config
 from advisor.synthesis.gguf import write_gguf
 
 CATALOG = load_catalog()

@@ -6,7 +6,7 @@ import pytest
 
 from advisor.architectures import from_gguf
 from advisor.catalog import load_catalog
-from advisor.catalog.models import load_models
+from advisor.catalog.models import Models
 from advisor.catalog.quantizations import load_quantizations
 from advisor.domain.architecture import without_windows
 from advisor.domain.weights import WeightBytes
@@ -51,7 +51,7 @@ def test_a_written_file_reads_back_as_the_same_architecture(tmp_path, name):
 
 
 def test_every_model_of_the_catalog_reads_back_the_same(tmp_path):
-    known = [model.architecture for model in load_models(folder("catalog"), QUANTIZATIONS).values() if model.architecture.gguf_name]
+    known = [model.architecture for model in Models(folder("catalog"), QUANTIZATIONS).values() if model.architecture.gguf_name]
     assert len(known) > 20
     for architecture in known:
         told = without_windows(architecture) if architecture.gguf_name in IGNORES_WINDOWS else architecture

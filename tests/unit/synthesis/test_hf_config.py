@@ -9,7 +9,7 @@ from advisor.architectures import from_config
 from advisor.architectures.parameters import count_parameters
 from advisor.catalog import load_catalog
 from advisor.errors import UserInputError
-from advisor.intake.quantization import quantization_of_config
+from advisor.intake.stored_format import quantization_of_config
 from advisor.synthesis.hf_config import hf_config
 from advisor.synthesis.hf_folder import write_hf_folder
 from advisor.synthesis.hf_tokenizer import tokenizer_json

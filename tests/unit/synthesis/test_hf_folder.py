@@ -12,7 +12,7 @@ from advisor.domain.engine import Parallelism
 from advisor.errors import UserInputError
 from advisor.estimate.weights import safetensors_weights
 from advisor.intake.models import find_model
-from advisor.intake.safetensors_files import tensor_bytes
+from advisor.intake.safetensors_files import read_safetensors
 from advisor.synthesis.hf_folder import write_hf_folder
 from advisor.synthesis.hf_tensors import WRITTEN, hf_tensors
 from tests.unit.synthesis.tiny_models import TINY
@@ -145,7 +145,7 @@ def test_codes_decode_to_the_usual_spread(written):
 def test_an_awq_checkpoint_is_as_large_as_what_vllm_holds_of_it(written):
     folder, _ = written("llama", "awq-int4", weights="random")
     held = safetensors_weights(TINY["llama"], CATALOG.quantization("awq-int4"), parallelism=Parallelism()).total_bytes
-    assert tensor_bytes((folder / "model.safetensors",)) == held
+    assert read_safetensors((folder / "model.safetensors",)).tensor_bytes == held
 
 
 def test_sparse_weights_take_no_disk_and_read_as_zeros(written):
