@@ -16,10 +16,13 @@ PACKAGE = Path(advisor.__file__).parent
 # Words that name a number format, of a device's rate or a cache's type, before they name a weight format: not ids of the catalog alone.
 NUMBER_FORMATS = {"bf16", "fp16", "fp8", "mxfp4", "nvfp4", *GGML_TYPES}
 
+# Words of config.json and GGUF files that licences are named after as well: two families and a kind of rope scaling.
+FILE_WORDS = {"gemma", "llama3", "llama4"}
+
 
 def words_of_the_domain() -> set[str]:
     """Words that the domain's own types define (`Literal[...]`): an engine, a backend, a task, an arithmetic; not catalog ids."""
-    words = {*get_args(Backend), *get_args(Task), *NUMBER_FORMATS}
+    words = {*get_args(Backend), *get_args(Task), *NUMBER_FORMATS, *FILE_WORDS}
     for path in (PACKAGE / "domain").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "Literal":

@@ -44,7 +44,13 @@ def max_context_tokens(fields: Fields, *, scaled_already: bool = False) -> int:
     return int(start * factor)
 
 
-def llama3_rope_frequencies(fields: Fields, head_dim: int) -> int:
-    """Elements of `rope_freqs.weight`, which llama.cpp's converter adds for Llama 3.1's rope scaling."""
+def rope_frequencies(fields: Fields, head_dim: int) -> int:
+    """Elements of the rope tables that llama.cpp's converter adds: one for Llama 3.1's scaling, a long and a short one for longrope."""
     rope = fields.table("rope_scaling") or fields.table("rope_parameters")
-    return head_dim // 2 if (rope.get("rope_type") or rope.get("type")) == "llama3" else 0
+    kind = rope.get("rope_type") or rope.get("type")
+    rotated = int(head_dim * _share(fields.value("partial_rotary_factor") or rope.get("partial_rotary_factor")))
+    return {"llama3": head_dim // 2, "longrope": rotated, "su": rotated}.get(str(kind), 0)
+
+
+def _share(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 1.0

@@ -7,7 +7,17 @@ from dataclasses import replace
 from typing import assert_never
 
 from advisor.architectures.parameters import count_parameters
-from advisor.domain.architecture import DenseFfn, GatedDeltaNet, LatentAttention, LayerGroup, Mamba2, ModelArchitecture, MoeFfn, window_of
+from advisor.domain.architecture import (
+    DenseFfn,
+    GatedDeltaNet,
+    LatentAttention,
+    LayerGroup,
+    Mamba2,
+    ModelArchitecture,
+    MoeFfn,
+    ShortConvolution,
+    window_of,
+)
 from advisor.errors import UserInputError
 
 
@@ -42,9 +52,9 @@ def _kind(group: LayerGroup) -> str:
         case None:
             return _mixer(group)
         case DenseFfn():
-            return f"{_mixer(group)}, dense"
+            return f"{_mixer(group)}, dense" if group.mixer else "dense alone"
         case MoeFfn():
-            return f"{_mixer(group)}, experts"
+            return f"{_mixer(group)}, experts" if group.mixer else "experts alone"
         case _:
             assert_never(group.ffn)
 
@@ -55,6 +65,8 @@ def _mixer(group: LayerGroup) -> str:
             return "Mamba-2"
         case GatedDeltaNet():
             return "gated delta net"
+        case ShortConvolution():
+            return "short convolution"
         case LatentAttention():
             return "latent attention"
         case _:

@@ -39,7 +39,12 @@ HARMLESS: Final = names(
     compression_config use_bidirectional_attention text_config normalization_function use_mem_eff_path init_method
     moe_router_dtype mlp_dropout mamba_chunk_size mamba_proj_bias time_step_limit time_step_min time_step_max time_step_floor
     time_step_rank chunk_size layer_norm_epsilon residual_in_fp32 rescale_prenorm_residual rms_norm norm_before_gate
-    default_output_length num_nextn_predict_layers mtp_num_hidden_layers
+    default_output_length num_nextn_predict_layers mtp_num_hidden_layers mtp_transformer_layers num_mtp_modules num_mtp_layers
+    mtp_layers_block_type mtp_hybrid_override_pattern num_logits_to_keep norm_eps layernorm_epsilon attn_type_list rotary_dim
+    swa_rope_theta attention_value_scale
+    rotary_pct block_norm_eps block_mlp_init_scale block_out_init_scale use_pos_enc ignore_index media_placeholder_token_id
+    moe_norm_min moe_capacity residual_dropout
+    original_max_position_embeddings attn_temperature_tuning floor_scale attn_scale vision_feature_layer no_rope_layer_interval
     """
 )
 """Keys that change no size. `num_nextn_predict_layers`: draft layers are loaded only for speculative decoding, which is not planned."""
@@ -59,11 +64,32 @@ STRUCTURAL: Final = names(
     expand num_heads state_size n_groups conv_kernel use_bias use_conv_bias
     global_head_dim num_global_key_value_heads attention_k_eq_v enable_moe_block hidden_size_per_layer_input num_kv_shared_layers
     use_double_wide_mlp vocab_size_per_layer_input
+    index_n_heads index_head_dim index_topk index_topk_freq indexer_types
+    attention_chunk_size no_rope_layers interleave_moe_layer_step intermediate_size_mlp moe_layers
+    moe_num_experts moe_k moe_num_shared_experts moe_layer_start_index moe_layer_interval moe_layer_end_index
+    hybrid_layer_pattern swa_num_attention_heads swa_num_key_value_heads swa_head_dim swa_v_head_dim
+    hybrid_override_pattern layers_block_type mamba_num_heads mamba_head_dim ssm_state_size moe_latent_size
+    moe_shared_expert_intermediate_size attention_head_dim block_configs
+    conv_L_cache full_attn_idxs block_ff_dim block_multiple_of block_ffn_dim_multiplier num_dense_layers
     """
 )
 """Keys that some family reads. A key that is in neither list names something that this version does not know."""
 _MOST_OF_ANYTHING: Final = 2**31 - 1  # what engines count sizes with
 _MOST: Final[Mapping[str, int]] = MappingProxyType({"num_hidden_layers": 4096})  # described one by one
+
+
+class _Sizes(dict[str, Any]):
+    """A nested object that says which number it lacks."""
+
+    def __init__(self, values: Mapping[str, Any], where: str) -> None:
+        super().__init__(values)
+        self._where = where
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - a raw JSON value
+        value = self.get(key)
+        if value is None or isinstance(value, bool | str):
+            raise UserInputError(f"{self._where}: {key}: a number is needed, found {shown(value)}")
+        return value
 
 
 class Fields:
@@ -130,6 +156,10 @@ class Fields:
         """A nested object; empty when absent."""
         value = self.value(name)
         return value if isinstance(value, dict) else {}
+
+    def sizes(self, name: str) -> Mapping[str, Any]:
+        """A nested object of which each asked-for number must be there: UserInputError names the one that is not."""
+        return _Sizes(self.table(name), f"{self.where}: {name}")
 
     def refuse_unread(self) -> None:
         """Raise UserInputError for the first field that nobody read and that may change a size."""

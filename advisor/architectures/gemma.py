@@ -22,6 +22,7 @@ def read_gemma(fields: Fields) -> ModelArchitecture:
     hidden, layers = fields.whole("hidden_size"), fields.whole("num_hidden_layers")
     attention = _attention(fields, name, hidden)
     window = fields.whole("sliding_window", "sliding_window_size", default=4096)
+    fields.value("sliding_window_size")  # restates sliding_window
     ffn = DenseFfn(fields.whole("intermediate_size"))
     caches: dict[bool, tuple[Cache, ...]] = {True: (sliding_cache(attention, window),), False: (full_cache(attention),)}
     return assemble(
@@ -32,7 +33,7 @@ def read_gemma(fields: Fields) -> ModelArchitecture:
         vocab_size=fields.whole("vocab_size"),
         tied_embeddings=fields.flag("tie_word_embeddings", default=True),
         max_context_tokens=max_context_tokens(fields, scaled_already=True),
-        encoder_parameters=siglip_parameters(fields.table("vision_config"), hidden),
+        encoder_parameters=siglip_parameters(fields.sizes("vision_config"), hidden),
     )
 
 

@@ -37,7 +37,7 @@ def read_gemma4(fields: Fields) -> ModelArchitecture:
         tied_embeddings=fields.flag("tie_word_embeddings", default=True),
         max_context_tokens=max_context_tokens(fields, scaled_already=True),
         rope_frequencies=full.key_dim // 2,
-        encoder_parameters=gemma4_vision_parameters(fields.table("vision_config"), hidden),
+        encoder_parameters=gemma4_vision_parameters(fields.sizes("vision_config"), hidden),
     )
 
 

@@ -1,6 +1,6 @@
 """The tensors of one layer in a GGUF file, without the `blk.N.` before their names."""
 
-from typing import Final
+from typing import Final, assert_never
 
 from advisor.domain.architecture import (
     DenseFfn,
@@ -10,51 +10,81 @@ from advisor.domain.architecture import (
     LayerGroup,
     Mamba2,
     MoeFfn,
+    ShortConvolution,
 )
 
 LayerTensor = tuple[str, tuple[int, ...], str]
 """Name, ne shape, role."""
 
+_POST_NORMED: Final = ("post_attention_norm", "post_ffw_norm")
+_SANDWICHED: Final = ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm")
 _NORMS: Final = {
-    "gemma2": ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm"),
-    "gemma3": ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm"),
-    "gemma4": ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm", "pre_ffw_norm_2", "post_ffw_norm_1", "post_ffw_norm_2"),
-    "gpt-oss": ("attn_norm", "post_attention_norm"),
-    "qwen3next": ("attn_norm", "post_attention_norm"),
-    "qwen35": ("attn_norm", "post_attention_norm"),
-    "qwen35moe": ("attn_norm", "post_attention_norm"),
+    **dict.fromkeys(("gemma2", "gemma3", "glm4"), _SANDWICHED),
+    "gemma4": (*_SANDWICHED, "pre_ffw_norm_2", "post_ffw_norm_1", "post_ffw_norm_2"),
+    **dict.fromkeys(("olmo2", "exaone4"), _POST_NORMED),
+    **dict.fromkeys(("gpt-oss", "qwen3next", "qwen35", "qwen35moe", "seed_oss", "glm4moe"), ("attn_norm", "post_attention_norm")),
+    **dict.fromkeys(("nemotron_h", "nemotron_h_moe"), ("attn_norm",)),
 }
 """Names of the hidden-size norms of a layer, in order; a layer takes as many as it has."""
+_FUSED_QKV: Final = frozenset({"phi3"})
+_FUSED_GATE: Final = frozenset({"phi3", "glm4"})  # gate and up are one ffn_up of twice the width
 
 
 def layer_tensors(group: LayerGroup, hidden: int, gguf_name: str) -> list[LayerTensor]:
     """The tensors of one layer of the group."""
-    names = _NORMS.get(gguf_name, ("attn_norm", "ffn_norm"))[: group.norms]
-    found: list[LayerTensor] = [(f"{name}.weight", (hidden,), "norm") for name in names]
+    found: list[LayerTensor] = [(f"{name}.weight", (hidden,), "norm") for name in _norms(group, gguf_name)]
+    found += [*_mixer(group, hidden, gguf_name), *_ffn(group, hidden, gguf_name)]
+    if group.layer_scalar:
+        found.append(("layer_output_scale.weight", (1,), "scale"))
+    return found
+
+
+def _norms(group: LayerGroup, gguf_name: str) -> tuple[str, ...]:
+    names = _NORMS.get(gguf_name, ("attn_norm", "ffn_norm"))
+    return names[-group.norms :] if group.mixer is None and group.norms else names[: group.norms]
+
+
+def _mixer(group: LayerGroup, hidden: int, gguf_name: str) -> list[LayerTensor]:
+    found: list[LayerTensor] = []
     match group.mixer:
         case GroupedAttention():
-            found += _grouped(group.mixer, hidden)
+            found += _grouped(group.mixer, hidden, fused=gguf_name in _FUSED_QKV)
         case LatentAttention():
             found += _latent(group.mixer, hidden)
         case GatedDeltaNet():
             found += _delta_net(group.mixer, hidden, fused_gates=gguf_name == "qwen3next")
         case Mamba2():
             found += _mamba2(group.mixer, hidden)
-    match group.ffn:
-        case DenseFfn():
-            found += _dense(group.ffn.width, hidden, gated=group.ffn.gated, bias=group.ffn.bias)
-        case MoeFfn():
-            found += _moe(group.ffn, hidden, fused_gate_up=gguf_name == "gemma4")
-    if group.layer_scalar:
-        found.append(("layer_output_scale.weight", (1,), "scale"))
+        case ShortConvolution():
+            found += [
+                ("shortconv.conv.weight", (group.mixer.kernel, hidden), "conv"),
+                ("shortconv.in_proj.weight", (hidden, 3 * hidden), "other"),
+                ("shortconv.out_proj.weight", (hidden, hidden), "other"),
+            ]
     return found
 
 
-def _grouped(mixer: GroupedAttention, hidden: int) -> list[LayerTensor]:
+def _ffn(group: LayerGroup, hidden: int, gguf_name: str) -> list[LayerTensor]:
+    match group.ffn:
+        case DenseFfn(width=width) if gguf_name in _FUSED_GATE:
+            return [("ffn_up.weight", (hidden, 2 * width), "ffn_up"), ("ffn_down.weight", (width, hidden), "ffn_down")]
+        case DenseFfn():
+            return _dense(group.ffn.width, hidden, gated=group.ffn.gated, bias=group.ffn.bias)
+        case MoeFfn():
+            return _moe(group.ffn, hidden, fused_gate_up=gguf_name == "gemma4")
+        case None:
+            return []
+        case _:
+            assert_never(group.ffn)
+
+
+def _grouped(mixer: GroupedAttention, hidden: int, *, fused: bool) -> list[LayerTensor]:
     queries = mixer.heads * mixer.key_dim
     sizes = {"q": queries * (2 if mixer.output_gate else 1), "k": mixer.kv_heads * mixer.key_dim, "v": mixer.kv_heads * mixer.value_dim}
     if mixer.shared_kv:
         del sizes["v"]
+    if fused:
+        sizes = {"qkv": sum(sizes.values())}
     found: list[LayerTensor] = [(f"attn_{side}.weight", (hidden, size), f"attn_{side}") for side, size in sizes.items()]
     found.append(("attn_output.weight", (mixer.heads * mixer.value_dim, hidden), "attn_output"))
     if mixer.qkv_bias:
@@ -89,6 +119,17 @@ def _latent(mixer: LatentAttention, hidden: int) -> list[LayerTensor]:
         ("attn_k_b.weight", (mixer.qk_nope_dim, mixer.kv_lora_rank, heads), "other"),
         ("attn_v_b.weight", (mixer.kv_lora_rank, mixer.value_dim, heads), "other"),
         ("attn_output.weight", (heads * mixer.value_dim, hidden), "attn_output"),
+        *(_indexer(mixer, hidden, rank or hidden) if mixer.indexer_heads else ()),
+    ]
+
+
+def _indexer(mixer: LatentAttention, hidden: int, queries: int) -> list[LayerTensor]:
+    return [
+        ("indexer.k_norm.weight", (mixer.indexer_dim,), "norm"),
+        ("indexer.k_norm.bias", (mixer.indexer_dim,), "bias"),
+        ("indexer.proj.weight", (hidden, mixer.indexer_heads), "other"),
+        ("indexer.attn_k.weight", (hidden, mixer.indexer_dim), "other"),
+        ("indexer.attn_q_b.weight", (queries, mixer.indexer_heads * mixer.indexer_dim), "other"),
     ]
 
 
@@ -149,14 +190,16 @@ def _moe(ffn: MoeFfn, hidden: int, *, fused_gate_up: bool) -> list[LayerTensor]:
 
 
 def _experts(ffn: MoeFfn, hidden: int, *, fused_gate_up: bool) -> list[LayerTensor]:
-    width, experts = ffn.expert_width, ffn.experts
+    width, experts, inputs = ffn.expert_width, ffn.experts, ffn.latent_width or hidden
     sides = {"gate": width, "up": width} if ffn.gated else {"up": width}
     found: list[LayerTensor] = (
-        [("ffn_gate_up_exps.weight", (hidden, 2 * width, experts), "ffn_gate")]
+        [("ffn_gate_up_exps.weight", (inputs, 2 * width, experts), "ffn_gate")]
         if fused_gate_up
-        else [(f"ffn_{side}_exps.weight", (hidden, size, experts), f"ffn_{side}") for side, size in sides.items()]
+        else [(f"ffn_{side}_exps.weight", (inputs, size, experts), f"ffn_{side}") for side, size in sides.items()]
     )
-    found.append(("ffn_down_exps.weight", (width, hidden, experts), "ffn_down"))
+    found.append(("ffn_down_exps.weight", (width, inputs, experts), "ffn_down"))
+    if ffn.latent_width:
+        found += [("ffn_latent_down.weight", (hidden, inputs), "other"), ("ffn_latent_up.weight", (inputs, hidden), "other")]
     if ffn.expert_bias:
         found += [(f"ffn_{side}_exps.bias", (size, experts), "bias") for side, size in {**sides, "down": hidden}.items()]
     return found

@@ -49,10 +49,10 @@ def _mamba2(fields: Fields, hidden: int) -> Mamba2:
     return mixer
 
 
-def mamba2_state(mixer: Mamba2) -> StateCache:
+def mamba2_state(mixer: Mamba2, *, float32: bool = False) -> StateCache:
     """Convolution tail (kernel - 1) * (inner + 2 * groups * state), state inner * state."""
     inner = mixer.heads * mixer.head_dim
-    return StateCache((mixer.conv_kernel - 1) * (inner + 2 * mixer.groups * mixer.state_dim), inner * mixer.state_dim)
+    return StateCache((mixer.conv_kernel - 1) * (inner + 2 * mixer.groups * mixer.state_dim), inner * mixer.state_dim, float32)
 
 
 def _ffn(fields: Fields) -> Ffn:

@@ -14,7 +14,8 @@ _HARMLESS: Final = names(
     rope.scaling.yarn_beta_slow attention.layer_norm_rms_epsilon attention.layer_norm_epsilon attention.scale attention.causal
     attention.temperature_scale attention.temperature_length expert_weights_scale expert_weights_norm
     expert_gating_func expert_group_count expert_group_used_count attn_logit_softcapping final_logit_softcapping logit_scale residual_scale
-    embedding_scale nextn_predict_layers use_parallel_residual tensor_data_layout pooling_type
+    embedding_scale nextn_predict_layers use_parallel_residual tensor_data_layout pooling_type attention.value_scale
+    attention.indexer.top_k attention.clamp_kqv n_deepstack_layers deepstack_layer_count
     """
 )
 """Keys below `<architecture>.` that change no size."""
@@ -25,6 +26,7 @@ class GgufKeys:
 
     def __init__(self, metadata: Mapping[str, Any], architecture: str, where: str, tensor_names: Collection[str] | None) -> None:
         self._metadata = metadata
+        self.architecture = architecture
         self._prefix = f"{architecture}."
         self.where = where
         self._tensors = None if tensor_names is None else frozenset(tensor_names)
@@ -105,12 +107,35 @@ def layer_count(keys: GgufKeys) -> int:
 
 def experts(keys: GgufKeys) -> dict[str, Any]:
     """The fields of a mixture of experts; files of older families give the experts' width as the feed-forward length."""
-    width = keys.whole("expert_feed_forward_length", default=keys.whole("feed_forward_length", default=0))
+    stated = keys.whole("expert_feed_forward_length", default=0)
+    width = stated or max(keys.each("feed_forward_length", layer_count(keys)) or [0])
     return {
         "num_experts": keys.whole("expert_count"),
         "num_experts_per_tok": keys.whole("expert_used_count"),
         "moe_intermediate_size": width,
     }
+
+
+def ignore_windows(keys: GgufKeys) -> None:
+    """Of architectures that llama.cpp keeps the whole context for, whatever the file says."""
+    keys.value("attention.sliding_window")
+    keys.value("attention.sliding_window_pattern")
+
+
+def rope_tables(keys: GgufKeys) -> dict[str, Any]:
+    """The scaling that the file's rope tables tell of: one table, or a long and a short one."""
+    if keys.has_tensor("rope_freqs.weight"):
+        return {"rope_scaling": {"rope_type": "llama3"}}
+    if not keys.has_tensor("rope_factors_long.weight"):
+        return {}
+    rotated, head = keys.whole("rope.dimension_count", default=0), keys.whole("attention.key_length", default=0)
+    head = head or keys.whole("embedding_length") // keys.whole("attention.head_count")
+    return {"rope_scaling": {"rope_type": "longrope"}, "partial_rotary_factor": (rotated or head) / head}
+
+
+def biased(keys: GgufKeys, *, default: bool = False) -> bool:
+    """Whether queries, keys and values have biases: the tensors tell."""
+    return keys.has_tensor("blk.0.attn_q.bias", default=default)
 
 
 def _shown(value: object) -> str:

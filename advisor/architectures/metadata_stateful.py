@@ -1,35 +1,8 @@
-"""GGUF metadata of the families with latent attention or recurrent layers to the fields of their config.json."""
+"""GGUF metadata of the families with recurrent layers to the fields of their config.json."""
 
 from typing import Any
 
 from advisor.architectures.metadata_keys import GgufKeys, experts, layer_count
-
-_SIGMOID_GATING = 2  # expert_gating_func of the routers that correct their choice
-
-
-def deepseek2(keys: GgufKeys) -> dict[str, Any]:
-    """Latent attention: the plain key length is that of the compressed row, the `_mla` ones are those of the heads."""
-    rope, rank = keys.whole("rope.dimension_count"), keys.whole("attention.kv_lora_rank")
-    leading = keys.whole("leading_dense_block_count", default=0)
-    sigmoid = keys.value("expert_gating_func") == _SIGMOID_GATING
-    corrected = keys.has_tensor(f"blk.{leading}.exp_probs_b.bias", default=sigmoid)
-    found = experts(keys)
-    return {
-        "model_type": "deepseek_v3" if corrected else "deepseek_v2",
-        "topk_method": "noaux_tc" if corrected else "greedy",
-        "head_dim": None,
-        "num_key_value_heads": None,
-        "kv_lora_rank": rank,
-        "q_lora_rank": keys.whole("attention.q_lora_rank", default=0) or None,
-        "qk_rope_head_dim": rope,
-        "qk_nope_head_dim": keys.whole("attention.key_length_mla") - rope,
-        "v_head_dim": keys.whole("attention.value_length_mla"),
-        "first_k_dense_replace": leading,
-        "n_routed_experts": found["num_experts"],
-        "num_experts_per_tok": found["num_experts_per_tok"],
-        "moe_intermediate_size": found["moe_intermediate_size"],
-        "n_shared_experts": keys.whole("expert_shared_count", default=0),
-    }
 
 
 def delta_net(keys: GgufKeys) -> dict[str, Any]:
@@ -93,4 +66,54 @@ def mamba2(keys: GgufKeys) -> dict[str, Any]:
         "state_size": keys.whole("ssm.state_size"),
         "n_groups": keys.whole("ssm.group_count"),
         "conv_kernel": keys.whole("ssm.conv_kernel"),
+    }
+
+
+def nemotron_h(keys: GgufKeys) -> dict[str, Any]:
+    """One block a layer: a mixer where both the key-value heads and the width are 0, attention where only the width is."""
+    layers = layer_count(keys)
+    kv_heads = keys.each("attention.head_count_kv", layers) or []
+    widths = keys.each("feed_forward_length", layers) or []
+    heads = keys.whole("ssm.time_step_rank")
+    mixture = {}
+    if keys.whole("expert_count", default=0):
+        found, shared = experts(keys), keys.whole("expert_shared_count", default=1)
+        mixture = {
+            "n_routed_experts": found["num_experts"],
+            "num_experts_per_tok": found["num_experts_per_tok"],
+            "moe_intermediate_size": found["moe_intermediate_size"],
+            "moe_shared_expert_intermediate_size": keys.whole("expert_shared_feed_forward_length") // shared,
+            "n_shared_experts": shared,
+            "moe_latent_size": keys.whole("moe_latent_size", default=0),
+        }
+    block = "moe" if mixture else "mlp"
+    rows = zip(kv_heads, widths, strict=True)
+    return {
+        "model_type": "nemotron_h",
+        **mixture,
+        "layers_block_type": [block if width else ("attention" if kv else "mamba") for kv, width in rows],
+        "mamba_num_heads": heads,
+        "mamba_head_dim": keys.whole("ssm.inner_size") // heads,
+        "ssm_state_size": keys.whole("ssm.state_size"),
+        "n_groups": keys.whole("ssm.group_count"),
+        "conv_kernel": keys.whole("ssm.conv_kernel"),
+        "mamba_ssm_cache_dtype": "float32",  # llama.cpp keeps every state in 32 bits
+    }
+
+
+def lfm2(keys: GgufKeys) -> dict[str, Any]:
+    """Short convolutions where a layer has no key-value heads."""
+    kv_heads = keys.each("attention.head_count_kv", layer_count(keys)) or []
+    mixture = {}
+    if keys.whole("expert_count", default=0):
+        leading = keys.whole("leading_dense_block_count", default=0)
+        corrected = keys.has_tensor(f"blk.{leading}.exp_probs_b.bias", default=True)
+        mixture = {**experts(keys), "num_dense_layers": leading, "use_expert_bias": corrected}
+    return {
+        "model_type": "lfm2_moe" if mixture else "lfm2",
+        **mixture,
+        "tie_word_embeddings": keys.tied(default=True),
+        "layer_types": ["full_attention" if count else "conv" for count in kv_heads],
+        "conv_L_cache": keys.whole("shortconv.l_cache"),
+        "block_auto_adjust_ff_dim": False,  # the file states the adjusted width
     }

@@ -5,7 +5,7 @@ elements, vLLM 0.33's layers (`model_executor/layers/linear.py`, `vocab_parallel
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 from advisor.domain.architecture import (
     DenseFfn,
@@ -14,8 +14,10 @@ from advisor.domain.architecture import (
     LatentAttention,
     LayerGroup,
     Mamba2,
+    Mixer,
     ModelArchitecture,
     MoeFfn,
+    ShortConvolution,
 )
 
 Role = Literal["token_embedding", "lm_head", "norms", "router", "fixed_router", "linear", "vector"]
@@ -96,6 +98,25 @@ def _latent(mixer: LatentAttention, hidden: int) -> list[Matrix]:
         _norm("kv_a_norm", mixer.kv_lora_rank),
         _linear("kv_b_proj", mixer.kv_lora_rank, mixer.heads * (mixer.qk_nope_dim + mixer.value_dim), "outputs"),
         _linear("o_proj", mixer.heads * mixer.value_dim, hidden, "inputs"),
+        *(_indexer(mixer, hidden, rank or hidden) if mixer.indexer_heads else ()),
+    ]
+
+
+def _indexer(mixer: LatentAttention, hidden: int, queries: int) -> list[Matrix]:
+    """The whole indexer is on every rank, its keys and weights in 16 bits (vllm/models/deepseek_v32); its key norm has a bias."""
+    return [
+        _linear("indexer.wq_b", queries, mixer.indexer_heads * mixer.indexer_dim),
+        Matrix("indexer.wk", "fixed_router", hidden, mixer.indexer_dim),
+        _norm("indexer.k_norm", 2 * mixer.indexer_dim),
+        Matrix("indexer.weights_proj", "fixed_router", hidden, mixer.indexer_heads),
+    ]
+
+
+def _short_convolution(mixer: ShortConvolution, hidden: int) -> list[Matrix]:
+    return [
+        _linear("in_proj", hidden, 3 * hidden, "outputs"),
+        _vector("conv", mixer.kernel * hidden, "outputs"),
+        _linear("out_proj", hidden, hidden, "inputs"),
     ]
 
 
@@ -143,8 +164,11 @@ def _dense(width: int, hidden: int, *, gated: bool, bias: bool, name: str = "mlp
 
 def _experts(ffn: MoeFfn, hidden: int) -> list[Matrix]:
     sides = ("gate_proj", "up_proj") if ffn.gated else ("up_proj",)
-    found = [Matrix(f"experts.{side}", "linear", hidden, ffn.expert_width, "outputs", ffn.experts) for side in sides]
-    found.append(Matrix("experts.down_proj", "linear", ffn.expert_width, hidden, "inputs", ffn.experts))
+    width = ffn.latent_width or hidden
+    found = [Matrix(f"experts.{side}", "linear", width, ffn.expert_width, "outputs", ffn.experts) for side in sides]
+    found.append(Matrix("experts.down_proj", "linear", ffn.expert_width, width, "inputs", ffn.experts))
+    if ffn.latent_width:
+        found += [_linear("latent_down", hidden, width), _linear("latent_up", width, hidden)]
     if ffn.expert_bias:
         found += [Matrix(f"experts.{side}_bias", "vector", 1, ffn.expert_width, "outputs", ffn.experts) for side in sides]
         found.append(Matrix("experts.down_bias", "vector", 1, hidden, "whole", ffn.experts))
@@ -169,15 +193,7 @@ def _moe(ffn: MoeFfn, hidden: int) -> list[Matrix]:
 def layer_matrices(group: LayerGroup, hidden_size: int) -> tuple[Matrix, ...]:
     """The weights of one layer of the group."""
     found = [_norm(f"norm_{index}", hidden_size) for index in range(group.norms)]
-    match group.mixer:
-        case GroupedAttention():
-            found += _grouped(group.mixer, hidden_size)
-        case LatentAttention():
-            found += _latent(group.mixer, hidden_size)
-        case GatedDeltaNet():
-            found += _delta_net(group.mixer, hidden_size)
-        case Mamba2():
-            found += _mamba2(group.mixer, hidden_size)
+    found += _mixer(group.mixer, hidden_size)
     match group.ffn:
         case DenseFfn():
             found += _dense(group.ffn.width, hidden_size, gated=group.ffn.gated, bias=group.ffn.bias)
@@ -186,6 +202,24 @@ def layer_matrices(group: LayerGroup, hidden_size: int) -> tuple[Matrix, ...]:
     if group.layer_scalar:
         found.append(_vector("layer_scalar", 1))
     return tuple(found)
+
+
+def _mixer(mixer: Mixer | None, hidden: int) -> list[Matrix]:
+    match mixer:
+        case None:
+            return []
+        case GroupedAttention():
+            return _grouped(mixer, hidden)
+        case LatentAttention():
+            return _latent(mixer, hidden)
+        case GatedDeltaNet():
+            return _delta_net(mixer, hidden)
+        case Mamba2():
+            return _mamba2(mixer, hidden)
+        case ShortConvolution():
+            return _short_convolution(mixer, hidden)
+        case _:
+            assert_never(mixer)
 
 
 def table_matrices(architecture: ModelArchitecture) -> tuple[Matrix, ...]:

@@ -35,7 +35,7 @@ def read_qwen3_next(fields: Fields) -> ModelArchitecture:
         vocab_size=fields.whole("vocab_size"),
         tied_embeddings=fields.flag("tie_word_embeddings"),
         max_context_tokens=max_context_tokens(fields),
-        encoder_parameters=qwen3_vision_parameters(fields.table("vision_config")),
+        encoder_parameters=qwen3_vision_parameters(fields.sizes("vision_config")),
     )
 
 

@@ -15,6 +15,11 @@ MATRIX_ROLES: Final = frozenset(
 )
 """Roles that the quantiser may store in another type; all others stay as the converter wrote them: F32."""
 
+LONG_AND_SHORT: Final = frozenset({"phi3"})
+"""Families with two rope tables, one for contexts longer than the original."""
+_OUTPUT_NORMS: Final = {"lfm2": "token_embd_norm.weight", "lfm2moe": "token_embd_norm.weight"}
+"""Names of the last norm where they are others than output_norm."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
@@ -53,15 +58,25 @@ def gguf_tensors(architecture: ModelArchitecture) -> tuple[Tensor, ...]:
     if architecture.gguf_name is None:
         raise UserInputError(f"architecture {architecture.name!r} has no GGUF form: llama.cpp does not support it")
     width, rows = architecture.hidden_size, architecture.vocab_size
-    found = [Tensor("token_embd.weight", (width, rows), "token_embd", None), Tensor("output_norm.weight", (width,), "norm", None)]
+    last_norm = _OUTPUT_NORMS.get(architecture.gguf_name, "output_norm.weight")
+    found = [Tensor("token_embd.weight", (width, rows), "token_embd", None), Tensor(last_norm, (width,), "norm", None)]
     if not architecture.tied_embeddings:
         found.append(Tensor("output.weight", (width, rows), "output", None))
-    if architecture.rope_frequencies:
-        found.append(Tensor("rope_freqs.weight", (architecture.rope_frequencies,), "rope_freqs", None))
+    found += _rope_tables(architecture)
     groups = {index: group for group in architecture.layer_groups for index in group.layers}
     for index in sorted(groups):
         found += [_placed(tensor, index) for tensor in layer_tensors(groups[index], width, architecture.gguf_name)]
     return tuple(found)
+
+
+def _rope_tables(architecture: ModelArchitecture) -> list[Tensor]:
+    """One table, or a long and a short one (Phi 3)."""
+    elements = architecture.rope_frequencies
+    if not elements:
+        return []
+    if architecture.gguf_name in LONG_AND_SHORT:
+        return [Tensor(f"rope_factors_{length}.weight", (elements // 2,), "rope_freqs", None) for length in ("long", "short")]
+    return [Tensor("rope_freqs.weight", (elements,), "rope_freqs", None)]
 
 
 def _placed(tensor: LayerTensor, layer: int) -> Tensor:

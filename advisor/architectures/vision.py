@@ -22,23 +22,24 @@ def siglip_parameters(vision: Mapping[str, Any], text_hidden_size: int) -> int:
 
 
 def gemma4_vision_parameters(vision: Mapping[str, Any], text_hidden_size: int) -> int:
-    """Gemma 4's tower: gated blocks, two position tables, one projection; 0 for an empty description.
+    """Gemma 4's tower: gated blocks, normalised queries and keys, two position tables, one projection; 0 for an empty description.
 
-    Within the rounding of the published sizes of the 26B and 31B releases (48.07 and 58.25 GiB), not exact.
+    transformers: models/gemma4, Gemma4VisionModel.
     """
     if not vision:
         return 0
     width, inner = int(vision["hidden_size"]), int(vision["intermediate_size"])
-    layer = 4 * width * width + 3 * width * inner + 4 * width
+    layer = 4 * width * width + 3 * width * inner + 4 * width + 2 * int(vision.get("head_dim") or 0)
     patches = _CHANNELS * int(vision["patch_size"]) ** 2 * width
     positions = 2 * int(vision.get("position_embedding_size", 0)) * width
     return patches + positions + int(vision["num_hidden_layers"]) * layer + width * text_hidden_size
 
 
 def qwen3_vision_parameters(vision: Mapping[str, Any]) -> int:
-    """The tower of Qwen3.5 (and Qwen3-VL without deepstack) with its patch merger; 0 for an empty description.
+    """The tower of Qwen3-VL and Qwen3.5 with its patch mergers; 0 for an empty description.
 
-    transformers: models/qwen3_5, Qwen3_5VisionModel; the merger joins spatial_merge_size^2 patches.
+    transformers: models/qwen3_5, models/qwen3_vl; a merger joins spatial_merge_size^2 patches, and each layer that deepstack reads has
+    one more, which normalises the joined patches instead of each.
     """
     if not vision:
         return 0
@@ -46,5 +47,47 @@ def qwen3_vision_parameters(vision: Mapping[str, Any]) -> int:
     layer = 4 * (width * width + width) + 2 * width * inner + inner + width + 4 * width
     patches = int(vision["in_channels"]) * int(vision["temporal_patch_size"]) * int(vision["patch_size"]) ** 2 * width + width
     joined, out = width * int(vision["spatial_merge_size"]) ** 2, int(vision["out_hidden_size"])
-    merger = 2 * width + joined * joined + joined + joined * out + out
-    return patches + int(vision["num_position_embeddings"]) * width + int(vision["depth"]) * layer + merger
+    merger = joined * joined + joined + joined * out + out
+    mergers = 2 * width + merger + len(vision.get("deepstack_visual_indexes") or ()) * (2 * joined + merger)
+    return patches + int(vision["num_position_embeddings"]) * width + int(vision["depth"]) * layer + mergers
+
+
+def pixtral_parameters(vision: Mapping[str, Any], text_hidden_size: int, *, merged: int) -> int:
+    """Pixtral's tower and Mistral 3's projector, which merges `merged`^2 patches; 0 for an empty description.
+
+    patches 3*p*p*w, norms w + per layer 2*w, layers 4*w*w + 3*w*f, projector w + merged^2*w*w + w*d + d*d
+    (transformers: models/pixtral, models/mistral3).
+    """
+    if not vision:
+        return 0
+    width, inner = int(vision["hidden_size"]), int(vision["intermediate_size"])
+    layer = 4 * width * width + 3 * width * inner + 2 * width
+    tower = _CHANNELS * int(vision["patch_size"]) ** 2 * width + width + int(vision["num_hidden_layers"]) * layer
+    return tower + width + merged**2 * width * width + width * text_hidden_size + text_hidden_size**2
+
+
+def llama4_vision_parameters(vision: Mapping[str, Any], text_hidden_size: int) -> int:
+    """Llama 4's tower, pixel-shuffle adapter and projector; 0 for an empty description (transformers: models/llama4)."""
+    if not vision:
+        return 0
+    width, inner = int(vision["hidden_size"]), int(vision["intermediate_size"])
+    layer = 4 * (width * width + width) + 2 * width * inner + inner + width + 4 * width
+    positions = (int(vision["image_size"]) // int(vision["patch_size"])) ** 2 + 1
+    patches = _CHANNELS * int(vision["patch_size"]) ** 2 * width
+    adapter = inner * int(vision["projector_input_dim"]) + int(vision["projector_output_dim"]) ** 2
+    tower = patches + width + positions * width + 4 * width + int(vision["num_hidden_layers"]) * layer
+    return tower + adapter + int(vision["vision_output_dim"]) * text_hidden_size
+
+
+def moonvit_parameters(vision: Mapping[str, Any], text_hidden_size: int) -> int:
+    """Kimi K2.5's tower and patch merger; 0 for an empty description (transformers: models/kimi_k25)."""
+    if not vision:
+        return 0
+    width, inner = int(vision["vt_hidden_size"]), int(vision["vt_intermediate_size"])
+    layer = 4 * (width * width + width) + 2 * width * inner + inner + width + 4 * width
+    patches = _CHANNELS * int(vision["patch_size"]) ** 2 * width + width
+    positions = int(vision["init_pos_emb_height"]) * int(vision["init_pos_emb_width"]) * width
+    rows, columns = vision["merge_kernel_size"]
+    joined = width * int(rows) * int(columns)
+    merger = 2 * width + joined * joined + joined + joined * text_hidden_size + text_hidden_size
+    return patches + positions + 2 * width + int(vision["vt_num_hidden_layers"]) * layer + merger

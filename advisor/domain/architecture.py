@@ -100,7 +100,10 @@ class GroupedAttention:
 
 @dataclass(frozen=True, slots=True)
 class LatentAttention:
-    """Multi-head latent attention (DeepSeek V2/V3); `q_lora_rank` is None when queries are not compressed."""
+    """Multi-head latent attention (DeepSeek V2/V3); `q_lora_rank` is None when queries are not compressed.
+
+    `indexer_heads` of `indexer_dim` choose the tokens that are attended to, in layers that own an indexer (DeepSeek V3.2, GLM 5).
+    """
 
     heads: int
     q_lora_rank: int | None
@@ -108,6 +111,8 @@ class LatentAttention:
     qk_nope_dim: int
     qk_rope_dim: int
     value_dim: int
+    indexer_heads: int = 0
+    indexer_dim: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +138,14 @@ class Mamba2:
     conv_bias: bool = True
 
 
-Mixer = GroupedAttention | LatentAttention | GatedDeltaNet | Mamba2
+@dataclass(frozen=True, slots=True)
+class ShortConvolution:
+    """A gated convolution over the last `kernel` tokens, as wide as the hidden size (LFM2)."""
+
+    kernel: int
+
+
+Mixer = GroupedAttention | LatentAttention | GatedDeltaNet | Mamba2 | ShortConvolution
 
 
 # ---- what a layer does to each token on its own
@@ -161,6 +173,7 @@ class MoeFfn:
     dense_width: int = 0  # a dense block beside the experts in the same layer (Gemma 4)
     correction_bias: bool = False  # the router's bias only corrects its choice and is kept in 32 bits (DeepSeek V3)
     scaled_router: bool = False  # a scale per router input and per expert (Gemma 4)
+    latent_width: int = 0  # experts work at this width instead of the hidden size, between two projections (Nemotron 3 Super)
     quantized_router: bool = False  # vLLM lets a scheme that quantises every layer take the router too (Qwen 3)
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from advisor.architectures.tensors import Tensor, gguf_tensors
-from advisor.domain.architecture import GroupedAttention, LatentAttention, Mamba2, ModelArchitecture
+from advisor.domain.architecture import GroupedAttention, LatentAttention, Mamba2, ModelArchitecture, ShortConvolution
 from advisor.domain.ggml_types import ggml_type
 from advisor.domain.quantization import GgufMix, MixStep, Quantization
 from advisor.errors import UserInputError
@@ -128,7 +128,7 @@ def _query_groups(architecture: ModelArchitecture) -> int:
     groups = sorted(architecture.layer_groups, key=lambda group: group.layers[0])
     for group in groups:
         match group.mixer:
-            case Mamba2():
+            case Mamba2() | ShortConvolution():
                 return 0
             case GroupedAttention(heads=heads, kv_heads=kv_heads):
                 return heads // kv_heads

@@ -4,9 +4,11 @@ Everything that decides memory or speed comes from the architecture. What decide
 are weighted) takes a neutral value: the answers of a synthetic model mean nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, TypeVar
 
+from advisor.architectures.tensors import LONG_AND_SHORT
 from advisor.domain.architecture import (
     ChunkedCache,
     DenseFfn,
@@ -17,6 +19,7 @@ from advisor.domain.architecture import (
     Mamba2,
     ModelArchitecture,
     MoeFfn,
+    ShortConvolution,
     SlidingCache,
 )
 from advisor.errors import UserInputError
@@ -26,6 +29,16 @@ _EPSILON: Final = 1e-5
 _ROPE_BASE: Final = 10_000.0
 _SIGMOID: Final = 2  # llama.cpp's expert_gating_func of routers with a correction bias
 _WITH_ROPE_SECTIONS: Final = frozenset({"qwen35", "qwen35moe", "qwen3vl", "qwen3vlmoe"})
+_NAME: Final = "synthetic"  # of no family: llama.cpp adds tokens to the vocabulary of what is named phi3 (llama-vocab.cpp)
+_PRUNED: Final = frozenset({"deci"})  # a layer without attention has no heads either
+_INTERLEAVED: Final = frozenset({"llama4", "ernie4_5-moe"})  # say in which step of layers experts come
+_REQUIRED: Final[Mapping[str, dict[str, Value]]] = MappingProxyType(
+    {
+        "gemma4": {"embedding_length_per_layer_input": 0},  # the models with per-layer embeddings are not known here
+        **{key: {"logit_scale": 1.0} for key in ("granite", "granitemoe", "command-r", "cohere2")},
+        **{key: {"attention.indexer.top_k": 2048} for key in ("glm-dsa", "deepseek32")},
+    }
+)
 Part = TypeVar("Part")
 
 
@@ -44,15 +57,17 @@ def gguf_metadata(architecture: ModelArchitecture) -> dict[str, Value]:
         "attention.layer_norm_epsilon": _EPSILON,
         "rope.freq_base": _ROPE_BASE,
         "feed_forward_length": _one_or_each(_widths(layers)),
-        **_experts(layers),
-        **_heads(layers),
+        **_experts(layers, interleaved=name in _INTERLEAVED),
+        **_heads(layers, pruned=name in _PRUNED),
         **_head_dimensions(layers, sections=name in _WITH_ROPE_SECTIONS),
+        **_indexers(layers),
         **_windows(layers),
         **_recurrence(layers),
     }
-    if name == "gemma4":  # required; the models with per-layer embeddings are not known here
-        keys["embedding_length_per_layer_input"] = 0
-    general: dict[str, Value] = {"general.architecture": name, "general.name": f"synthetic {architecture.name}"}
+    if name in LONG_AND_SHORT and architecture.rope_frequencies:  # the tables are as long as what is rotated
+        keys["rope.dimension_count"] = architecture.rope_frequencies
+    keys |= _REQUIRED.get(name, {})
+    general: dict[str, Value] = {"general.architecture": name, "general.name": _NAME}
     return general | {f"{name}.{key}": value for key, value in keys.items()}
 
 
@@ -80,7 +95,7 @@ def _widths(layers: list[LayerGroup]) -> list[int]:
     return widths
 
 
-def _experts(layers: list[LayerGroup]) -> dict[str, Value]:
+def _experts(layers: list[LayerGroup], *, interleaved: bool) -> dict[str, Value]:
     blocks = _of(MoeFfn, (layer.ffn for layer in layers))
     if not blocks:
         return {}
@@ -92,18 +107,20 @@ def _experts(layers: list[LayerGroup]) -> dict[str, Value]:
     }
     dense_first = next(index for index, layer in enumerate(layers) if isinstance(layer.ffn, MoeFfn))
     counts_shared = first.correction_bias or bool(_of(LatentAttention, (layer.mixer for layer in layers)))
-    if counts_shared:  # these families give a number of shared experts and of dense layers before the first router
+    if counts_shared and first.gated:  # these families give a number of shared experts and of dense layers before the first router
         keys |= {"expert_shared_count": first.shared_width // first.expert_width, "leading_dense_block_count": dense_first}
-    elif first.shared_width:
+    if first.shared_width and (interleaved or not (counts_shared and first.gated)):
         keys["expert_shared_feed_forward_length"] = first.shared_width
+    if first.latent_width:
+        keys["moe_latent_size"] = first.latent_width
     if first.correction_bias:
         keys |= {"expert_gating_func": _SIGMOID, "expert_weights_norm": True}
-    if not counts_shared and len(blocks) < len(layers) and _of(ChunkedCache, (cache for layer in layers for cache in layer.caches)):
-        keys["interleave_moe_layer_step"] = dense_first + 1
+    if interleaved:
+        keys["interleave_moe_layer_step"] = 1 if first.correction_bias else dense_first + 1
     return keys
 
 
-def _heads(layers: list[LayerGroup]) -> dict[str, Value]:
+def _heads(layers: list[LayerGroup], *, pruned: bool) -> dict[str, Value]:
     """Key-value heads are 0 where llama.cpp is to see a layer without attention, and 1 for latent attention (all heads share the row)."""
     mixers = [layer.mixer for layer in layers]
     grouped = _of(GroupedAttention, mixers)
@@ -120,6 +137,8 @@ def _heads(layers: list[LayerGroup]) -> dict[str, Value]:
             case _:
                 kv_heads.append(0)
     heads = max((mixer.heads for mixer in mixers if isinstance(mixer, GroupedAttention | LatentAttention)), default=0)
+    if pruned and None in mixers:
+        return {"attention.head_count": [heads if mixer else 0 for mixer in mixers], "attention.head_count_kv": kv_heads}
     return {"attention.head_count": heads, "attention.head_count_kv": _one_or_each(kv_heads)}
 
 
@@ -157,7 +176,22 @@ def _latent(mixer: LatentAttention) -> dict[str, Value]:
         "attention.value_length_mla": mixer.value_dim,
         "rope.dimension_count": mixer.qk_rope_dim,
     }
-    return keys if mixer.q_lora_rank is None else keys | {"attention.q_lora_rank": mixer.q_lora_rank}
+    if mixer.q_lora_rank is not None:
+        keys["attention.q_lora_rank"] = mixer.q_lora_rank
+    return keys
+
+
+def _indexers(layers: list[LayerGroup]) -> dict[str, Value]:
+    """Their size, and which layers own one where not all do."""
+    mixers = _of(LatentAttention, (layer.mixer for layer in layers))
+    owners = [mixer for mixer in mixers if mixer.indexer_heads]
+    if not owners:
+        return {}
+    keys: dict[str, Value] = {
+        "attention.indexer.head_count": owners[0].indexer_heads,
+        "attention.indexer.key_length": owners[0].indexer_dim,
+    }
+    return keys if owners == mixers else keys | {"attention.indexer.types": [bool(mixer.indexer_heads) for mixer in mixers]}
 
 
 def _windows(layers: list[LayerGroup]) -> dict[str, Value]:
@@ -181,6 +215,8 @@ def _recurrence(layers: list[LayerGroup]) -> dict[str, Value]:
             inner = mixer.value_heads * mixer.value_dim
             keys = _state(mixer.conv_kernel, inner, mixer.key_dim, heads=mixer.value_heads, groups=mixer.key_heads)
             return keys | _intervals([isinstance(mixer, GatedDeltaNet) for mixer in mixers])
+        if isinstance(mixer, ShortConvolution):
+            return {"shortconv.l_cache": mixer.kernel}
     return {}
 
 

@@ -8,20 +8,28 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from advisor.domain.architecture import DenseFfn, FullCache, GroupedAttention, ModelArchitecture, SlidingCache
+from advisor.architectures.llama_families import FAMILIES
+from advisor.domain.architecture import DenseFfn, FullCache, GroupedAttention, ModelArchitecture, MoeFfn, SlidingCache
 from advisor.errors import UserInputError
-from advisor.synthesis.hf_config_parts import Config, dense_width, ffns, heads, layers_in_order, mixer_of, routed, sliding, window
-from advisor.synthesis.hf_config_stateful import deepseek, granite, mamba2, qwen3_next
+from advisor.synthesis.hf_config_experts import deepseek, ernie_moe, glm4_moe, llama4, mimo_v2, nemotron_nas
+from advisor.synthesis.hf_config_names import CLASS_NAMES
+from advisor.synthesis.hf_config_parts import (
+    Config,
+    dense_width,
+    ffns,
+    heads,
+    layers_in_order,
+    llama3_rope,
+    mixer_of,
+    routed,
+    sliding,
+    window,
+)
+from advisor.synthesis.hf_config_stateful import granite, lfm2, mamba2, nemotron_h, qwen3_next
 from advisor.synthesis.tokenizer import BOS_ID, EOS_ID
 
 Family = Callable[[ModelArchitecture], Config]
-_LLAMA3_ROPE: Final = {  # of the published Llama 3.1 models; decides answers, not sizes
-    "rope_type": "llama3",
-    "factor": 8.0,
-    "low_freq_factor": 1.0,
-    "high_freq_factor": 4.0,
-    "original_max_position_embeddings": 8192,
-}
+_EXPERTS_AS_WIDE: Final = frozenset({"mixtral", "granitemoe", "olmoe", "minimax_m2"})
 
 
 def hf_config(architecture: ModelArchitecture) -> Config:
@@ -54,17 +62,41 @@ def hf_config(architecture: ModelArchitecture) -> Config:
 
 
 def _llama(architecture: ModelArchitecture) -> Config:
-    """llama, mistral, qwen2, qwen3, mixtral: one kind of attention."""
+    """Llama and its descendants: one kind of attention, whose row says what the file has to state."""
+    family = FAMILIES[architecture.name]
     mixer = mixer_of(GroupedAttention, architecture)
     dense, experts = ffns(architecture)
     keys = heads(mixer) | {"intermediate_size": dense_width(dense, experts), "mlp_bias": bool(dense and dense.bias)}
-    if architecture.rope_frequencies:
-        keys["rope_scaling"] = dict(_LLAMA3_ROPE)
-    if mixer.qkv_bias and not mixer.output_bias and architecture.name != "qwen2":
+    keys |= _rope(architecture, mixer)
+    if family.output_bias != "as_queries" and not family.qkv_bias:
+        keys |= {"attention_bias": mixer.qkv_bias, "attention_out_bias": mixer.output_bias}
+    elif mixer.qkv_bias and not mixer.output_bias and not family.qkv_bias:
         keys["qkv_bias"] = True
-    if architecture.name == "mixtral" and experts:
-        keys |= routed(experts, width_key="intermediate_size", count_key="num_local_experts")
+    if experts:
+        keys |= _routed_as_wide(experts) if architecture.name in _EXPERTS_AS_WIDE else _routed_apart(architecture, experts)
     return keys | _optional_window(architecture)
+
+
+def _rope(architecture: ModelArchitecture, mixer: GroupedAttention) -> Config:
+    """The scaling behind the rope tables that llama.cpp's converter writes."""
+    elements = architecture.rope_frequencies
+    if architecture.name == "phi3" and elements:
+        factors = [1.0] * (elements // 2)
+        scaling = {"rope_type": "longrope", "long_factor": factors, "short_factor": factors}
+        return {"rope_scaling": scaling, "partial_rotary_factor": elements / mixer.key_dim, "original_max_position_embeddings": 4096}
+    return llama3_rope(architecture)
+
+
+def _routed_as_wide(experts: MoeFfn) -> Config:
+    """Experts of the width that the file calls intermediate_size."""
+    keys = routed(experts, width_key="intermediate_size", count_key="num_local_experts")
+    return keys | ({"use_routing_bias": True} if experts.correction_bias else {})
+
+
+def _routed_apart(architecture: ModelArchitecture, experts: MoeFfn) -> Config:
+    only_dense = [index for index, layer in enumerate(layers_in_order(architecture)) if isinstance(layer.ffn, DenseFfn)]
+    keys = {"decoder_sparse_step": 1, "mlp_only_layers": only_dense, "norm_topk_prob": True}
+    return keys | routed(experts) | {"shared_expert_intermediate_size": experts.shared_width}
 
 
 def _optional_window(architecture: ModelArchitecture) -> Config:
@@ -74,14 +106,6 @@ def _optional_window(architecture: ModelArchitecture) -> Config:
     keys = sliding(architecture)
     keys["use_sliding_window"] = True
     return keys
-
-
-def _qwen3_moe(architecture: ModelArchitecture) -> Config:
-    dense, experts = ffns(architecture)
-    only_dense = [index for index, layer in enumerate(layers_in_order(architecture)) if isinstance(layer.ffn, DenseFfn)]
-    keys = {"decoder_sparse_step": 1, "mlp_only_layers": only_dense, "norm_topk_prob": True}
-    keys["intermediate_size"] = dense_width(dense, experts)
-    return _llama(architecture) | keys | (routed(experts) if experts else {})
 
 
 def _gemma(architecture: ModelArchitecture) -> Config:
@@ -132,23 +156,30 @@ def _gpt_oss(architecture: ModelArchitecture) -> Config:
 
 _FAMILIES: Final[Mapping[str, tuple[str, Family]]] = MappingProxyType(
     {
-        "llama": ("LlamaForCausalLM", _llama),
-        "mistral": ("MistralForCausalLM", _llama),
-        "mixtral": ("MixtralForCausalLM", _llama),
-        "qwen2": ("Qwen2ForCausalLM", _llama),
-        "qwen3": ("Qwen3ForCausalLM", _llama),
-        "qwen3_moe": ("Qwen3MoeForCausalLM", _qwen3_moe),
+        **{name: (class_name, _llama) for name, class_name in CLASS_NAMES.items()},
         "gemma2": ("Gemma2ForCausalLM", _gemma),
         "gemma3_text": ("Gemma3ForCausalLM", _gemma),
         "gemma4_text": ("Gemma4ForCausalLM", _gemma4),
         "gpt_oss": ("GptOssForCausalLM", _gpt_oss),
+        "llama4_text": ("Llama4ForCausalLM", llama4),
+        "glm4_moe": ("Glm4MoeForCausalLM", glm4_moe),
+        "ernie4_5_moe": ("Ernie4_5_MoeForCausalLM", ernie_moe),
+        "mimo_v2_flash": ("MiMoV2FlashForCausalLM", mimo_v2),
+        "nemotron-nas": ("DeciLMForCausalLM", nemotron_nas),
         "deepseek_v2": ("DeepseekV2ForCausalLM", deepseek),
         "deepseek_v3": ("DeepseekV3ForCausalLM", deepseek),
         "kimi_k2": ("DeepseekV3ForCausalLM", deepseek),
+        "glm4_moe_lite": ("Glm4MoeLiteForCausalLM", deepseek),
+        "mistral4": ("Mistral4ForCausalLM", deepseek),
+        "deepseek_v32": ("DeepseekV32ForCausalLM", deepseek),
+        "glm_moe_dsa": ("GlmMoeDsaForCausalLM", deepseek),
         "qwen3_next": ("Qwen3NextForCausalLM", qwen3_next),
         "qwen3_5_text": ("Qwen3_5ForCausalLM", qwen3_next),
         "qwen3_5_moe_text": ("Qwen3_5MoeForCausalLM", qwen3_next),
         "granitemoehybrid": ("GraniteMoeHybridForCausalLM", granite),
         "mamba2": ("Mamba2ForCausalLM", mamba2),
+        "nemotron_h": ("NemotronHForCausalLM", nemotron_h),
+        "lfm2": ("Lfm2ForCausalLM", lfm2),
+        "lfm2_moe": ("Lfm2MoeForCausalLM", lfm2),
     }
 )

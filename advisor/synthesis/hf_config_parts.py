@@ -1,12 +1,19 @@
 """What the writers of a config.json share: the parts of an architecture, and the keys that most families have."""
 
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from advisor.domain.architecture import Cache, DenseFfn, GroupedAttention, LayerGroup, ModelArchitecture, MoeFfn, SlidingCache
 from advisor.errors import UserInputError
 
 Config = dict[str, Any]
 Part = TypeVar("Part")
+_LLAMA3_ROPE: Final = {  # of the published Llama 3.1 models; decides answers, not sizes
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 8192,
+}
 
 
 def layers_in_order(architecture: ModelArchitecture) -> list[LayerGroup]:
@@ -73,3 +80,8 @@ def dense_width(dense: DenseFfn | None, experts: MoeFfn | None) -> int:
     if dense is not None:
         return dense.width
     return experts.expert_width * experts.experts_per_token if experts else 0
+
+
+def llama3_rope(architecture: ModelArchitecture) -> Config:
+    """The scaling behind the rope table that llama.cpp's converter writes; empty without one."""
+    return {"rope_scaling": dict(_LLAMA3_ROPE)} if architecture.rope_frequencies else {}

@@ -1,39 +1,7 @@
-"""The config.json of the families with latent attention or recurrent layers (hf_config.py has the entry)."""
+"""The config.json of the families with recurrent layers (hf_config.py has the entry)."""
 
-from advisor.domain.architecture import GatedDeltaNet, GroupedAttention, LatentAttention, Mamba2, ModelArchitecture, MoeFfn
-from advisor.errors import UserInputError
+from advisor.domain.architecture import GatedDeltaNet, GroupedAttention, LayerGroup, Mamba2, ModelArchitecture, MoeFfn, ShortConvolution
 from advisor.synthesis.hf_config_parts import Config, dense_width, ffns, heads, layer_kinds, layers_in_order, mixer_of, routed
-
-
-def deepseek(architecture: ModelArchitecture) -> Config:
-    """Latent attention: first layers dense, then experts beside shared ones."""
-    mixer = mixer_of(LatentAttention, architecture)
-    dense, experts = ffns(architecture)
-    if experts is None:
-        raise UserInputError(f"{architecture.name}: no layer with experts, which every model of this family has")
-    leading = next(index for index, layer in enumerate(layers_in_order(architecture)) if isinstance(layer.ffn, MoeFfn))
-    corrected = experts.correction_bias
-    return {
-        "num_attention_heads": mixer.heads,
-        "num_key_value_heads": mixer.heads,
-        "q_lora_rank": mixer.q_lora_rank,
-        "kv_lora_rank": mixer.kv_lora_rank,
-        "qk_nope_head_dim": mixer.qk_nope_dim,
-        "qk_rope_head_dim": mixer.qk_rope_dim,
-        "v_head_dim": mixer.value_dim,
-        "attention_bias": False,
-        "intermediate_size": dense_width(dense, experts),
-        **routed(experts, count_key="n_routed_experts"),
-        "n_shared_experts": experts.shared_width // experts.expert_width or None,
-        "first_k_dense_replace": leading,
-        "moe_layer_freq": 1,
-        "n_group": 1,
-        "topk_group": 1,
-        "topk_method": "noaux_tc" if corrected else "greedy",
-        "scoring_func": "sigmoid" if corrected else "softmax",
-        "norm_topk_prob": corrected,
-        "routed_scaling_factor": 1.0,
-    }
 
 
 def qwen3_next(architecture: ModelArchitecture) -> Config:
@@ -102,3 +70,56 @@ def mamba2(architecture: ModelArchitecture) -> Config:
         "rms_norm": True,
         "residual_in_fp32": True,
     }
+
+
+def nemotron_h(architecture: ModelArchitecture) -> Config:
+    """One block a layer, none of them gated."""
+    mamba = mixer_of(Mamba2, architecture)
+    dense, experts = ffns(architecture)
+    keys = {
+        **heads(mixer_of(GroupedAttention, architecture)),
+        "layers_block_type": [_block(layer) for layer in layers_in_order(architecture)],
+        "mamba_num_heads": mamba.heads,
+        "mamba_head_dim": mamba.head_dim,
+        "ssm_state_size": mamba.state_dim,
+        "n_groups": mamba.groups,
+        "conv_kernel": mamba.conv_kernel,
+        "use_conv_bias": mamba.conv_bias,
+        "mamba_ssm_cache_dtype": "float32",
+        "mlp_hidden_act": "relu2",
+        "intermediate_size": dense.width if dense else None,
+    }
+    if experts is None:
+        return keys
+    return {
+        **keys,
+        **routed(experts, count_key="n_routed_experts"),
+        "n_shared_experts": 1,
+        "moe_shared_expert_intermediate_size": experts.shared_width,
+        "moe_latent_size": experts.latent_width or None,
+    }
+
+
+def _block(layer: LayerGroup) -> str:
+    if layer.mixer is not None:
+        return "mamba" if isinstance(layer.mixer, Mamba2) else "attention"
+    return "moe" if isinstance(layer.ffn, MoeFfn) else "mlp"
+
+
+def lfm2(architecture: ModelArchitecture) -> Config:
+    """Gated short convolutions with attention in between."""
+    dense, experts = ffns(architecture)
+    layers = layers_in_order(architecture)
+    keys = {
+        **heads(mixer_of(GroupedAttention, architecture)),
+        "layer_types": layer_kinds(architecture, ShortConvolution, "conv"),
+        "conv_L_cache": mixer_of(ShortConvolution, architecture).kernel,
+        "conv_bias": False,
+        "block_auto_adjust_ff_dim": False,
+        "intermediate_size": dense_width(dense, experts),
+        "norm_eps": 1e-5,
+    }
+    if experts is None:
+        return keys
+    leading = sum(not isinstance(layer.ffn, MoeFfn) for layer in layers)
+    return {**keys, **routed(experts), "num_dense_layers": leading, "use_expert_bias": experts.correction_bias}

@@ -1,6 +1,6 @@
 """The tensors of a model's safetensors checkpoint: names and shapes as transformers' modules have them, before any quantisation.
 
-transformers: models/{llama,qwen2,qwen3,qwen3_moe,mixtral,gemma2,gemma3,deepseek_v2,deepseek_v3,qwen3_next,granitemoehybrid}.
+transformers: models/ of the names in WRITTEN.
 """
 
 from collections.abc import Iterator
@@ -25,10 +25,14 @@ Dtype = Literal["BF16", "F16", "F32", "I8", "I32", "I64", "F8_E4M3"]
 Content = Literal["random", "groups", "decay"] | float | tuple[int, ...]
 """What a tensor holds: random codes of its type; each input's group of 128; logarithms of decay rates; one number; these numbers."""
 
-_GAIN_IS_ONE_PLUS: Final = frozenset({"gemma2", "gemma3_text", "qwen3_next"})  # their norms multiply with 1 + weight
-_WRITTEN: Final = names(
-    "llama mistral mixtral qwen2 qwen3 qwen3_moe gemma2 gemma3_text deepseek_v2 deepseek_v3 kimi_k2 qwen3_next granitemoehybrid"
+_GAIN_IS_ONE_PLUS: Final = frozenset({"gemma", "gemma2", "gemma3_text", "qwen3_next"})  # their norms multiply with 1 + weight
+WRITTEN: Final = names(
+    """
+    llama mistral ministral3 mixtral qwen2 qwen3 qwen3_moe gemma gemma2 gemma3_text granite smollm3 seed_oss ernie4_5
+    deepseek_v2 deepseek_v3 kimi_k2 qwen3_next granitemoehybrid
+    """
 )
+"""Families whose checkpoint is written; of the others only the folder for --load-format dummy."""
 _NORMS: Final = {
     2: ("input_layernorm", "post_attention_layernorm"),
     4: ("input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm", "post_feedforward_layernorm"),
@@ -48,8 +52,8 @@ class HfTensor:
 
 def hf_tensors(architecture: ModelArchitecture) -> tuple[HfTensor, ...]:
     """Every tensor of the 16-bit checkpoint. Raises UserInputError for a family whose weights are not written."""
-    if architecture.name not in _WRITTEN:
-        known = ", ".join(sorted(_WRITTEN))
+    if architecture.name not in WRITTEN:
+        known = ", ".join(sorted(WRITTEN))
         raise UserInputError(
             f"{architecture.name}: weights of this family are not written; a folder for --load-format dummy needs none. Known: {known}"
         )

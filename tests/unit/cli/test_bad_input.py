@@ -185,7 +185,7 @@ def test_paths_that_hold_no_model(folder):
     refused("estimate", folder / "empty.gguf", *LLAMA, says="neither config.json nor a .gguf file")
     refused("estimate", "none.gguf", *LLAMA, says="none.gguf: no such file")
     refused("estimate", "", *LLAMA, says="no model is named")
-    refused("estimate", "Qwen/Qwen9", *LLAMA, says="did you mean Qwen/Qwen3-8B")
+    refused("estimate", "Qwen/Qwen9", *LLAMA, says="did you mean Qwen/Qwen3.5-9B")
 
 
 def text(value):

@@ -1,16 +1,19 @@
 """One small model of every structure that a GGUF is written for: real layer kinds, sizes of a few megabytes."""
 
 from advisor.domain.architecture import (
+    ChunkedCache,
     DenseFfn,
     FullCache,
     GatedDeltaNet,
     GroupedAttention,
+    IndexerCache,
     LatentAttention,
     LatentCache,
     LayerGroup,
     Mamba2,
     ModelArchitecture,
     MoeFfn,
+    ShortConvolution,
     SlidingCache,
     StateCache,
 )
@@ -55,6 +58,18 @@ SHARED_GATE = MoeFfn(experts=8, experts_per_token=2, expert_width=256, shared_wi
 SHARED = MoeFfn(experts=8, experts_per_token=2, expert_width=256, shared_width=256)
 CORRECTED = MoeFfn(experts=8, experts_per_token=2, expert_width=256, shared_width=512, router_bias=True, correction_bias=True)
 WIDE = GroupedAttention(heads=8, kv_heads=1, key_dim=128, value_dim=128, qk_norm="head", shared_kv=True)
+INDEXED = LatentAttention(4, 256, 512, 128, 64, 128, indexer_heads=8, indexer_dim=128)
+PROJECTION_NORM = attention(qk_norm="projection")
+PLAIN_BIASED = attention(qkv_bias=True)
+NARROW = GroupedAttention(heads=8, kv_heads=2, key_dim=64, value_dim=32, sinks=True)
+WIDER = GroupedAttention(heads=8, kv_heads=1, key_dim=64, value_dim=32)
+SHARED_PLAIN = MoeFfn(experts=8, experts_per_token=2, expert_width=256, shared_width=256, shared_gate=True)
+LLAMA4_EXPERTS = MoeFfn(experts=8, experts_per_token=1, expert_width=256, shared_width=256)
+CORRECTED_ALONE = MoeFfn(experts=8, experts_per_token=2, expert_width=256, router_bias=True, correction_bias=True)
+UNGATED = MoeFfn(8, 2, 256, 512, gated=False, router_bias=True, correction_bias=True, latent_width=128)
+SHORT = ShortConvolution(kernel=3)
+SHORT_STATE = StateCache(2 * HIDDEN, 0)
+MAMBA_FLOAT = StateCache(3 * (512 + 2 * 64), 64 * 512, state_float32=True)
 BESIDE = MoeFfn(experts=8, experts_per_token=2, expert_width=256, dense_width=512, scaled_router=True)
 
 TINY = {
@@ -91,5 +106,122 @@ TINY = {
         "granitehybrid",
         [LayerGroup((0, 1, 3), MAMBA, (MAMBA_STATE,), SHARED), full([2], PLAIN, SHARED)],
         tied=True,
+    ),
+    "qwen2moe": model("qwen2_moe", "qwen2moe", [full(range(4), GroupedAttention(4, 2, 64, 64, qkv_bias=True), SHARED_PLAIN)]),
+    "qwen3vl": model("qwen3_vl_text", "qwen3vl", [full(range(4), QUERY_NORM, DENSE)], tied=True),
+    "qwen3vlmoe": model("qwen3_vl_moe_text", "qwen3vlmoe", [full(range(4), QUERY_NORM, ROUTED)]),
+    "mistral3": model("ministral3", "mistral3", [full(range(4), PLAIN, DENSE)], tied=True),
+    "gemma": model("gemma", "gemma", [full(range(4), PLAIN, DENSE)], tied=True),
+    "phi3": model("phi3", "phi3", [full(range(4), GroupedAttention(4, 2, 64, 64), DENSE)], rope_frequencies=64),
+    "granite": model("granite", "granite", [full(range(4), PLAIN, DENSE)], tied=True),
+    "granitemoe": model("granitemoe", "granitemoe", [full(range(4), PLAIN, EXPERTS)], tied=True),
+    "smollm3": model("smollm3", "smollm3", [full(range(4), PLAIN, DENSE)], tied=True),
+    "seed_oss": model("seed_oss", "seed_oss", [full(range(4), PLAIN_BIASED, DENSE)]),
+    "internlm2": model("internlm2", "internlm2", [full(range(4), GroupedAttention(4, 2, 64, 64), DENSE)]),
+    "ernie4_5": model("ernie4_5", "ernie4_5", [full(range(4), PLAIN, DENSE)], tied=True),
+    "ernie4_5-moe": model("ernie4_5_moe", "ernie4_5-moe", [full([0], PLAIN, DENSE), full([1, 2, 3], PLAIN, CORRECTED)], tied=True),
+    "olmo2": model("olmo2", "olmo2", [full(range(4), GroupedAttention(4, 4, 64, 64, qk_norm="projection"), DENSE)]),
+    "olmo3": model(
+        "olmo3",
+        "olmo2",
+        [
+            windowed([0, 1, 2, 4, 5, 6], GroupedAttention(4, 4, 64, 64, qk_norm="projection"), DENSE),
+            full([3, 7], GroupedAttention(4, 4, 64, 64, qk_norm="projection"), DENSE),
+        ],
+    ),
+    "olmoe": model("olmoe", "olmoe", [full(range(4), GroupedAttention(4, 4, 64, 64, qk_norm="projection"), EXPERTS)]),
+    "exaone4": model("exaone4", "exaone4", [full(range(4), GroupedAttention(4, 2, 64, 64, qk_norm="head"), DENSE)], tied=True),
+    "command-r": model("cohere", "command-r", [full(range(4), GroupedAttention(4, 2, 64, 64), DENSE, 1)], tied=True),
+    "cohere2": model(
+        "cohere2",
+        "cohere2",
+        [windowed([0, 1, 2, 4, 5, 6], GroupedAttention(4, 2, 64, 64), DENSE, 1), full([3, 7], GroupedAttention(4, 2, 64, 64), DENSE, 1)],
+        tied=True,
+    ),
+    "glm4": model("glm4", "glm4", [full(range(4), PLAIN_BIASED, DENSE, 4)]),
+    "glm4moe": model("glm4_moe", "glm4moe", [full([0], PLAIN_BIASED, DENSE), full([1, 2, 3], PLAIN_BIASED, CORRECTED)]),
+    "minimax-m2": model("minimax_m2", "minimax-m2", [full(range(4), PROJECTION_NORM, CORRECTED_ALONE)]),
+    "llama4": model(
+        "llama4_text",
+        "llama4",
+        [
+            LayerGroup((0, 2, 4, 6), PLAIN, (ChunkedCache(2, 64, 64, 8192),), DENSE),
+            LayerGroup((1, 5), PLAIN, (ChunkedCache(2, 64, 64, 8192),), LLAMA4_EXPERTS),
+            full([3, 7], PLAIN, LLAMA4_EXPERTS),
+        ],
+    ),
+    "mimo2": model(
+        "mimo_v2_flash",
+        "mimo2",
+        [full([0], WIDER, DENSE), windowed([1, 2, 3, 4], NARROW, CORRECTED_ALONE), full([5], WIDER, CORRECTED_ALONE)],
+    ),
+    "nemotron_h": model(
+        "nemotron_h",
+        "nemotron_h",
+        [
+            LayerGroup((0, 2), MAMBA, (MAMBA_FLOAT,), None, 1),
+            LayerGroup((1, 3), None, (), DenseFfn(768, gated=False), 1),
+            LayerGroup((4,), PLAIN, (FullCache(2, 64, 64),), None, 1),
+        ],
+    ),
+    "nemotron_h_moe": model(
+        "nemotron_h",
+        "nemotron_h_moe",
+        [
+            LayerGroup((0, 2), MAMBA, (MAMBA_FLOAT,), None, 1),
+            LayerGroup((1, 3), None, (), UNGATED, 1),
+            LayerGroup((4,), PLAIN, (FullCache(2, 64, 64),), None, 1),
+        ],
+    ),
+    "lfm2": model(
+        "lfm2",
+        "lfm2",
+        [
+            LayerGroup((0, 1, 3), SHORT, (SHORT_STATE,), DENSE),
+            full([2], GroupedAttention(4, 2, 64, 64, qk_norm="head"), DENSE),
+        ],
+        tied=True,
+    ),
+    "lfm2moe": model(
+        "lfm2_moe",
+        "lfm2moe",
+        [
+            LayerGroup((0,), SHORT, (SHORT_STATE,), DENSE),
+            full(
+                [1, 3],
+                GroupedAttention(4, 2, 64, 64, qk_norm="head"),
+                MoeFfn(8, 2, 256, router_bias=True, correction_bias=True, quantized_router=True),
+            ),
+            LayerGroup((2,), SHORT, (SHORT_STATE,), MoeFfn(8, 2, 256, router_bias=True, correction_bias=True, quantized_router=True)),
+        ],
+        tied=True,
+    ),
+    "deci": model(
+        "nemotron-nas",
+        "deci",
+        [full([0, 2], GroupedAttention(4, 2, 64, 64), DENSE), LayerGroup((1, 3), None, (), DENSE, 1)],
+        rope_frequencies=32,
+    ),
+    "deepseek32": model(
+        "deepseek_v32",
+        "deepseek32",
+        [
+            LayerGroup((0,), INDEXED, (LatentCache(512, 64), IndexerCache(128)), DENSE),
+            LayerGroup((1, 2, 3), INDEXED, (LatentCache(512, 64), IndexerCache(128)), CORRECTED),
+        ],
+    ),
+    "glm-dsa": model(
+        "glm_moe_dsa",
+        "glm-dsa",
+        [
+            LayerGroup((0,), INDEXED, (LatentCache(512, 64), IndexerCache(128)), DENSE),
+            LayerGroup((1,), INDEXED, (LatentCache(512, 64), IndexerCache(128)), CORRECTED),
+            LayerGroup((2, 3), LATENT, LATENT_ROWS, CORRECTED),
+        ],
+    ),
+    "mistral4": model(
+        "mistral4",
+        "mistral4",
+        [LayerGroup((0, 1, 2, 3), LatentAttention(4, 256, 256, 64, 64, 128), (LatentCache(256, 64),), SHARED)],
     ),
 }
