@@ -115,6 +115,8 @@ def lfm2(architecture: ModelArchitecture) -> Config:
         "layer_types": layer_kinds(architecture, ShortConvolution, "conv"),
         "conv_L_cache": mixer_of(ShortConvolution, architecture).kernel,
         "conv_bias": False,
+        "block_dim": architecture.hidden_size,
+        "conv_dim": architecture.hidden_size,
         "block_auto_adjust_ff_dim": False,
         "intermediate_size": dense_width(dense, experts),
         "norm_eps": 1e-5,

@@ -1,0 +1,210 @@
+"""tests/data/memory/vllm.csv: what vLLM itself plans for the catalog's models, written by `python scripts/vllm_golden.py --engine-python PYTHON`.
+
+Every model is asked for at each tensor parallelism; the first model of each architecture, at each block size, cache type and both ways
+of prefix caching too, and on processors. A model that this build cannot be asked about is a row with the reason and nothing else.
+"""
+
+import argparse
+import csv
+import dataclasses
+import itertools
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from advisor.catalog import Catalog, load_catalog
+from advisor.domain.deployment import Candidate
+from advisor.domain.engine import Parallelism, VllmSettings
+from advisor.engines.find import find_vllm
+from advisor.engines.vllm_witness import VllmAnswer, VllmQuestion, ask
+from advisor.errors import UserInputError
+from advisor.estimate.kv_cache_vllm import platform_of, pool_layout, pool_of, tokens_in_flight
+from advisor.estimate.safetensors_bytes import rank_weights
+from advisor.intake.candidate import build_candidate
+from advisor.synthesis.hf_folder import folder_documents
+from advisor.units import GIB
+
+GOLDEN = Path(__file__).parent.parent / "tests" / "data" / "memory" / "vllm.csv"
+POOL_BYTES = 40 * GIB
+STEP_TOKENS = 8192
+LONGEST_TOKENS = 8192
+GPU, FORMAT = "h100-sxm", "bf16"
+TENSOR = (1, 2, 4, 8)
+BLOCKS, DTYPES = (16, 64), ("auto", "fp8")
+PROCESSORS = ("xeon-spr", "i9-13900k")  # with AMX, and with AVX2 at best
+REASON_CHARACTERS = 160
+AT_ONCE = 60  # questions of one process of the engine: it keeps what it built
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One deployment of a 16-bit model. A block size of 0 is the engine's own."""
+
+    model: str
+    device: str
+    tensor: int
+    block_size: int = 0
+    kv_cache_dtype: str = "auto"
+    prefix_caching: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the engine says to one cell; `refused` is why it would not start, `not_asked` why this build cannot tell."""
+
+    engine_version: str
+    model: str
+    device: str
+    tensor: int
+    block_size: int
+    kv_cache_dtype: str
+    prefix_caching: bool
+    weight_bytes: int = 0
+    groups: int = 0
+    bytes_per_block: int = 0
+    num_blocks: int = 0
+    max_concurrency: float = 0.0
+    refused: str = ""
+    not_asked: str = ""
+
+    @property
+    def cell(self) -> Cell:
+        """The deployment that was asked about."""
+        return Cell(self.model, self.device, self.tensor, self.block_size, self.kv_cache_dtype, self.prefix_caching)
+
+
+def cells(catalog: Catalog) -> Iterator[Cell]:
+    """Every cell, without a repetition."""
+    first: dict[str, str] = {}
+    for model_id, model in sorted(catalog.models.items()):
+        first.setdefault(model.architecture.name, model_id)
+        yield from (Cell(model_id, GPU, tensor) for tensor in TENSOR)
+    for model_id in first.values():
+        kinds = itertools.product(TENSOR, BLOCKS, DTYPES, (True, False))
+        yield from (Cell(model_id, GPU, tensor, block, dtype, cached) for tensor, block, dtype, cached in kinds)
+        yield from (Cell(model_id, device, tensor) for device in PROCESSORS for tensor in TENSOR[:2])
+
+
+def candidate_of(catalog: Catalog, cell: Cell) -> Candidate:
+    """The cell as a candidate. Raises UserInputError for what the advisor refuses."""
+    model = catalog.model(cell.model)
+    flags: dict[str, object] = {
+        "max_model_len": min(LONGEST_TOKENS, model.architecture.max_context_tokens),
+        "max_num_batched_tokens": STEP_TOKENS,
+        "max_num_seqs": 256,
+        "kv_cache_dtype": cell.kv_cache_dtype,
+        "enable_prefix_caching": cell.prefix_caching,
+        "kv_cache_memory_bytes": POOL_BYTES,
+    }
+    return build_candidate(
+        catalog,
+        model=model,
+        quantization=FORMAT,
+        engine="vllm",
+        runtime=None,
+        version=None,
+        node=catalog.node(cell.device, cell.tensor),
+        devices=cell.tensor,
+        parallelism=Parallelism(tensor=cell.tensor),
+        flags=flags | ({"block_size": cell.block_size} if cell.block_size else {}),
+    )
+
+
+def question_of(catalog: Catalog, cell: Cell) -> VllmQuestion:
+    """The cell as a question, of the language model alone."""
+    candidate = candidate_of(catalog, cell)
+    config = folder_documents(candidate.model.architecture, catalog.quantization(FORMAT))["config.json"]
+    settings, node = candidate.settings, candidate.node
+    assert isinstance(settings, VllmSettings)
+    return VllmQuestion(config, settings, candidate.parallelism, POOL_BYTES, candidate.on_cpu, node.device.planned_features)
+
+
+def predicted(catalog: Catalog, cell: Cell) -> VllmAnswer:
+    """The advisor's own answer. Raises UserInputError for what it refuses."""
+    candidate = candidate_of(catalog, cell)
+    settings, scheme = candidate.settings, catalog.quantization(FORMAT).scheme
+    assert isinstance(settings, VllmSettings)
+    assert scheme is not None
+    architecture = dataclasses.replace(candidate.model.architecture, encoder_parameters=0)
+    weights = rank_weights(architecture, scheme, parallelism=candidate.parallelism, source=FORMAT)
+    layout = pool_layout(architecture, settings, candidate.parallelism, platform_of(candidate))
+    in_flight_tokens = tokens_in_flight(settings, candidate.parallelism, on_cpu=candidate.on_cpu)
+    pool = pool_of(layout, POOL_BYTES, settings, in_flight_tokens=in_flight_tokens)
+    return VllmAnswer(
+        weight_bytes=weights.total_bytes,
+        groups=sum(groups for _, groups in layout.buckets),
+        bytes_per_block=layout.bytes_per_block,
+        num_blocks=pool.num_blocks,
+        max_concurrency=pool.max_concurrency,
+    )
+
+
+def read() -> list[Row]:
+    """The golden rows."""
+    with GOLDEN.open(encoding="utf-8") as file:
+        return [_row(line) for line in csv.DictReader(file)]
+
+
+def _row(line: dict[str, str]) -> Row:
+    numbers = {name: int(line[name] or 0) for name in ("tensor", "block_size", "weight_bytes", "groups", "bytes_per_block", "num_blocks")}
+    words = {name: line[name] for name in ("engine_version", "model", "device", "kv_cache_dtype", "refused", "not_asked")}
+    concurrency = float(line["max_concurrency"] or 0)
+    return Row(**words, **numbers, prefix_caching=line["prefix_caching"] == "True", max_concurrency=concurrency)  # type: ignore[arg-type]
+
+
+def told(python: str, catalog: Catalog, asked: Iterable[Cell]) -> Iterator[Row]:
+    """A row a cell that the advisor does not refuse, in order."""
+    engine, record = find_vllm(python), catalog.engine("vllm")
+    questions = dict(_askable(catalog, asked))
+    for batch in itertools.batched(questions.items(), AT_ONCE) if hasattr(itertools, "batched") else _batched(questions):
+        answers = ask(engine, [question for _, question in batch], record=record)
+        yield from (_told(engine.version, cell, answer) for (cell, _), answer in zip(batch, answers, strict=True))
+        print(f"{batch[-1][0].model}", file=sys.stderr, flush=True)
+
+
+def _batched(questions: dict[Cell, VllmQuestion]) -> Iterator[list[tuple[Cell, VllmQuestion]]]:
+    items = list(questions.items())
+    return (items[start : start + AT_ONCE] for start in range(0, len(items), AT_ONCE))
+
+
+def _askable(catalog: Catalog, asked: Iterable[Cell]) -> Iterator[tuple[Cell, VllmQuestion]]:
+    for cell in asked:
+        try:
+            yield cell, question_of(catalog, cell)
+        except UserInputError as error:
+            print(f"refused by the advisor: {cell}: {error}", file=sys.stderr)
+
+
+def _told(version: str, cell: Cell, answer: VllmAnswer) -> Row:
+    numbers = {name: getattr(answer, name) for name in ("weight_bytes", "groups", "bytes_per_block", "num_blocks", "max_concurrency")}
+    return Row(version, *dataclasses.astuple(cell), **numbers, refused=answer.refused[:REASON_CHARACTERS])
+
+
+def sorted_out(rows: list[Row]) -> Iterator[Row]:
+    """A model that is refused on one rank of a device cannot be asked there at all: one row for it, and none for its other cells."""
+    whole = {(row.model, row.device): row for row in rows if row.tensor == 1 and not row.block_size and row.refused}
+    for row in rows:
+        alone = whole.get((row.model, row.device))
+        if alone is None:
+            yield row
+        elif alone is row:
+            yield dataclasses.replace(row, refused="", not_asked=row.refused)
+
+
+def main() -> None:
+    """Ask, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--engine-python", required=True, help="the interpreter of a CPU build of vLLM")
+    python = parser.parse_args().engine_python
+    catalog = load_catalog()
+    rows = list(sorted_out(list(told(python, catalog, cells(catalog)))))
+    GOLDEN.parent.mkdir(exist_ok=True)
+    with GOLDEN.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(field.name for field in dataclasses.fields(Row))
+        writer.writerows(("" if value == 0 and value is not False else value for value in dataclasses.astuple(row)) for row in rows)
+
+
+if __name__ == "__main__":
+    main()
