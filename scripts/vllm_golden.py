@@ -1,7 +1,7 @@
 """tests/data/memory/vllm.csv: what vLLM itself plans for the catalog's models, written by `python scripts/vllm_golden.py --engine-python PYTHON`.
 
-Every model is asked for at each tensor parallelism; the first model of each architecture, at each block size, cache type and both ways
-of prefix caching too, and on processors. A model that this build cannot be asked about is a row with the reason and nothing else.
+Every model is asked about once; the smallest of each architecture at each tensor parallelism, block size, cache type and both ways of
+prefix caching, and on processors. A model that this build cannot be asked about is a row with the reason and nothing else.
 """
 
 import argparse
@@ -34,6 +34,7 @@ TENSOR = (1, 2, 4, 8)
 BLOCKS, DTYPES = (16, 64), ("auto", "fp8")
 PROCESSORS = ("xeon-spr", "i9-13900k")  # with AMX, and with AVX2 at best
 REASON_CHARACTERS = 160
+_NO_KERNEL = "NotImplementedError"
 AT_ONCE = 60  # questions of one process of the engine: it keeps what it built
 
 
@@ -76,11 +77,10 @@ class Row:
 
 def cells(catalog: Catalog) -> Iterator[Cell]:
     """Every cell, without a repetition."""
-    first: dict[str, str] = {}
-    for model_id, model in sorted(catalog.models.items()):
-        first.setdefault(model.architecture.name, model_id)
-        yield from (Cell(model_id, GPU, tensor) for tensor in TENSOR)
-    for model_id in first.values():
+    yield from (Cell(model_id, GPU, 1) for model_id in sorted(catalog.models))
+    by_size = sorted(catalog.models.items(), key=lambda item: -item[1].architecture.parameters_total)
+    smallest = {model.architecture.name: model_id for model_id, model in by_size}
+    for model_id in sorted(smallest.values()):
         kinds = itertools.product(TENSOR, BLOCKS, DTYPES, (True, False))
         yield from (Cell(model_id, GPU, tensor, block, dtype, cached) for tensor, block, dtype, cached in kinds)
         yield from (Cell(model_id, device, tensor) for device in PROCESSORS for tensor in TENSOR[:2])
@@ -182,14 +182,15 @@ def _told(version: str, cell: Cell, answer: VllmAnswer) -> Row:
 
 
 def sorted_out(rows: list[Row]) -> Iterator[Row]:
-    """A model that is refused on one rank of a device cannot be asked there at all: one row for it, and none for its other cells."""
+    """A model that is refused on one rank of a device cannot be asked there at all: one row for it, and none for its other cells.
+    Nor can what this build has no kernel for."""
     whole = {(row.model, row.device): row for row in rows if row.tensor == 1 and not row.block_size and row.refused}
     for row in rows:
         alone = whole.get((row.model, row.device))
-        if alone is None:
-            yield row
-        elif alone is row:
+        if row is alone or (alone is None and row.refused.startswith(_NO_KERNEL)):
             yield dataclasses.replace(row, refused="", not_asked=row.refused)
+        elif alone is None:
+            yield row
 
 
 def main() -> None:

@@ -222,6 +222,14 @@ def plan(config: Any, specs: dict[str, Any], kv_bytes: int) -> dict[str, Any]:  
     }
 
 
+def stored_buffers(model: Any) -> Iterator[Any]:  # noqa: ANN401
+    """What a checkpoint holds and the engine keeps as a buffer (Gemma 4's layer scalars); names with an underscore are its own."""
+    for module in model.modules():
+        for name, tensor in module._buffers.items():
+            if tensor is not None and name not in module._non_persistent_buffers_set and not name.startswith("_"):
+                yield tensor
+
+
 def shown(spec: Any) -> dict[str, Any]:  # noqa: ANN401
     """One kind of cache as plain numbers."""
     window = getattr(spec, "sliding_window", None)
@@ -244,7 +252,7 @@ def answer(question: dict[str, Any], world: World, device: str) -> dict[str, Any
             current_platform.update_block_size_for_backend(config)  # as every executor does once the model is there
             specs = layer_specs(config)
             pool = plan(config, specs, question["kv_bytes"])
-    parameters = list(model.parameters())
+    parameters = [*model.parameters(), *stored_buffers(model)]
     kinds = Counter(json.dumps(shown(spec), sort_keys=True) for spec in specs.values())
     return {
         "parameters": sum(tensor.numel() for tensor in parameters),

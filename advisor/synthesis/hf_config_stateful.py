@@ -87,7 +87,7 @@ def nemotron_h(architecture: ModelArchitecture) -> Config:
         "use_conv_bias": mamba.conv_bias,
         "mamba_ssm_cache_dtype": "float32",
         "mlp_hidden_act": "relu2",
-        "intermediate_size": dense.width if dense else None,
+        "intermediate_size": dense.width if dense else architecture.hidden_size,  # no layer reads it then
     }
     if experts is None:
         return keys
