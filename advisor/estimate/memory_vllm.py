@@ -19,7 +19,7 @@ from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, fits, 
 _PLANNING: Final = "vLLM block arithmetic, 0.33"
 _PROFILE: Final = "vLLM's start-up profile, modelled"
 _ACTIVATION_BYTES: Final = 2
-_LOGIT_BYTES: Final = 4
+LOGIT_BYTES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def activation_bytes(candidate: Candidate, settings: VllmSettings, constants: Vl
     architecture, tensor = candidate.model.architecture, candidate.parallelism.tensor
     forward = constants.forward_factor.quantity(forward_bytes(architecture, settings.max_num_batched_tokens, tensor=tensor))
     rows = min(settings.max_num_seqs, settings.max_num_batched_tokens)
-    sampler = constants.sampler_copies.quantity(_LOGIT_BYTES * rows * architecture.vocab_size)
+    sampler = constants.sampler_copies.quantity(LOGIT_BYTES * rows * architecture.vocab_size)
     ends = [max(getattr(forward, end), getattr(sampler, end)) for end in ("value", "low", "high")]
     return bound(ends[0], ends[1], ends[2], f"{constants.forward_factor.source}; {constants.sampler_copies.source}")
 
