@@ -1,13 +1,13 @@
-"""tests/data/memory/vllm.csv: what vLLM itself plans for the catalog's models, written by `python scripts/vllm_golden.py --engine-python PYTHON`.
+"""Writes tests/data/memory/vllm.csv, what vLLM itself plans for the catalog's models: `scripts/vllm_golden.py --engine-python PYTHON`.
 
-Every model is asked about once; the smallest of each architecture at each tensor parallelism, block size, cache type and both ways of
-prefix caching, and on processors. A model that this build cannot be asked about is a row with the reason and nothing else.
+Every model is asked about once; the smallest of each architecture at each tensor parallelism, with every pair of block size, cache type
+and prefix caching, and on processors. A model that this build cannot be asked about is a row with the reason and nothing else. What the
+table holds already is not asked again: remove it to begin anew.
 """
 
 import argparse
 import csv
 import dataclasses
-import itertools
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from advisor.engines.find import find_vllm
 from advisor.engines.vllm_witness import VllmAnswer, VllmQuestion, ask
 from advisor.errors import UserInputError
 from advisor.estimate.kv_cache_vllm import platform_of, pool_layout, pool_of, tokens_in_flight
-from advisor.estimate.safetensors_bytes import rank_weights
+from advisor.estimate.weights import safetensors_weights
 from advisor.intake.candidate import build_candidate
 from advisor.synthesis.hf_folder import folder_documents
 from advisor.units import GIB
@@ -31,11 +31,11 @@ STEP_TOKENS = 8192
 LONGEST_TOKENS = 8192
 GPU, FORMAT = "h100-sxm", "bf16"
 TENSOR = (1, 2, 4, 8)
-BLOCKS, DTYPES = (16, 64), ("auto", "fp8")
+WAYS = ((16, "auto", True), (16, "fp8", False), (64, "auto", False), (64, "fp8", True))  # every pair of block, cache type, prefixes
 PROCESSORS = ("xeon-spr", "i9-13900k")  # with AMX, and with AVX2 at best
 REASON_CHARACTERS = 160
 _NO_KERNEL = "NotImplementedError"
-AT_ONCE = 60  # questions of one process of the engine: it keeps what it built
+AT_ONCE = 120  # questions of one process of the engine: its import takes ten seconds, and it keeps what it built
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,8 @@ def cells(catalog: Catalog) -> Iterator[Cell]:
     by_size = sorted(catalog.models.items(), key=lambda item: -item[1].architecture.parameters_total)
     smallest = {model.architecture.name: model_id for model_id, model in by_size}
     for model_id in sorted(smallest.values()):
-        kinds = itertools.product(TENSOR, BLOCKS, DTYPES, (True, False))
-        yield from (Cell(model_id, GPU, tensor, block, dtype, cached) for tensor, block, dtype, cached in kinds)
-        yield from (Cell(model_id, device, tensor) for device in PROCESSORS for tensor in TENSOR[:2])
+        yield from (Cell(model_id, GPU, tensor, *way) for tensor in TENSOR for way in WAYS)
+        yield from (Cell(model_id, device, 1) for device in PROCESSORS)
 
 
 def candidate_of(catalog: Catalog, cell: Cell) -> Candidate:
@@ -115,19 +114,22 @@ def question_of(catalog: Catalog, cell: Cell) -> VllmQuestion:
     """The cell as a question, of the language model alone."""
     candidate = candidate_of(catalog, cell)
     config = folder_documents(candidate.model.architecture, catalog.quantization(FORMAT))["config.json"]
-    settings, node = candidate.settings, candidate.node
-    assert isinstance(settings, VllmSettings)
-    return VllmQuestion(config, settings, candidate.parallelism, POOL_BYTES, candidate.on_cpu, node.device.planned_features)
+    features = candidate.node.device.planned_features
+    return VllmQuestion(config, settings_of(candidate), candidate.parallelism, POOL_BYTES, candidate.on_cpu, features)
+
+
+def settings_of(candidate: Candidate) -> VllmSettings:
+    """The settings, which are vLLM's."""
+    if not isinstance(candidate.settings, VllmSettings):
+        raise TypeError(candidate.settings)
+    return candidate.settings
 
 
 def predicted(catalog: Catalog, cell: Cell) -> VllmAnswer:
     """The advisor's own answer. Raises UserInputError for what it refuses."""
     candidate = candidate_of(catalog, cell)
-    settings, scheme = candidate.settings, catalog.quantization(FORMAT).scheme
-    assert isinstance(settings, VllmSettings)
-    assert scheme is not None
-    architecture = dataclasses.replace(candidate.model.architecture, encoder_parameters=0)
-    weights = rank_weights(architecture, scheme, parallelism=candidate.parallelism, source=FORMAT)
+    settings, architecture = settings_of(candidate), dataclasses.replace(candidate.model.architecture, encoder_parameters=0)
+    weights = safetensors_weights(architecture, catalog.quantization(FORMAT), parallelism=candidate.parallelism)
     layout = pool_layout(architecture, settings, candidate.parallelism, platform_of(candidate))
     in_flight_tokens = tokens_in_flight(settings, candidate.parallelism, on_cpu=candidate.on_cpu)
     pool = pool_of(layout, POOL_BYTES, settings, in_flight_tokens=in_flight_tokens)
@@ -157,7 +159,7 @@ def told(python: str, catalog: Catalog, asked: Iterable[Cell]) -> Iterator[Row]:
     """A row a cell that the advisor does not refuse, in order."""
     engine, record = find_vllm(python), catalog.engine("vllm")
     questions = dict(_askable(catalog, asked))
-    for batch in itertools.batched(questions.items(), AT_ONCE) if hasattr(itertools, "batched") else _batched(questions):
+    for batch in _batched(questions):
         answers = ask(engine, [question for _, question in batch], record=record)
         yield from (_told(engine.version, cell, answer) for (cell, _), answer in zip(batch, answers, strict=True))
         print(f"{batch[-1][0].model}", file=sys.stderr, flush=True)
@@ -184,11 +186,11 @@ def _told(version: str, cell: Cell, answer: VllmAnswer) -> Row:
 def sorted_out(rows: list[Row]) -> Iterator[Row]:
     """A model that is refused on one rank of a device cannot be asked there at all: one row for it, and none for its other cells.
     Nor can what this build has no kernel for."""
-    whole = {(row.model, row.device): row for row in rows if row.tensor == 1 and not row.block_size and row.refused}
+    whole = {(row.model, row.device): row for row in rows if row.tensor == 1 and not row.block_size and (row.refused or row.not_asked)}
     for row in rows:
         alone = whole.get((row.model, row.device))
         if row is alone or (alone is None and row.refused.startswith(_NO_KERNEL)):
-            yield dataclasses.replace(row, refused="", not_asked=row.refused)
+            yield dataclasses.replace(row, refused="", not_asked=row.refused or row.not_asked)
         elif alone is None:
             yield row
 
@@ -199,7 +201,17 @@ def main() -> None:
     parser.add_argument("--engine-python", required=True, help="the interpreter of a CPU build of vLLM")
     python = parser.parse_args().engine_python
     catalog = load_catalog()
-    rows = list(sorted_out(list(told(python, catalog, cells(catalog)))))
+    rows = read() if GOLDEN.exists() else []
+    done = {row.cell for row in rows}
+    for row in told(python, catalog, [cell for cell in cells(catalog) if cell not in done]):
+        rows.append(row)
+        if len(rows) % AT_ONCE == 0:
+            write(rows)
+    write(list(sorted_out(rows)))
+
+
+def write(rows: list[Row]) -> None:
+    """Replace the table."""
     GOLDEN.parent.mkdir(exist_ok=True)
     with GOLDEN.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from functools import cache
 
 from packaging.version import InvalidVersion, Version
+from vllm_golden import settings_of
 
 from advisor import resources
 from advisor.catalog import Catalog, load_catalog
 from advisor.catalog.measurements import Names, load_published
 from advisor.domain.deployment import Candidate
-from advisor.domain.engine import Parallelism, VllmSettings
+from advisor.domain.engine import Parallelism
 from advisor.domain.estimate import MemoryEstimate
 from advisor.domain.memory_constants import VllmMemoryConstants
 from advisor.domain.published import VllmStart
@@ -29,15 +30,17 @@ from advisor.units import GIB
 
 OLDEST = Version("0.12")  # before, the sampler was profiled with kernels that are gone
 GRAPHS_INSIDE = Version("0.21")  # since then, captured graphs are taken off the budget
-_OTHER_ENGINES = ("fork", "V0_engine")
-_DIVIDED = ("decode_context_parallel", "DCP")
-_DRAFTED = ("mtp", "eagle")
-_CONNECTED = ("offload", "connector")
+_FLAGGED = {  # words of a row's flags or version, and what they say
+    ("fork", "V0_engine"): "another engine than today's",
+    ("mtp", "eagle"): "a draft model beside it",
+    ("offload", "connector"): "a connector beside the cache, with buffers of its own",
+    ("decode_context_parallel", "DCP"): "the cache is divided over ranks",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """One start: what was logged, and the same deployment as a candidate. `weights_bytes` are a rank's as logged, None where they are not."""
+    """One start: what was logged, and the same deployment as a candidate. `predicted_weights` are a rank's."""
 
     row: VllmStart
     candidate: Candidate
@@ -97,18 +100,11 @@ def start_of(row: VllmStart, catalog: Catalog, names: Names) -> Start | str:
 def _unusable(row: VllmStart) -> Iterator[str]:
     """Reasons that the row itself gives."""
     flags, version = row.flags or "", version_of(row)
-    if any(word in flags or word in (row.engine_version or "") for word in _OTHER_ENGINES):
-        yield "another engine than today's"
+    yield from (reason for words, reason in _FLAGGED.items() if any(word in f"{flags};{row.engine_version}" for word in words))
     if version is None:
         yield "the version is not stated"
     elif version < OLDEST:
         yield f"before vLLM {OLDEST}, whose sampler was profiled with other kernels"
-    if any(word in flags for word in _DRAFTED):
-        yield "a draft model beside it"
-    if any(word in flags for word in _CONNECTED):
-        yield "a connector beside the cache, with buffers of its own"
-    if any(word in flags for word in _DIVIDED):
-        yield "the cache is divided over ranks"
     if row.quality == "C":
         yield "a secondary or confounded source"
     if row.gpu_memory_utilization is None:
@@ -140,8 +136,7 @@ def _start(row: VllmStart, catalog: Catalog, model_id: str, device_id: str) -> S
 
 
 def _candidate(row: VllmStart, catalog: Catalog, model_id: str, device_id: str) -> Candidate:
-    tensor, version = row.tp or 1, version_of(row)
-    assert version is not None
+    tensor, version = row.tp or 1, version_of(row) or OLDEST
     node = catalog.node(device_id, tensor)
     if row.gpu_total_mem_gib:
         node = dataclasses.replace(node, device=dataclasses.replace(node.device, memory_bytes=round(row.gpu_total_mem_gib * GIB)))
@@ -181,9 +176,7 @@ def _pool_bytes(row: VllmStart, candidate: Candidate) -> float | None:
     """Bytes of the pool: as logged, or blocks of one size."""
     if row.available_kv_cache_gib_per_gpu is not None:
         return row.available_kv_cache_gib_per_gpu * GIB
-    settings = candidate.settings
-    assert isinstance(settings, VllmSettings)
-    layout = pool_layout(candidate.model.architecture, settings, candidate.parallelism)
+    layout = pool_layout(candidate.model.architecture, settings_of(candidate), candidate.parallelism)
     if len(layout.buckets) > 1:
         return None
     if row.num_gpu_blocks is not None and row.gpu_kv_cache_tokens is None:

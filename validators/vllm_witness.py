@@ -67,10 +67,12 @@ class NeverCalled(types.ModuleType):
 class Unneeded(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds `torchvision` where it is not installed: vLLM's files of models with a vision tower import it, for pictures only."""
 
-    def find_spec(self, name: str, path: object, target: object = None) -> Any:  # noqa: ANN401, ARG002
+    def find_spec(self, name: str, path: object, target: object = None) -> Any:  # noqa: ANN401
+        """torchvision and all below it."""
         return importlib.machinery.ModuleSpec(name, self, is_package=True) if name.partition(".")[0] == "torchvision" else None
 
     def create_module(self, spec: Any) -> NeverCalled:  # noqa: ANN401
+        """A stand-in for any of them."""
         return NeverCalled(spec.name)
 
     def exec_module(self, module: object) -> None:

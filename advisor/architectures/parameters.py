@@ -78,7 +78,10 @@ def _grouped(mixer: GroupedAttention, hidden: int) -> list[Matrix]:
     if mixer.qk_norm == "head":
         found += [_norm("q_norm", mixer.key_dim), _norm("k_norm", mixer.key_dim)]
     if mixer.qk_norm == "projection":
-        found += [_norm("q_norm", queries, "outputs" if mixer.split_qk_norm else "whole"), _norm("k_norm", keys, "kv_heads" if mixer.split_qk_norm else "whole", heads=mixer.kv_heads)]
+        found += [
+            _norm("q_norm", queries, "outputs" if mixer.split_qk_norm else "whole"),
+            _norm("k_norm", keys, "kv_heads" if mixer.split_qk_norm else "whole", heads=mixer.kv_heads),
+        ]
     if mixer.sinks:
         found.append(_vector("sinks", mixer.heads, "outputs"))
     return found

@@ -17,7 +17,8 @@ def explain(
     ctx: typer.Context,
     subject: Annotated[str, typer.Argument(metavar="RULE|PLAN|memory", help="A rule id, such as PRV001; a plan file; or memory.")],
     claim: Annotated[
-        str | None, typer.Argument(metavar="[CLAIM|MODEL]", help="Of a plan: the number, such as ttft_p95_s, or memory. Of memory: a model.")
+        str | None,
+        typer.Argument(metavar="[CLAIM|MODEL]", help="Of a plan: the number, such as ttft_p95_s, or memory. Of memory: a model."),
     ] = None,
     *,
     engine: Annotated[Literal["llama.cpp", "vllm"] | None, typer.Option("--engine", help="Of memory: llama.cpp or vllm.")] = None,

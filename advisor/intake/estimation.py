@@ -14,8 +14,8 @@ from advisor.domain.estimate import CostEstimate, Estimate, MemoryEstimate, Perf
 from advisor.domain.hardware import Available
 from advisor.domain.model import Model
 from advisor.domain.quantity import Quantity
-from advisor.domain.witness import Ask, Testimony
 from advisor.domain.weights import WeightBytes
+from advisor.domain.witness import Ask, Testimony
 from advisor.domain.workload import CostTerms, Load
 from advisor.errors import UserInputError
 from advisor.estimate.cost import estimate_cost

@@ -40,7 +40,7 @@ def _texts(held: Held, settings: LlamaCppSettings, context: Context) -> dict[str
     return {
         "weights": f"weights as {held.candidate.checkpoint.quantization}, {architecture.layers} layers and tables: the tensors placed here",
         "repacked_weights": "weights copied into the processor's own layout",
-        "kv_cache": f"cache: {context.cells:,} cells{streams}, keys {settings.cache_type_k}, values {settings.cache_type_v}, layer by layer",
+        "kv_cache": f"cache: {context.cells:,} cells{streams}, keys {settings.cache_type_k}, values {settings.cache_type_v}, by layer",
         "recurrent_state": f"recurrent state: 4 bytes an element, {context.sequences} sequences",
         "compute_buffer": f"compute buffer: the widest point of the graph for {settings.ubatch_size:,} tokens, "
         f"flash attention {settings.flash_attn}",

@@ -8,7 +8,7 @@ from advisor.domain.memory_constants import VllmMemoryConstants
 from advisor.domain.quantity import Basis, Quantity
 from advisor.errors import UserInputError
 from advisor.estimate.kv_cache_vllm import Bucket, PoolLayout, platform_of, pool_layout, tokens_in_flight
-from advisor.estimate.memory_vllm import LOGIT_BYTES, forward_bytes
+from advisor.estimate.memory_vllm import LOGIT_BYTES, encoder_cache_bytes, forward_bytes
 from advisor.planning.held import Held
 from advisor.planning.term import Term
 from advisor.units import GIB
@@ -53,9 +53,11 @@ def _activation(held: Held, settings: VllmSettings, constants: VllmMemoryConstan
     forward = constants.forward_factor.value * forward_bytes(architecture, step, tensor=tensor) / GIB
     copies = constants.sampler_copies.value
     sampler = copies * LOGIT_BYTES * rows * architecture.vocab_size / GIB
+    cached = encoder_cache_bytes(architecture, settings)
+    tower = f"; beside it the vision encoder's cache, 2 bytes x {step:,} tokens x {architecture.hidden_size:,}" if cached else ""
     return (
         f"the larger of a step, 2 bytes x {step:,} tokens x {widths:,} widths = {forward:.2f} GiB, and of sampling, "
-        f"{copies:g} x {LOGIT_BYTES} bytes x {rows:,} sequences x {architecture.vocab_size:,} words = {sampler:.2f} GiB"
+        f"{copies:g} x {LOGIT_BYTES} bytes x {rows:,} sequences x {architecture.vocab_size:,} words = {sampler:.2f} GiB{tower}"
     )
 
 

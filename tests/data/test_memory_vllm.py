@@ -32,7 +32,9 @@ def test_weights_groups_blocks_and_concurrency_are_what_the_engine_plans(model, 
         assert told.max_concurrency == pytest.approx(row.max_concurrency, rel=1e-12), row.cell
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.refused], ids=lambda row: "-".join(map(str, (row.model, row.tensor, row.device))))
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if row.refused], ids=lambda row: "-".join(map(str, (row.model, row.tensor, row.device)))
+)
 def test_what_the_engine_refuses_is_refused(row):
     with pytest.raises(UserInputError):
         golden.predicted(CATALOG, row.cell)

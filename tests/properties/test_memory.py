@@ -37,9 +37,9 @@ def with_length(engine, length, parallel=2):
     return replace(LLAMA_CPP, ctx_size=length * parallel, parallel=parallel)
 
 
-def required(engine, length, count=16, parallel=2, heads=8, window=None):
+def required(engine, length, count=16, parallel=2):
     weights = equal_layers(count, 1_000_000)
-    found = memory(model(count, heads, window), with_length(engine, length, parallel), weights, where=node())
+    found = memory(model(count), with_length(engine, length, parallel), weights, where=node())
     return max(device.required_bytes.value for device in found.devices)
 
 
@@ -65,9 +65,7 @@ def test_more_slots_never_take_less(engine, slots, more, length):
 @given(heads=kv_heads, count=layers, tensor=st.sampled_from([1, 2, 4, 8]), window=st.sampled_from([None, 512]))
 def test_no_device_holds_more_with_more_ranks(heads, count, tensor, window):
     architecture = model(count, heads, window)
-    weights = [
-        rank_weights(architecture, SIXTEEN_BITS, parallelism=Parallelism(tensor=ranks), source="") for ranks in (tensor, 2 * tensor)
-    ]
+    weights = [rank_weights(architecture, SIXTEEN_BITS, parallelism=Parallelism(tensor=ranks), source="") for ranks in (tensor, 2 * tensor)]
     blocks = [pool_layout(architecture, VLLM, Parallelism(tensor=ranks)).bytes_per_block for ranks in (tensor, 2 * tensor)]
     assert weights[0].total_bytes >= weights[1].total_bytes
     assert blocks[0] >= blocks[1]
