@@ -48,6 +48,11 @@ Left out, by what a row says:
 |---|---|"""
 
 
+def page() -> str:
+    """The section as a page of its own."""
+    return f"# Accuracy: vLLM's memory\n\nWritten by `python scripts/generate_docs.py`.\n\n{section()}\n"
+
+
 def section() -> str:
     """The section's text, ending without a line break."""
     catalog, rows = load_catalog(), vllm_golden.read()

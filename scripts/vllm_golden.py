@@ -22,7 +22,7 @@ from advisor.errors import UserInputError
 from advisor.estimate.kv_cache_vllm import platform_of, pool_layout, pool_of, tokens_in_flight
 from advisor.estimate.weights import safetensors_weights
 from advisor.intake.candidate import build_candidate
-from advisor.synthesis.hf_folder import folder_documents
+from advisor.synthesis.hf_config import hf_config
 from advisor.units import GIB
 
 GOLDEN = Path(__file__).parent.parent / "tests" / "data" / "memory" / "vllm.csv"
@@ -113,7 +113,7 @@ def candidate_of(catalog: Catalog, cell: Cell) -> Candidate:
 def question_of(catalog: Catalog, cell: Cell) -> VllmQuestion:
     """The cell as a question, of the language model alone."""
     candidate = candidate_of(catalog, cell)
-    config = folder_documents(candidate.model.architecture, catalog.quantization(FORMAT))["config.json"]
+    config = hf_config(candidate.model.architecture) | dict(catalog.quantization(FORMAT).config_json or {})
     features = candidate.node.device.planned_features
     return VllmQuestion(config, settings_of(candidate), candidate.parallelism, POOL_BYTES, candidate.on_cpu, features)
 

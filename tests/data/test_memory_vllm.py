@@ -92,3 +92,9 @@ def test_every_log_is_compared_or_says_why_not():
 def test_no_log_of_the_fit_is_reported():
     sides = {start.group: start.row.split for start in COMPARED}
     assert all(sides[start.group] == start.row.split for start in COMPARED)
+
+
+def test_the_committed_page_is_the_generated_one():
+    page = script("accuracy_memory_vllm").page()
+    committed = fit_memory.TABLE.parents[2] / "docs" / "accuracy" / "memory-vllm.md"
+    assert committed.read_text(encoding="utf-8") == page, "run python scripts/generate_docs.py"
