@@ -9,10 +9,14 @@ Exit 0 report, 2 bad request, 3 no vLLM here or another version, 4 this vLLM can
 """
 
 import contextlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
 import json
 import os
 import sys
 import tempfile
+import types
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +53,40 @@ def version_here(tested: list[str]) -> dict[str, Any]:
     if version not in tested:
         raise Refused(f"vLLM {version} is not among the versions whose planning was compared: {', '.join(tested)}", 3)
     return {"name": "vllm", "version": version, "device": current_platform.device_type}
+
+
+class NeverCalled(types.ModuleType):
+    """A module of which only names are read: what a planner imports and never calls."""
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(name, (), {})
+
+
+class Unneeded(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds `torchvision` where it is not installed: vLLM's files of models with a vision tower import it, for pictures only."""
+
+    def find_spec(self, name: str, path: object, target: object = None) -> Any:  # noqa: ANN401
+        """torchvision and all below it."""
+        return importlib.machinery.ModuleSpec(name, self, is_package=True) if name.partition(".")[0] == "torchvision" else None
+
+    def create_module(self, spec: Any) -> NeverCalled:  # noqa: ANN401
+        """A stand-in for any of them."""
+        return NeverCalled(spec.name)
+
+    def exec_module(self, module: object) -> None:
+        """Nothing in it."""
+
+
+def inspect_here() -> None:
+    """vLLM looks at a model's class in a process of its own, which would lack what is pretended here. Asked for after transformers,
+    which must find that torchvision is absent."""
+    from vllm.model_executor.models import registry
+
+    if importlib.util.find_spec("torchvision") is None:
+        registry._run_in_subprocess = lambda look: look()
+        sys.meta_path.append(Unneeded())
 
 
 class World:
@@ -186,6 +224,14 @@ def plan(config: Any, specs: dict[str, Any], kv_bytes: int) -> dict[str, Any]:  
     }
 
 
+def stored_buffers(model: Any) -> Iterator[Any]:  # noqa: ANN401
+    """What a checkpoint holds and the engine keeps as a buffer (Gemma 4's layer scalars); names with an underscore are its own."""
+    for module in model.modules():
+        for name, tensor in module._buffers.items():
+            if tensor is not None and name not in module._non_persistent_buffers_set and not name.startswith("_"):
+                yield tensor
+
+
 def shown(spec: Any) -> dict[str, Any]:  # noqa: ANN401
     """One kind of cache as plain numbers."""
     window = getattr(spec, "sliding_window", None)
@@ -208,7 +254,7 @@ def answer(question: dict[str, Any], world: World, device: str) -> dict[str, Any
             current_platform.update_block_size_for_backend(config)  # as every executor does once the model is there
             specs = layer_specs(config)
             pool = plan(config, specs, question["kv_bytes"])
-    parameters = list(model.parameters())
+    parameters = [*model.parameters(), *stored_buffers(model)]
     kinds = Counter(json.dumps(shown(spec), sort_keys=True) for spec in specs.values())
     return {
         "parameters": sum(tensor.numel() for tensor in parameters),
@@ -226,6 +272,7 @@ def answer(question: dict[str, Any], world: World, device: str) -> dict[str, Any
 def answers(request: dict[str, Any], device: str) -> Iterator[dict[str, Any]]:
     """One answer a question; the engine's refusal is one."""
     try:
+        inspect_here()
         world = World()
     except Exception as error:
         raise Refused(f"this vLLM cannot be asked without ranks: {type(error).__name__}: {error}", 4) from None

@@ -30,6 +30,7 @@ GGUF_NAMES: Final[Mapping[str, str]] = MappingProxyType(
 )
 _INDEXED: Final = frozenset({"deepseek_v32", "glm_moe_dsa"})
 _UNCORRECTED: Final = frozenset({"deepseek_v2", "mistral4"})
+_FLOAT32_ROUTERS: Final = frozenset({"glm4_moe_lite"})
 _LEADING: Final[Mapping[str, int]] = MappingProxyType({"glm4_moe_lite": 1})  # dense layers where the file does not say
 
 
@@ -38,7 +39,8 @@ def read_deepseek(fields: Fields) -> ModelArchitecture:
     name = str(fields.value("model_type"))
     layers, hidden = fields.whole("num_hidden_layers"), fields.whole("hidden_size")
     attention = _attention(fields)
-    dense, sparse = DenseFfn(fields.whole("intermediate_size")), routed_experts(fields, corrected=_corrected(fields, name))
+    sparse = routed_experts(fields, corrected=_corrected(fields, name), float32_router=name in _FLOAT32_ROUTERS)
+    dense = DenseFfn(fields.whole("intermediate_size"))
     ffns: list[Ffn] = [dense if is_dense else sparse for is_dense in dense_layers(fields, layers, leading=_LEADING.get(name, 0))]
     owns = _indexers(fields, layers) if name in _INDEXED else (False,) * layers
     plain, indexed = _layers(attention, fields if name in _INDEXED else None)

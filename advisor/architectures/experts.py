@@ -5,7 +5,7 @@ from advisor.domain.architecture import MoeFfn
 from advisor.errors import UserInputError
 
 
-def routed_experts(fields: Fields, *, corrected: bool) -> MoeFfn:
+def routed_experts(fields: Fields, *, corrected: bool, float32_router: bool = False) -> MoeFfn:
     """n_routed_experts of moe_intermediate_size, n_shared_experts as one block; `corrected` routers have a bias in 32 bits."""
     width = fields.whole("moe_intermediate_size")
     return MoeFfn(
@@ -15,6 +15,7 @@ def routed_experts(fields: Fields, *, corrected: bool) -> MoeFfn:
         shared_width=width * (fields.whole_or_none("n_shared_experts") or 0),
         router_bias=corrected,
         correction_bias=corrected,
+        float32_router=float32_router,
     )
 
 

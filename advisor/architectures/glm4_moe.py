@@ -21,7 +21,7 @@ def read_glm4_moe(fields: Fields) -> ModelArchitecture:
         qk_norm="head" if fields.flag("use_qk_norm") else "none",
     )
     dense = dense_layers(fields, fields.whole("num_hidden_layers"), leading=1)
-    return _assembled(fields, attention, dense, routed_experts(fields, corrected=True), gguf_name="glm4moe")
+    return _assembled(fields, attention, dense, routed_experts(fields, corrected=True, float32_router=True), gguf_name="glm4moe")
 
 
 def read_ernie_moe(fields: Fields) -> ModelArchitecture:
@@ -41,6 +41,7 @@ def read_ernie_moe(fields: Fields) -> ModelArchitecture:
         shared_width=width * (fields.whole_or_none("moe_num_shared_experts") or 0),
         router_bias=corrected,
         correction_bias=corrected,
+        float32_router=True,
     )
     dense = tuple(not (start <= index <= last and (index + 1) % interval == 0) for index in range(layers))
     attention = grouped(fields, hidden_size=fields.whole("hidden_size"))

@@ -53,6 +53,7 @@ def _attention(fields: Fields, family: Family, hidden: int) -> GroupedAttention:
         qkv_bias=family.qkv_bias or bias or fields.flag("qkv_bias"),
         output_bias=outputs[family.output_bias],
         qk_norm=family.qk_norm,
+        split_qk_norm=family.split_qk_norm,
     )
 
 
@@ -104,6 +105,7 @@ def _ffns(fields: Fields, family: Family, layers: int) -> tuple[Ffn, ...]:
         shared_width=fields.whole_or_none("shared_expert_intermediate_size", "shared_intermediate_size") or 0,
         shared_gate=family.shared_gate,
         quantized_router=family.quantized_router,
+        float32_router=family.float32_router,
         router_bias=corrected,
         correction_bias=corrected,
     )

@@ -25,6 +25,8 @@ class Family:
     tied: bool = False  # where the file does not say
     shared_gate: bool = False
     quantized_router: bool = False
+    float32_router: bool = False
+    split_qk_norm: bool = False
     encoder: Encoder | None = None
 
 
@@ -65,6 +67,6 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
         "cohere": Family("command-r", norms=1, tied=True),
         "cohere2": Family("cohere2", norms=1, tied=True, windowed=True, period=4),
         "glm4": Family("glm4", output_bias="never", norms=4),
-        "minimax_m2": Family("minimax-m2", qk_norm="projection"),
+        "minimax_m2": Family("minimax-m2", qk_norm="projection", float32_router=True, split_qk_norm=True),
     }
 )

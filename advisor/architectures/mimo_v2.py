@@ -23,7 +23,7 @@ def read_mimo_v2(fields: Fields) -> ModelArchitecture:
     pattern = fields.layer_kinds(layers, "hybrid_layer_pattern")
     if pattern is None:
         raise UserInputError(f"{fields.where}: hybrid_layer_pattern: required for this family, but missing")
-    dense, experts = DenseFfn(fields.whole("intermediate_size")), routed_experts(fields, corrected=True)
+    dense, experts = DenseFfn(fields.whole("intermediate_size")), routed_experts(fields, corrected=True, float32_router=True)
     wide, narrow = Layer(full, (full_cache(full),), None), Layer(sliding, (sliding_cache(sliding, window),), None)
     kinds = zip(pattern, dense_layers(fields, layers), strict=True)
     return assemble(

@@ -57,8 +57,8 @@ def _vector(name: str, elements: int, split: Split = "whole", *, heads: int = 0,
     return Matrix(name, "vector", 1, elements, split, heads=heads, fixed_bytes=fixed_bytes)
 
 
-def _norm(name: str, elements: int, split: Split = "whole") -> Matrix:
-    return Matrix(name, "norms", 1, elements, split)
+def _norm(name: str, elements: int, split: Split = "whole", *, heads: int = 0) -> Matrix:
+    return Matrix(name, "norms", 1, elements, split, heads=heads)
 
 
 def _grouped(mixer: GroupedAttention, hidden: int) -> list[Matrix]:
@@ -78,7 +78,10 @@ def _grouped(mixer: GroupedAttention, hidden: int) -> list[Matrix]:
     if mixer.qk_norm == "head":
         found += [_norm("q_norm", mixer.key_dim), _norm("k_norm", mixer.key_dim)]
     if mixer.qk_norm == "projection":
-        found += [_norm("q_norm", queries), _norm("k_norm", keys)]
+        found += [
+            _norm("q_norm", queries, "outputs" if mixer.split_qk_norm else "whole"),
+            _norm("k_norm", keys, "kv_heads" if mixer.split_qk_norm else "whole", heads=mixer.kv_heads),
+        ]
     if mixer.sinks:
         found.append(_vector("sinks", mixer.heads, "outputs"))
     return found
@@ -176,7 +179,9 @@ def _experts(ffn: MoeFfn, hidden: int) -> list[Matrix]:
 
 
 def _moe(ffn: MoeFfn, hidden: int) -> list[Matrix]:
-    found = [Matrix("router", "router" if ffn.quantized_router else "fixed_router", hidden, ffn.experts), *_experts(ffn, hidden)]
+    role: Role = "router" if ffn.quantized_router else "fixed_router"
+    router = Matrix("router", role, hidden, ffn.experts, fixed_bytes=4 if ffn.float32_router else None)
+    found = [router, *_experts(ffn, hidden)]
     if ffn.router_bias:
         found.append(_vector("router_bias", ffn.experts, fixed_bytes=4 if ffn.correction_bias else None))
     if ffn.shared_width:

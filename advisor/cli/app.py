@@ -56,7 +56,7 @@ def root(
 app.command("ask")(ask.ask)
 app.add_typer(catalog.app, name="catalog")
 app.command("doctor")(doctor.doctor)
-app.command("explain", epilog="Example: [bold]advisor explain PRV001[/bold]")(explain.explain)
+app.command("explain", context_settings=estimate.CONTEXT_SETTINGS, epilog="Example: [bold]advisor explain PRV001[/bold]")(explain.explain)
 app.add_typer(engines.app, name="engines")
 app.command("plan")(plan.plan)
 app.command("estimate", context_settings=estimate.CONTEXT_SETTINGS, epilog=estimate.EPILOG)(estimate.estimate)

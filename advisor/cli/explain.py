@@ -1,10 +1,11 @@
 """`advisor explain`: one rule as prose, or the sum behind one number of a plan."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from advisor.cli.explaining_memory import AskedMemory, explained_memory, refuse_settings, show
 from advisor.cli.output import Format, FormatOption, RulesOption
 from advisor.errors import UserInputError, did_you_mean
 
@@ -13,21 +14,39 @@ if TYPE_CHECKING:
 
 
 def explain(
-    subject: Annotated[str, typer.Argument(metavar="RULE|PLAN", help="A rule id, such as PRV001; or a plan file.")],
-    claim: Annotated[str | None, typer.Argument(metavar="[CLAIM]", help="Of a plan: the number, such as ttft_p95_s.")] = None,
+    ctx: typer.Context,
+    subject: Annotated[str, typer.Argument(metavar="RULE|PLAN|memory", help="A rule id, such as PRV001; a plan file; or memory.")],
+    claim: Annotated[
+        str | None,
+        typer.Argument(metavar="[CLAIM|MODEL]", help="Of a plan: the number, such as ttft_p95_s, or memory. Of memory: a model."),
+    ] = None,
+    *,
+    engine: Annotated[Literal["llama.cpp", "vllm"] | None, typer.Option("--engine", help="Of memory: llama.cpp or vllm.")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="Of memory: device id.")] = None,
+    quantization: Annotated[str | None, typer.Option("--quantization", help="Of memory: Q4_K_M, bf16, fp8 …")] = None,
+    devices: Annotated[int | None, typer.Option("--devices", help="Of memory: devices of the replica.")] = None,
+    tensor: Annotated[int, typer.Option("--tensor-parallel", "--tensor-parallel-size", help="Of memory: vLLM's ranks.")] = 1,
+    pipeline: Annotated[int, typer.Option("--pipeline-parallel", "--pipeline-parallel-size", help="Of memory: vLLM's stages.")] = 1,
     deployment: Annotated[str | None, typer.Option("--deployment", help="Which deployment of the plan, where it has several.")] = None,
     rules: RulesOption = None,
     output_format: FormatOption = "text",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the headline only.")] = False,
 ) -> None:
-    """Print a rule: when it fires, what it says, where that is known from. Or the sum behind a number of a plan.
+    """Print a rule: when it fires, what it says, where that is known from. Or the sum behind a number of a plan, or behind a memory.
 
     [bold]Examples[/bold]
 
       advisor explain PRV001
 
       advisor explain plan.yaml ttft_p95_s
+
+      advisor explain memory Qwen/Qwen3-8B --engine vllm --device l40s --max-model-len 16k
     """
+    if subject == "memory":
+        asked = AskedMemory(claim, engine, device, quantization, devices, tensor, pipeline, tuple(ctx.args))
+        show(explained_memory(asked), output_format, quiet=quiet)
+        return
+    refuse_settings(ctx.args, engine, device, quantization)
     if claim is not None or subject.endswith((".yaml", ".yml")):
         _explain_claim(Path(subject), claim, deployment, rules or [], output_format=output_format, quiet=quiet)
     else:
@@ -67,12 +86,12 @@ def _show_code(code: str, text: str, output_format: Format) -> None:
 
 def _explain_claim(path: Path, claim: str | None, deployment: str | None, rules: list[Path], *, output_format: Format, quiet: bool) -> None:
     from advisor.assess import assess, size
-    from advisor.cli.output import emit_json, printable
     from advisor.files.plan import read_plan
     from advisor.planning.case import case_of, workload_of
+    from advisor.planning.explain_held import explain_memory
     from advisor.planning.explanation import claimed_numbers, explain_claim
+    from advisor.planning.held import Held
     from advisor.planning.resolve import resolve
-    from advisor.report.explain_text import explanation_document, explanation_text
 
     plan, _ = read_plan(path)
     planned = _deployment(plan, deployment)
@@ -82,12 +101,12 @@ def _explain_claim(path: Path, claim: str | None, deployment: str | None, rules:
     assessment, sized = assess(meant, available, case), size(meant.candidate, case)
     if claim is None:
         raise UserInputError(f"name the number to explain: {', '.join(claimed_numbers(assessment))}")
-    explanation = explain_claim(case, assessment, sized, claim=claim, deployment=planned.name)
-    if output_format == "json":
-        emit_json(explanation_document(explanation))
+    if claim == "memory":
+        held = Held(sized.candidate, sized.weights, sized.memory)
+        explanation = explain_memory(held, case.catalog.memory_constants, deployment=planned.name)
     else:
-        text = printable(explanation_text(explanation))
-        typer.echo(text.splitlines()[0] if quiet else text)
+        explanation = explain_claim(case, assessment, sized, claim=claim, deployment=planned.name)
+    show(explanation, output_format, quiet=quiet)
 
 
 def _deployment(plan: "Plan", name: str | None) -> "PlannedDeployment":

@@ -95,6 +95,7 @@ class GroupedAttention:
     qk_norm: Literal["none", "head", "projection"] = "none"
     output_gate: bool = False
     sinks: bool = False
+    split_qk_norm: bool = False  # tensor parallelism divides a norm over the projection too (MiniMax M2); elsewhere ranks repeat it
     shared_kv: bool = False  # key projection also serves as value projection (Gemma 4 full layers)
 
 
@@ -174,6 +175,7 @@ class MoeFfn:
     correction_bias: bool = False  # the router's bias only corrects its choice and is kept in 32 bits (DeepSeek V3)
     scaled_router: bool = False  # a scale per router input and per expert (Gemma 4)
     latent_width: int = 0  # experts work at this width instead of the hidden size, between two projections (Nemotron 3 Super)
+    float32_router: bool = False  # vLLM keeps the router in 32 bits (GLM 4.5, Ernie 4.5, MiniMax M2)
     quantized_router: bool = False  # vLLM lets a scheme that quantises every layer take the router too (Qwen 3)
 
 

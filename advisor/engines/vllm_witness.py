@@ -52,6 +52,7 @@ class VllmAnswer:
 
     refused: str = ""
     weight_bytes: int = 0
+    groups: int = 0
     num_blocks: int = 0
     bytes_per_block: int = 0
     max_concurrency: float = 0.0
@@ -141,6 +142,7 @@ def _answer(told: Mapping[str, Any]) -> VllmAnswer:
         return VllmAnswer(refused=str(told["refused"]))
     return VllmAnswer(
         weight_bytes=int(told["weight_bytes"]),
+        groups=len(told["groups"]),
         num_blocks=int(told["num_blocks"]),
         bytes_per_block=int(told["bytes_per_block"]),
         max_concurrency=float(told["max_concurrency"]),

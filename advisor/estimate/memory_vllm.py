@@ -19,7 +19,7 @@ from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, fits, 
 _PLANNING: Final = "vLLM block arithmetic, 0.33"
 _PROFILE: Final = "vLLM's start-up profile, modelled"
 _ACTIVATION_BYTES: Final = 2
-_LOGIT_BYTES: Final = 4
+LOGIT_BYTES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +115,21 @@ def _usable(candidate: Candidate, settings: VllmSettings) -> Quantity:
 
 
 def activation_bytes(candidate: Candidate, settings: VllmSettings, constants: VllmMemoryConstants) -> Quantity:
-    """Peak of the profiling run: the larger of a full step's forward pass and of sampling for max_num_seqs sequences."""
+    """Peak of the profiling run: the larger of a full step's forward pass and of sampling for max_num_seqs sequences, while what a
+    vision encoder made of as many tokens lies in its cache."""
     architecture, tensor = candidate.model.architecture, candidate.parallelism.tensor
     forward = constants.forward_factor.quantity(forward_bytes(architecture, settings.max_num_batched_tokens, tensor=tensor))
     rows = min(settings.max_num_seqs, settings.max_num_batched_tokens)
-    sampler = constants.sampler_copies.quantity(_LOGIT_BYTES * rows * architecture.vocab_size)
-    ends = [max(getattr(forward, end), getattr(sampler, end)) for end in ("value", "low", "high")]
+    sampler = constants.sampler_copies.quantity(LOGIT_BYTES * rows * architecture.vocab_size)
+    cached = encoder_cache_bytes(architecture, settings)
+    ends = [max(getattr(forward, end), getattr(sampler, end)) + cached for end in ("value", "low", "high")]
     return bound(ends[0], ends[1], ends[2], f"{constants.forward_factor.source}; {constants.sampler_copies.source}")
+
+
+def encoder_cache_bytes(architecture: ModelArchitecture, settings: VllmSettings) -> int:
+    """2 * T * D of a model with a vision encoder: the budget is a step's tokens, v1/core/encoder_cache_manager.py; an item that alone is
+    larger would raise it, and the encoder's own pass comes and goes before the language model's."""
+    return _ACTIVATION_BYTES * settings.max_num_batched_tokens * architecture.hidden_size if architecture.encoder_parameters else 0
 
 
 def forward_bytes(architecture: ModelArchitecture, tokens: int, *, tensor: int) -> int:

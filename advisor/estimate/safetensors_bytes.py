@@ -6,7 +6,7 @@ Division as in vLLM 0.33: model_executor/layers/linear.py (column, row, QKV), vo
 import math
 
 from advisor.architectures.parameters import Matrix, layer_matrices, table_matrices
-from advisor.domain.architecture import GroupedAttention, LayerGroup, ModelArchitecture
+from advisor.domain.architecture import GroupedAttention, LayerGroup, Mamba2, ModelArchitecture
 from advisor.domain.engine import Parallelism
 from advisor.domain.quantity import Basis
 from advisor.domain.quantization import WeightScheme
@@ -14,6 +14,7 @@ from advisor.domain.weights import LayerWeights, WeightBytes
 from advisor.errors import UserInputError
 from advisor.units import round_up
 
+_JOINED_SCALES = 4  # of five projections of Mamba-2 that ranks hold as one where its groups do not divide (mamba_mixer2.py)
 _VOCABULARY_MULTIPLE = 64  # rows of the tables are padded to this (DEFAULT_VOCAB_PADDING_SIZE)
 
 
@@ -89,6 +90,8 @@ def _layer(group: LayerGroup, architecture: ModelArchitecture, scheme: WeightSch
             dense += size
     if isinstance(group.mixer, GroupedAttention):
         dense += scheme.attention_bytes
+    if isinstance(group.mixer, Mamba2) and scheme.scale_per == "tensor" and group.mixer.groups % parallelism.tensor:
+        dense -= _JOINED_SCALES * scheme.scale_bits // 8
     return LayerWeights(dense, experts)
 
 

@@ -14,6 +14,7 @@ from advisor.domain.estimate import CostEstimate, Estimate, MemoryEstimate, Perf
 from advisor.domain.hardware import Available
 from advisor.domain.model import Model
 from advisor.domain.quantity import Quantity
+from advisor.domain.weights import WeightBytes
 from advisor.domain.witness import Ask, Testimony
 from advisor.domain.workload import CostTerms, Load
 from advisor.errors import UserInputError
@@ -124,6 +125,7 @@ class EstimateAnswer:
     estimate: Estimate
     request_tokens: int | None
     start_s: Quantity
+    weights: WeightBytes
     testimony: Testimony | None = None
 
 
@@ -146,7 +148,7 @@ def estimate_request(request: EstimateRequest, catalog: Catalog, ask: Ask | None
     performance = _performance(request, deployment, memory, steps)
     cost = _cost(request, deployment, performance)
     estimate = Estimate(memory, performance, None, cost)
-    return EstimateAnswer(candidate, record, candidate.model, estimate, request.traffic.request_tokens, steps.start_s, testimony)
+    return EstimateAnswer(candidate, record, candidate.model, estimate, request.traffic.request_tokens, steps.start_s, weights, testimony)
 
 
 def context_per_request_tokens(settings: EngineSettings) -> int:

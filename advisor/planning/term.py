@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from advisor.domain.quantity import Basis
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
@@ -12,3 +14,4 @@ class Term:
     text: str
     source: str
     adds: bool = True
+    basis: Basis | None = None  # said where one sum mixes what is known with what is estimated

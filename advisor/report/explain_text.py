@@ -32,12 +32,16 @@ def _terms(explanation: Explanation) -> Iterator[str]:
     """What adds up, the sum, then what only stands beside it."""
     adding = [term for term in explanation.terms if term.adds]
     for term in adding:
-        yield from _row(term_value(term), term.text)
+        yield from _row(term_value(term), _text(term))
     if len(adding) > 1:
         yield from _row(f"= {shown(explanation.value, explanation.unit, bare=True)}", explanation.label)
     for term in explanation.terms:
         if not term.adds:
-            yield from _row(term_value(term), term.text)
+            yield from _row(term_value(term), _text(term))
+
+
+def _text(term: Term) -> str:
+    return f"{term.text} ({term.basis})" if term.basis else term.text
 
 
 def _row(value: str, text: str) -> Iterator[str]:
@@ -59,8 +63,10 @@ def term_value(term: Term) -> str:
         return f"-{seconds(-term.value)}" if term.value < 0 else seconds(term.value)
     if term.unit == " USD":
         return f"{money(term.value)}{term.unit}" if term.value >= 10 else f"{significant(term.value, 3)}{term.unit}"
-    if term.unit == " GiB":
+    if term.unit in (" GiB", " MiB"):
         return f"{term.value:.2f}{term.unit}"
+    if not term.unit and term.value % 1:
+        return f"{term.value:.2f}"
     return f"{term.value:,.0f}{term.unit}"
 
 
@@ -77,7 +83,14 @@ def explanation_document(explanation: Explanation) -> dict[str, Any]:
         "at_least": requirement.at_least if requirement else None,
         "standing": str(requirement.standing) if requirement else None,
         "terms": [
-            {"value": term.value, "unit": term.unit.strip(), "text": term.text, "source": term.source, "adds": term.adds}
+            {
+                "value": term.value,
+                "unit": term.unit.strip(),
+                "text": term.text,
+                "source": term.source,
+                "adds": term.adds,
+                **({"basis": str(term.basis)} if term.basis else {}),
+            }
             for term in explanation.terms
         ],
     }

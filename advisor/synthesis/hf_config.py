@@ -93,6 +93,11 @@ def _routed_as_wide(experts: MoeFfn) -> Config:
     return keys | ({"use_routing_bias": True} if experts.correction_bias else {})
 
 
+def _minimax(architecture: ModelArchitecture) -> Config:
+    """MiniMax M2: heads of which a part is rotated, and the scoring of its router, which vLLM wants to be told."""
+    return _llama(architecture) | {"rotary_dim": mixer_of(GroupedAttention, architecture).key_dim // 2, "scoring_func": "sigmoid"}
+
+
 def _routed_apart(architecture: ModelArchitecture, experts: MoeFfn) -> Config:
     only_dense = [index for index, layer in enumerate(layers_in_order(architecture)) if isinstance(layer.ffn, DenseFfn)]
     keys = {"decoder_sparse_step": 1, "mlp_only_layers": only_dense, "norm_topk_prob": True}
@@ -157,6 +162,7 @@ def _gpt_oss(architecture: ModelArchitecture) -> Config:
 _FAMILIES: Final[Mapping[str, tuple[str, Family]]] = MappingProxyType(
     {
         **{name: (class_name, _llama) for name, class_name in CLASS_NAMES.items()},
+        "minimax_m2": (CLASS_NAMES["minimax_m2"], _minimax),
         "gemma2": ("Gemma2ForCausalLM", _gemma),
         "gemma3_text": ("Gemma3ForCausalLM", _gemma),
         "gemma4_text": ("Gemma4ForCausalLM", _gemma4),

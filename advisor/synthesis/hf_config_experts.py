@@ -147,6 +147,9 @@ def mimo_v2(architecture: ModelArchitecture) -> Config:
         "intermediate_size": dense_width(dense, experts),
         "scoring_func": "sigmoid",
         "topk_method": "noaux_tc",
+        "layernorm_epsilon": 1e-5,
+        "sliding_window_size": window(architecture),
+        "swa_rope_theta": 10_000.0,
     }
 
 

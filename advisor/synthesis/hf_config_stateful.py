@@ -87,7 +87,7 @@ def nemotron_h(architecture: ModelArchitecture) -> Config:
         "use_conv_bias": mamba.conv_bias,
         "mamba_ssm_cache_dtype": "float32",
         "mlp_hidden_act": "relu2",
-        "intermediate_size": dense.width if dense else None,
+        "intermediate_size": dense.width if dense else architecture.hidden_size,  # no layer reads it then
     }
     if experts is None:
         return keys
@@ -115,6 +115,8 @@ def lfm2(architecture: ModelArchitecture) -> Config:
         "layer_types": layer_kinds(architecture, ShortConvolution, "conv"),
         "conv_L_cache": mixer_of(ShortConvolution, architecture).kernel,
         "conv_bias": False,
+        "block_dim": architecture.hidden_size,
+        "conv_dim": architecture.hidden_size,
         "block_auto_adjust_ff_dim": False,
         "intermediate_size": dense_width(dense, experts),
         "norm_eps": 1e-5,

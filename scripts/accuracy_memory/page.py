@@ -1,8 +1,8 @@
 """docs/accuracy/memory.md: a frame around one section an engine, and the comparison with other estimators."""
 
-from accuracy_memory import llama_cpp, peers
+from accuracy_memory import llama_cpp, peers, vllm
 
-SECTIONS = (llama_cpp, peers)
+SECTIONS = (llama_cpp, vllm, peers)
 
 
 def page() -> str:

@@ -127,13 +127,7 @@ def test_its_pool_is_as_predicted(runs, cell):
     assert run.max_model_len == memory.context_per_request_tokens
 
 
-def told_short(cell):
-    """Mamba-2 beside attention at a length of two blocks: vLLM counts 10 blocks a request, the prediction 11 (equal at 8,192 tokens)."""
-    known = pytest.mark.xfail(strict=True, reason=told_short.__doc__)
-    return pytest.param(cell, marks=known if cell[1] == "granitehybrid" else ())
-
-
-@pytest.mark.parametrize("cell", [told_short(cell) for cell in RUNNING], ids="-".join)
+@pytest.mark.parametrize("cell", RUNNING, ids="-".join)
 def test_its_concurrency_is_as_predicted(runs, cell):
     assert runs[cell].max_concurrency == pytest.approx(predicted(*cell).max_concurrency_x.value, rel=1e-9)
 

@@ -1,6 +1,7 @@
 """vLLM's own planning against the prediction: weights, blocks and their bytes, for every way of caching, one rank and two, CPU and GPU."""
 
 import os
+import random
 
 import pytest
 
@@ -16,6 +17,7 @@ from advisor.estimate.witnessed import with_witness
 from advisor.intake.candidate import build_candidate
 from advisor.synthesis.hf_folder import folder_documents
 from advisor.units import GIB
+from tests.scripts_for_tests import script
 
 PYTHON = os.environ.get("ADVISOR_VLLM_PYTHON")
 pytestmark = [pytest.mark.live, pytest.mark.skipif(not PYTHON, reason="ADVISOR_VLLM_PYTHON is not set")]
@@ -37,6 +39,7 @@ CELLS += [  # recurrent; processors with AMX, AVX512-BF16 and AVX2 at best
     ("Qwen/Qwen3-Next-80B-A3B-Instruct", device, tensor)
     for device, tensor in (("xeon-spr", 1), ("epyc-9654", 1), ("i9-13900k", 1), ("i9-13900k", 2), ("h100-sxm", 1), ("h100-sxm", 2))
 ]
+CELLS += [("Qwen/Qwen3.5-4B", "h100-sxm", tensor) for tensor in (1, 2)]  # whose files import torchvision, which this build lacks
 CELLS += [("deepseek-ai/DeepSeek-V3", device, 1) for device in ("xeon-spr", "i9-13900k")]  # latent attention by AMX, and without
 
 
@@ -82,6 +85,14 @@ def test_blocks_and_their_bytes_are_what_the_engine_plans(answers, cell):
     assert memory.max_concurrency_x.value == pytest.approx(answer.max_concurrency, rel=1e-9)
     encoder_bytes = 2 * candidate.model.architecture.encoder_parameters  # asked was the language model alone
     assert weights.total_bytes == answer.weight_bytes + encoder_bytes
+
+
+def test_a_sample_of_the_golden_answers_is_told_again():
+    """Drawn by a fixed seed from tests/data/memory/vllm.csv."""
+    golden = script("vllm_golden")
+    rows = [row for row in golden.read() if not row.not_asked and not row.refused]
+    sample = random.Random(32).sample(rows, 40)
+    assert list(golden.told(PYTHON, CATALOG, [row.cell for row in sample])) == sample
 
 
 def test_the_planner_s_question_is_answered():

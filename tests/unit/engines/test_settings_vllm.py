@@ -98,3 +98,29 @@ def test_parallelism_is_read_from_the_same_flags():
 def test_a_device_without_a_platform_of_the_engine_is_refused():
     with pytest.raises(UserInputError, match="vLLM does not run on it"):
         read({}, on=device("Apple M4 Max", backends=("metal",), compute_capability=None, vendor="Apple"))
+
+
+@pytest.mark.parametrize(
+    ("flag", "why"),
+    [
+        ("enable-lora", "adapters"),
+        ("max-loras", "adapters"),
+        ("max-lora-rank", "adapters"),
+        ("speculative-config", "speculatively"),
+        ("spec-model", "speculatively"),
+        ("cpu-offload-gb", "host memory"),
+        ("kv-offloading-size", "host memory"),
+        ("kv-transfer-config", "KV cache"),
+        ("num-gpu-blocks-override", "blocks"),
+        ("disable-hybrid-kv-cache-manager", "full length"),
+        ("decode-context-parallel-size", "over ranks"),
+        ("enable-eplb", "copies of experts"),
+        ("language-model-only", "vision encoder"),
+        ("limit-mm-per-prompt", "vision encoder"),
+        ("skip-mm-profiling", "vision encoder"),
+        ("max-cudagraph-capture-size", "graph memory"),
+    ],
+)
+def test_what_takes_memory_and_is_not_estimated_is_refused_by_name(flag, why):
+    with pytest.raises(UserInputError, match=f"(?s){flag}.*{why}"):
+        read({flag: "1"}, strict=True)

@@ -27,6 +27,7 @@ ANSWER = {
     "enable_prefix_caching": True,
     "max_num_batched_tokens": 2048,
     "max_model_len": 640,
+    "groups": [{"layers": 4}],
     "undone": [],
 }
 

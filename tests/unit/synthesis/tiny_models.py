@@ -1,5 +1,7 @@
 """One small model of every structure that a GGUF is written for: real layer kinds, sizes of a few megabytes."""
 
+from dataclasses import replace
+
 from advisor.domain.architecture import (
     ChunkedCache,
     DenseFfn,
@@ -59,13 +61,14 @@ SHARED = MoeFfn(experts=8, experts_per_token=2, expert_width=256, shared_width=2
 CORRECTED = MoeFfn(experts=8, experts_per_token=2, expert_width=256, shared_width=512, router_bias=True, correction_bias=True)
 WIDE = GroupedAttention(heads=8, kv_heads=1, key_dim=128, value_dim=128, qk_norm="head", shared_kv=True)
 INDEXED = LatentAttention(4, 256, 512, 128, 64, 128, indexer_heads=8, indexer_dim=128)
-PROJECTION_NORM = attention(qk_norm="projection")
+SPLIT_NORM = attention(qk_norm="projection", split_qk_norm=True)
 PLAIN_BIASED = attention(qkv_bias=True)
 NARROW = GroupedAttention(heads=8, kv_heads=2, key_dim=64, value_dim=32, sinks=True)
 WIDER = GroupedAttention(heads=8, kv_heads=1, key_dim=64, value_dim=32)
 SHARED_PLAIN = MoeFfn(experts=8, experts_per_token=2, expert_width=256, shared_width=256, shared_gate=True)
 LLAMA4_EXPERTS = MoeFfn(experts=8, experts_per_token=1, expert_width=256, shared_width=256)
-CORRECTED_ALONE = MoeFfn(experts=8, experts_per_token=2, expert_width=256, router_bias=True, correction_bias=True)
+CORRECTED_ALONE = MoeFfn(experts=8, experts_per_token=2, expert_width=256, router_bias=True, correction_bias=True, float32_router=True)
+WIDE_ROUTED = replace(CORRECTED, float32_router=True)
 UNGATED = MoeFfn(8, 2, 256, 512, gated=False, router_bias=True, correction_bias=True, latent_width=128)
 SHORT = ShortConvolution(kernel=3)
 SHORT_STATE = StateCache(2 * HIDDEN, 0)
@@ -104,7 +107,7 @@ TINY = {
     "granitehybrid": model(
         "granitemoehybrid",
         "granitehybrid",
-        [LayerGroup((0, 1, 3), MAMBA, (MAMBA_STATE,), SHARED), full([2], PLAIN, SHARED)],
+        [LayerGroup((0, 1, 3), MAMBA, (MAMBA_STATE,), SHARED), full([2], GroupedAttention(4, 2, 64, 64), SHARED)],
         tied=True,
     ),
     "qwen2moe": model("qwen2_moe", "qwen2moe", [full(range(4), GroupedAttention(4, 2, 64, 64, qkv_bias=True), SHARED_PLAIN)]),
@@ -119,7 +122,7 @@ TINY = {
     "seed_oss": model("seed_oss", "seed_oss", [full(range(4), PLAIN_BIASED, DENSE)]),
     "internlm2": model("internlm2", "internlm2", [full(range(4), GroupedAttention(4, 2, 64, 64), DENSE)]),
     "ernie4_5": model("ernie4_5", "ernie4_5", [full(range(4), PLAIN, DENSE)], tied=True),
-    "ernie4_5-moe": model("ernie4_5_moe", "ernie4_5-moe", [full([0], PLAIN, DENSE), full([1, 2, 3], PLAIN, CORRECTED)], tied=True),
+    "ernie4_5-moe": model("ernie4_5_moe", "ernie4_5-moe", [full([0], PLAIN, DENSE), full([1, 2, 3], PLAIN, WIDE_ROUTED)], tied=True),
     "olmo2": model("olmo2", "olmo2", [full(range(4), GroupedAttention(4, 4, 64, 64, qk_norm="projection"), DENSE)]),
     "olmo3": model(
         "olmo3",
@@ -139,8 +142,8 @@ TINY = {
         tied=True,
     ),
     "glm4": model("glm4", "glm4", [full(range(4), PLAIN_BIASED, DENSE, 4)]),
-    "glm4moe": model("glm4_moe", "glm4moe", [full([0], PLAIN_BIASED, DENSE), full([1, 2, 3], PLAIN_BIASED, CORRECTED)]),
-    "minimax-m2": model("minimax_m2", "minimax-m2", [full(range(4), PROJECTION_NORM, CORRECTED_ALONE)]),
+    "glm4moe": model("glm4_moe", "glm4moe", [full([0], PLAIN_BIASED, DENSE), full([1, 2, 3], PLAIN_BIASED, WIDE_ROUTED)]),
+    "minimax-m2": model("minimax_m2", "minimax-m2", [full(range(4), SPLIT_NORM, CORRECTED_ALONE)]),
     "llama4": model(
         "llama4_text",
         "llama4",
