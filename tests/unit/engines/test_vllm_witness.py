@@ -103,7 +103,7 @@ def test_only_tested_versions_and_ranks_are_asked(engine):
     with pytest.raises(EngineFailed, match="answered 1 of 2 questions"):
         ask(engine(ANSWER), [replace(question, parallelism=Parallelism())] * 2, record=RECORD)
     with pytest.raises(EngineFailed, match="its report lacks or misshapes 'num_blocks'"):
-        ask(engine({"weight_bytes": 1}), [replace(question, parallelism=Parallelism())], record=RECORD)
+        ask(engine({"weight_bytes": 1, "groups": []}), [replace(question, parallelism=Parallelism())], record=RECORD)
 
 
 def test_an_interpreter_without_vllm_is_not_proven():
