@@ -84,8 +84,10 @@ class Models(Mapping[str, Model]):
 
     def _alike(self, like: str, document: Document) -> ModelArchitecture:
         """The architecture of a model that has a config of its own: one that is alike itself may not be named, so that no ring is."""
-        if like in self._files and (own := yaml_record(self._root, self._files[like], ModelRecord)[0]).config is not None:
-            return from_config(json_value(own.config), like)
+        if like in self._files:
+            record, own = yaml_record(self._root, self._files[like], ModelRecord)
+            if record.like is None:
+                return _architecture(like, record, own)
         reason = f"like: no model {like!r} with a config of its own in the catalog{did_you_mean(like, self._files)}"
         raise DataError.at(document.position(("like",)), reason)
 

@@ -11,7 +11,7 @@ import typer
 
 from advisor.architectures.cut_down import cut_down, what_was_cut
 from advisor.catalog import Catalog, load_catalog
-from advisor.cli.output import confirm
+from advisor.cli.output import agree_to_write
 from advisor.domain.hardware import Node
 from advisor.domain.model import Model
 from advisor.engines.find import FoundServer, FoundVllm, find_llama_cpp, find_llama_server, find_vllm
@@ -20,13 +20,11 @@ from advisor.engines.launch_environment import launch_environment
 from advisor.errors import NotProven, UserInputError
 from advisor.intake.machine import this_machine
 from advisor.intake.models import find_model
-from advisor.units import gib_text
 from advisor.validation.crossover.contender import Contender, Loads, contender, require_room
 from advisor.validation.crossover.run import Crossover, Equipped, measure
 from advisor.validation.prepare import parse_concurrency
 from advisor.validation.synthetic import make_synthetic, make_synthetic_folder, synthetic_path
 
-_ASK_ABOVE_BYTES: Final = 2 * 1024**3
 _DUMMY: Final = {"load-format": "dummy"}  # vLLM draws the weights itself
 
 
@@ -130,8 +128,7 @@ def _gguf(side: Contender, asked: Asked) -> Path:
     size_bytes = int(sum(device.weights_bytes.value for device in side.memory.devices))
     path = synthetic_path(architecture, side.quantization)
     if not path.exists():
-        typer.echo(f"writing {path.name}: {gib_text(size_bytes, 2)} of made-up numbers in {path.parent}, kept for the next run", err=True)
-        confirm("Write it?", yes=asked.yes or size_bytes <= _ASK_ABOVE_BYTES)
+        agree_to_write(path, size_bytes, yes=asked.yes)
     return make_synthetic(architecture, side.quantization)
 
 

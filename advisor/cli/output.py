@@ -4,11 +4,12 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
 from advisor.errors import UserInputError
+from advisor.units import gib_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -99,3 +100,12 @@ def confirm(question: str, *, yes: bool) -> None:
         raise UserInputError(f"{question} Nobody can answer here: add --yes")
     if not typer.confirm(question, err=True):
         raise typer.Exit(1)
+
+
+ASK_ABOVE_BYTES: Final = 2 * 1024**3  # what takes less of the disk is announced and not asked about
+
+
+def agree_to_write(path: Path, size_bytes: int, *, yes: bool) -> None:
+    """Announce a file of made-up numbers, and ask before a large one. Raises what `confirm` raises."""
+    typer.echo(f"writing {path.name}: {gib_text(size_bytes, 2)} of made-up numbers in {path.parent}, kept for the next run", err=True)
+    confirm("Write it?", yes=yes or size_bytes <= ASK_ABOVE_BYTES)

@@ -11,7 +11,7 @@ import typer
 from advisor.assess import Case
 from advisor.cli.asked import Asked, asked_pace
 from advisor.cli.dates import today
-from advisor.cli.output import confirm
+from advisor.cli.output import ASK_ABOVE_BYTES, agree_to_write, confirm
 from advisor.domain.evidence import EvidenceFile
 from advisor.engines.find import find_llama_cpp
 from advisor.engines.flags import find_runtime
@@ -34,7 +34,6 @@ from advisor.validation.synthetic import make_synthetic, make_synthetic_folder, 
 from advisor.validation.validate import Terms, real_weights, validate
 
 _TENSORS_APART_PCT = 2.0
-_ASK_ABOVE_BYTES = 2 * 1024**3
 _STAGES = {"load": "loading the weights", "serve": "starting the server as deployed", "context": "opening the context"}
 
 
@@ -111,8 +110,7 @@ def _weights(asked: Asked, subject: Subject, case: Case) -> Weights:
     is_file = quantization.format == "gguf"
     path = synthetic_path(architecture, quantization) if is_file else synthetic_folder(architecture, quantization, weights="random")
     if not path.exists():
-        typer.echo(f"writing {path.name}: {gib_text(size_bytes, 2)} of made-up numbers in {path.parent}, kept for the next run", err=True)
-        confirm("Write it?", yes=asked.yes or size_bytes <= _ASK_ABOVE_BYTES)
+        agree_to_write(path, size_bytes, yes=asked.yes)
     progress = None if asked.quiet else _say_done("written")
     if is_file:
         made = make_synthetic(architecture, quantization, progress=progress)
@@ -137,7 +135,7 @@ def _downloaded(asked: Asked, subject: Subject, case: Case) -> Weights:
 def _agree(asked: Asked, what: str, size_bytes: int, weights_bytes: int) -> None:
     """Say what is going to be downloaded, and ask where that is much."""
     typer.echo(f"downloading {what}: {gib_text(size_bytes, 2)}, kept for the next run", err=True)
-    confirm("Download it?", yes=asked.yes or size_bytes <= _ASK_ABOVE_BYTES)
+    confirm("Download it?", yes=asked.yes or size_bytes <= ASK_ABOVE_BYTES)
 
 
 def _real(path: Path, subject: Subject) -> Weights:

@@ -32,7 +32,7 @@ class PlannedLoad:
         pace = rung.concurrency if rung.concurrency is not None else rung.rate_per_s
         if planned is None or pace is None:
             return MeasuredLoad(rung, answers, easier=(f"{self.words} planned",), harder=("no arrivals are planned",))
-        words = (f"{planned:.3g} planned",)
+        words = (f"{planned:g} planned",)
         return MeasuredLoad(rung, answers, easier=words if pace < planned else (), harder=words if pace > planned else ())
 
 

@@ -1,9 +1,9 @@
 """Another tool's result against the plan: the same rows and the same rule as for a server that we load ourselves."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import quantiles
-from typing import Any, Final
+from typing import Final
 
 from advisor.domain.demand import Lengths
 from advisor.domain.evidence import ClaimResult, EvidenceFile
@@ -17,8 +17,9 @@ from advisor.validation.expectations import Expected, expectations
 from advisor.validation.latency import MeasuredLoad, judge_latency, measured_latency
 from advisor.validation.load import SmokeLoad
 from advisor.validation.planned_load import planned_at_once
+from advisor.validation.sampled import rung_row
 from advisor.validation.smoke.answer import Answer
-from advisor.validation.smoke.summary import Rung, summarise
+from advisor.validation.smoke.summary import summarise
 from advisor.validation.speed_rule import is_speed
 from advisor.validation.subject import Subject
 
@@ -60,7 +61,7 @@ def validate_benchmark(subject: Subject, result: BenchmarkResult, terms: Benchma
         settings={flag: setting.value for flag, setting in planned.settings.items()},
         reduced=(),
         claims=tuple(_claim(row, loads, differs) for row in _rows(subject)),
-        benchmark=tuple(_row(load.rung) for load in loads),
+        benchmark=tuple(rung_row(load.rung) for load in loads),
         memory={},
         contention={},
         made_with={"advisor": advisor_version(), "benchmark": result.tool},
@@ -72,10 +73,6 @@ def validate_benchmark(subject: Subject, result: BenchmarkResult, terms: Benchma
 
 def _rows(subject: Subject) -> Iterator[Expected]:
     return (row for row in expectations(subject, _NO_LOAD, source="benchmark") if not row.name.endswith("_bytes"))
-
-
-def _row(rung: Rung) -> dict[str, Any]:
-    return {name: value for name, value in asdict(rung).items() if name != "first_error"}
 
 
 def _claim(row: Expected, loads: Sequence[MeasuredLoad], differs: Sequence[str]) -> ClaimResult:
