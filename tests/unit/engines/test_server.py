@@ -24,6 +24,7 @@ from advisor.engines.ports import free_port, is_taken
 from advisor.engines.process import Limits
 from advisor.engines.server import Program, running
 from advisor.errors import AdvisorError, EngineFailed, Interrupted, NotProven, TimedOut, UserInputError
+from tests.unit.loopback import listening
 
 from .left_over import assert_nothing_left, running_in
 
@@ -166,10 +167,8 @@ def somebody_else(port=0):
         def log_message(self, *_):
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", port), Other) as other:
-        threading.Thread(target=other.serve_forever, args=(0.02,)).start()
+    with listening(Other, port) as other:
         yield other.server_address[1]
-        other.shutdown()
 
 
 def test_a_chosen_port_that_is_taken_is_said():

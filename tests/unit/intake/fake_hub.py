@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
+
+from tests.unit.loopback import listening
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CONTENT = {"config.json": b'{"model_type": "llama"}', "sub/model-Q4_K_M.gguf": bytes(range(256)) * 4096}
@@ -83,16 +84,12 @@ class Hub(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def mirror(monkeypatch, tmp_path):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True, kwargs={"poll_interval": 0.01}).start()
     Hub.requests, Hub.cut_at, Hub.content, Hub.wrong_checksum = [], None, CONTENT, False
-    address = f"http://127.0.0.1:{server.server_port}"
-    for flag in ("ADVISOR_OFFLINE", "HF_HUB_OFFLINE", "HF_TOKEN"):
-        monkeypatch.delenv(flag, raising=False)
-    monkeypatch.setenv("HF_ENDPOINT", address)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "no-token"))
-    yield address
-    server.shutdown()
-    server.server_close()
+    with listening(Hub) as server:
+        address = f"http://127.0.0.1:{server.server_port}"
+        for flag in ("ADVISOR_OFFLINE", "HF_HUB_OFFLINE", "HF_TOKEN"):
+            monkeypatch.delenv(flag, raising=False)
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+        monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "no-token"))
+        yield address

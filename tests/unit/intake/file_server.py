@@ -2,9 +2,10 @@
 
 import contextlib
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import SimpleNamespace
+
+from tests.unit.loopback import listening
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -52,15 +53,8 @@ class Handler(BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def serving(files, *, ranges=True):
     """`files`: path -> bytes, or (status, headers, bytes), or a function of the handler. Yields `address` and the `requests` so far."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.files, server.ranges, server.requests = files, ranges, []
-    threading.Thread(target=server.serve_forever, daemon=True, kwargs={"poll_interval": 0.01}).start()
-    try:
+    with listening(Handler, files=files, ranges=ranges, requests=[]) as server:
         yield SimpleNamespace(address=f"http://127.0.0.1:{server.server_port}", requests=server.requests)
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def repository(repo, contents, *, tags=(), commit=COMMIT, revision=None):
