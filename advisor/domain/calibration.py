@@ -11,6 +11,7 @@ from advisor.domain.hardware import DeviceClass
 from advisor.domain.strict import STRICT, FieldFault
 
 Metric = Literal["decode", "prefill"]
+ErrorLevel = Literal["point", "group", "model", "device", "source"]  # from the best known to the least
 Arithmetic = Literal["16bit", "fp8", "int8", "fp4"]
 
 
@@ -31,14 +32,15 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class ErrorBand:
-    """80 % interval of measured time over predicted time, on series that the fit had not seen.
+    """80 % interval of measured time over predicted time, on cases that the fit had not seen.
 
-    `known`: the engine was measured on this class of device; otherwise the band of a device class that is new to the fit.
+    `level` is what was held out: `point` nothing but another load of a series of which one point was measured · `group` this source's
+    device and model together, each known from others · `model` · `device` · `source`, a stranger's host and software.
     """
 
     __pydantic_config__ = STRICT
     metric: Metric
-    known: bool
+    level: ErrorLevel
     low: float
     high: float
     note: str = ""
@@ -227,12 +229,12 @@ class LlamaCppCalibration:
 Calibration = VllmCalibration | LlamaCppCalibration
 
 
-def error_band(calibration: Calibration, metric: Metric, *, known: bool) -> ErrorBand:
-    """The error band of a metric on a known or a new class of device. Raises ValueError when the file has none."""
+def error_band(calibration: Calibration, metric: Metric, level: ErrorLevel) -> ErrorBand:
+    """The error band of a metric where this much is known. Raises ValueError when the file has none."""
     for band in calibration.errors:
-        if band.metric == metric and band.known == known:
+        if band.metric == metric and band.level == level:
             return band
-    raise ValueError(f"calibration of {calibration.engine} has no error band for {metric}, known={known}")
+    raise ValueError(f"calibration of {calibration.engine} has no error band for {metric} at the level {level}")
 
 
 CALIBRATION_TYPES: dict[EngineName, type[VllmCalibration] | type[LlamaCppCalibration]] = {

@@ -43,8 +43,8 @@ def llama_cpp_steps(
         source=f"fit of {calibration.as_of} for llama.cpp on {'CPUs' if on_cpu else candidate.runtime.backend}",
         speed=speed_range(
             calibration,
-            known_decode=known,
-            known_prefill=known and candidate.node.device.bf16_flops_per_s is not None,
+            decode="group" if known else "device",
+            prefill="group" if known and candidate.node.device.bf16_flops_per_s is not None else "device",
             measured_architecture=set(candidate.model.architecture.kinds) <= set(kinds),
         ),
         request_floor_s=calibration.request_floor_s.value,

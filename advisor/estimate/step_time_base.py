@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from advisor.domain.calibration import Calibration, ErrorBand, error_band
+from advisor.domain.calibration import Calibration, ErrorBand, ErrorLevel, error_band
 from advisor.domain.estimate import StepTime
 from advisor.domain.quantity import Basis, Quantity
 
@@ -22,14 +22,13 @@ class SpeedRange:
     prefill: ErrorBand
 
 
-def speed_range(calibration: Calibration, *, known_decode: bool, known_prefill: bool, measured_architecture: bool) -> SpeedRange:
+def speed_range(calibration: Calibration, *, decode: ErrorLevel, prefill: ErrorLevel, measured_architecture: bool) -> SpeedRange:
     """The error bands that apply; an unmeasured kind of architecture raises the slow end only, because misses are nearly all slower."""
-    decode = error_band(calibration, "decode", known=known_decode)
-    prefill = error_band(calibration, "prefill", known=known_prefill)
+    bands = SpeedRange(error_band(calibration, "decode", decode), error_band(calibration, "prefill", prefill))
     if measured_architecture:
-        return SpeedRange(decode, prefill)
+        return bands
     factor = calibration.unmeasured_kind_factor
-    return SpeedRange(replace(decode, high=decode.high * factor), replace(prefill, high=prefill.high * factor))
+    return SpeedRange(replace(bands.decode, high=bands.decode.high * factor), replace(bands.prefill, high=bands.prefill.high * factor))
 
 
 @dataclass(slots=True)
@@ -109,6 +108,6 @@ class StepTimeModel(ABC):
     def _step(self, parts: Parts, scale: float, band: ErrorBand) -> StepTime:
         scaled = {name: seconds * scale for name, seconds in parts.items() if seconds > 0}
         value = sum(scaled.values())
-        known = "a measured" if band.known else "an unmeasured"
+        known = "a measured" if band.level in ("point", "group", "model") else "an unmeasured"
         text = f"{self.source}; {known} class of device"
         return StepTime(Quantity(value, value * band.low, value * band.high, Basis.MODELLED, text), scaled)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from advisor.domain.calibration import VllmCalibration, VllmGeneration
+from advisor.domain.calibration import ErrorLevel, VllmCalibration, VllmGeneration
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import VllmSettings
 from advisor.domain.quantization import Quantization
@@ -118,11 +118,12 @@ def vllm_steps(candidate: Candidate, weights: WeightBytes, calibration: VllmCali
     generation = _generation(candidate.runtime.version, calibration)
     on_cpu = candidate.on_cpu
     measured = candidate.runtime.backend in calibration.measured_backends and not on_cpu and not settings.enforce_eager
+    level: ErrorLevel = "group" if measured else "device"
     kinds = set(candidate.model.architecture.kinds) <= set(calibration.measured_kinds)
     rank = (_cpu_rank if on_cpu else _gpu_rank)(candidate, weights, calibration, generation, quantization)
     return VllmSteps(
         source=f"fit of {calibration.as_of} for vLLM {generation.name}",
-        speed=speed_range(calibration, known_decode=measured, known_prefill=measured, measured_architecture=kinds),
+        speed=speed_range(calibration, decode=level, prefill=level, measured_architecture=kinds),
         request_floor_s=generation.first_token_floor_s.value,
         start_s=start_time(candidate, weights, calibration.start_up, source=f"start-up of vLLM, {calibration.as_of}"),
         rank=rank,

@@ -15,7 +15,7 @@ FILE = folder("catalog") / "calibration" / "vllm.yaml"
 @pytest.mark.parametrize("engine", CALIBRATIONS)
 def test_a_new_class_of_device_is_never_more_certain(engine):
     for metric in ("decode", "prefill"):
-        known, new = (error_band(CALIBRATIONS[engine], metric, known=known) for known in (True, False))
+        known, new = (error_band(CALIBRATIONS[engine], metric, level) for level in ("group", "device"))
         assert new.high / new.low > known.high / known.low
 
 
