@@ -64,7 +64,8 @@ class Batch:
         self.tokens = batch_tokens(settings, context)
         self.outputs = min(context.total_tokens, settings.ubatch_size, settings.outputs)
         self.flash = settings.flash_attn == "on"
-        self.positions, self.output_rows, self.state_rows = op((self.tokens,)), op((self.outputs,)), op((self.sequences,))
+        self.positions = op((style.position_numbers * self.tokens,))
+        self.output_rows, self.state_rows = op((self.outputs,)), op((self.sequences,))
         self.chosen_tokens: Tensor | None = None  # by the last indexer
         self._store = op((1,))  # caches lie outside the graph
 

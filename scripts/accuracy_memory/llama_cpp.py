@@ -22,7 +22,7 @@ def section() -> str:
     return f"""## llama.cpp
 
 {len(rows)} sizes of {len({row.model for row in rows})} models, asked of {stamp}:
-contexts of 4,100 to 131,072 tokens, 1 to 4 slots, shared and separate, caches in f16, q8_0 and q4_0, flash attention on and off,
+contexts of 4,096 to 131,072 tokens, 1 to 6 slots, shared and separate, caches in f16, q8_0 and q4_0, flash attention on and off,
 micro-batches of 128 to 2,048 tokens. `python scripts/ask_memory.py` asks anew. Caches, states and output buffers must be equal to the
 last digit of the log; of the compute buffers {exact} of {len(every)} are within 0.1 %, half within {_percent(median(map(abs, every)))}.
 Sizes on which the engine itself aborts are left out.

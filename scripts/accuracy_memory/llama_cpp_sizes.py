@@ -51,6 +51,7 @@ _VARIED: tuple[dict[str, Any], ...] = (
     {"ctx_size": 32768, "parallel": 4, "outputs": 4},
     {"ctx_size": 32768, "parallel": 4, "outputs": 4, "kv_unified": False, "cache_type_k": "q8_0", "cache_type_v": "q8_0"},
     {"ctx_size": 10000, "parallel": 3, "outputs": 3, "kv_unified": False},
+    {"ctx_size": 4096, "parallel": 6, "outputs": 6},  # no power of two: states of other sizes than anything else
     {"ctx_size": 131072, "parallel": 2, "outputs": 2, "cache_type_v": "q8_0"},
     {"ctx_size": 4100, "ubatch_size": 128, "outputs": _ALL},
     {"ctx_size": 16384, "ubatch_size": 2048, "outputs": _ALL, "cache_type_k": "q4_0", "cache_type_v": "q4_0"},
