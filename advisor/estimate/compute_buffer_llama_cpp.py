@@ -13,16 +13,18 @@ from advisor.estimate.graph_batch_llama_cpp import batch_tokens
 from advisor.estimate.graph_llama_cpp import graph_bytes, is_restated
 from advisor.estimate.kv_cache_llama_cpp import Context, widest_window_cells
 
-__all__ = ["ComputeBuffer", "compute_buffer", "forget", "is_restated"]
+__all__ = ["NO_INFLUENCE", "ComputeBuffer", "compute_buffer", "forget", "is_restated"]
 _F32: Final = 4
 _F16: Final = 2
-_NO_INFLUENCE: Final[dict[str, Any]] = {
+NO_INFLUENCE: Final[dict[str, Any]] = {
     "threads": None,
     "n_gpu_layers": 0,
     "n_cpu_moe": 0,
     "tensor_split": (),
     "cache_ram_mib": 0,
     "load_mode": "none",
+    "repack": False,
+    "ctx_checkpoints": 0,
 }
 _REMEMBERED: Final = 4096
 _remembered_bytes = lru_cache(_REMEMBERED)(graph_bytes)  # milliseconds, and the same for every device, format and placement
@@ -60,4 +62,4 @@ class ComputeBuffer:
 
 def compute_buffer(architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context) -> ComputeBuffer:
     """The buffer at T = min(total context, n_ubatch) tokens and min(T, outputs) rows of logits."""
-    return ComputeBuffer(architecture, replace(settings, **_NO_INFLUENCE), context)
+    return ComputeBuffer(architecture, replace(settings, **NO_INFLUENCE), context)

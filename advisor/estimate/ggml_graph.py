@@ -42,6 +42,11 @@ class Graph:
             (self._nodes if tensor.sources or tensor.view_of else self._leaves).append(tensor)
         return tensor
 
+    @property
+    def tensors(self) -> int:
+        """Operations and inputs."""
+        return len(self._leaves) + len(self._nodes)
+
     def peak_bytes(self) -> int:
         """The size of the buffer that the graph needs (ggml_gallocr_alloc_graph_impl). To be asked once: it uses the graph up."""
         memory = _Memory()

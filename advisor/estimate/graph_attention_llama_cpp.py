@@ -13,6 +13,8 @@ def grouped_attention(batch: Batch, current: Tensor, mixer: GroupedAttention, ca
         query, key = same(query, batch.positions), same(key, batch.positions)
     elif batch.style.scales_the_others:
         query = same(query, batch.positions)
+    if batch.style.scaled_queries:
+        query = same(query)
     if cache.key_rotation is not None:
         query, key = _rotated(query, cache.key_rotation), _rotated(key, cache.key_rotation)
     if cache.value_rotation is not None:

@@ -16,7 +16,7 @@ from advisor.domain.architecture import (
     window_of,
 )
 from advisor.domain.engine import LlamaCppSettings
-from advisor.estimate.ggml_graph import Tensor
+from advisor.estimate.ggml_graph import Graph, Tensor
 from advisor.estimate.graph_attention_llama_cpp import grouped_attention
 from advisor.estimate.graph_batch_llama_cpp import Batch, op, same
 from advisor.estimate.graph_ffn_llama_cpp import dense, feed_forward, routed, routing
@@ -32,17 +32,27 @@ _KEPT_PERIODS: Final = 4
 
 def graph_bytes(architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context, *, head: bool = True) -> int:
     """Bytes of the buffer with the output head or without it."""
+    return _graph(architecture, settings, context, _telling_layers(architecture), head=head).peak_bytes()
+
+
+def restated_tensors(architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context) -> int:
+    """Operations and inputs of the whole graph, as far as they are restated: views of the caches and some that work in place are not."""
+    return _graph(architecture, settings, context, _every_layer(architecture), head=True).tensors
+
+
+def _graph(
+    architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context, layers: list["_Layer"], *, head: bool
+) -> Graph:
     style = STYLES.get(architecture.gguf_name or "", GraphStyle(weights_sum_to_one=True))
     batch = Batch(architecture, settings, context, style)
     batch.graph.expand(op((batch.hidden, batch.tokens)))  # embeddings given instead of tokens: reserved, never used
     current = batch.graph.expand(op((batch.hidden, batch.tokens), op((batch.tokens,))))
     if style.embedding_scale:
         current = same(current)
-    layers = _telling_layers(architecture)
     for layer in layers:
         current = _layer(batch, current, layer, last=layer is layers[-1] and style.last_rows == "in_layer")
     batch.graph.expand(_head(batch, current) if head else current)
-    return batch.graph.peak_bytes()
+    return batch.graph
 
 
 def is_restated(architecture: ModelArchitecture) -> bool:
@@ -96,14 +106,23 @@ def _telling_layers(architecture: ModelArchitecture) -> list[_Layer]:
 
     Where free memory lies repeats after one, two or three periods of the layers' pattern: whole multiples of six periods are left out.
     """
-    groups = architecture.layer_groups
-    order = [group for _, group in sorted((index, number) for number, group in enumerate(groups) for index in group.layers)]
+    groups, order = architecture.layer_groups, _order(architecture)
     start, period, length = max((_stretch(order, period) for period in range(1, _LONGEST_PERIOD + 1)), key=lambda found: found[2])
     dropped = max(0, length - _KEPT_PERIODS * period) // (_CYCLES * period) * (_CYCLES * period)
     if any(isinstance(cache, IndexerCache) for group in groups for cache in group.caches):
         dropped = 0  # each layer has an input of its own, all reserved at the start
     first = start + _KEPT_PERIODS * period // 2
     return [_Layer(index, groups[group]) for index, group in enumerate(order) if not first <= index < first + dropped]
+
+
+def _every_layer(architecture: ModelArchitecture) -> list[_Layer]:
+    return [_Layer(index, architecture.layer_groups[group]) for index, group in enumerate(_order(architecture))]
+
+
+def _order(architecture: ModelArchitecture) -> list[int]:
+    """The number of each layer's group."""
+    groups = enumerate(architecture.layer_groups)
+    return [group for _, group in sorted((index, number) for number, group in groups for index in group.layers)]
 
 
 def _stretch(order: list[int], period: int) -> tuple[int, int, int]:

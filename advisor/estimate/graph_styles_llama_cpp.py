@@ -25,6 +25,7 @@ class GraphStyle:
     positions: Literal["all", "none", "windows", "not_every_fourth"] = "all"  # the layers that rotate queries and keys by position
     position_numbers: int = 1  # of a token: four where positions are of images and text (src/llama-hparams.cpp, n_pos_per_embd)
     scales_the_others: bool = False  # queries that are not rotated are scaled by position
+    scaled_queries: bool = False  # after their rotation
     embedding_scale: bool = False
     last_rows: Literal["in_layer", "before_norm", "after_norm"] = "in_layer"  # where rows without logits are dropped
     weights_sum_to_one: bool = False  # experts' weights are divided by their sum
@@ -67,7 +68,7 @@ STYLES: Final[Mapping[str, GraphStyle]] = MappingProxyType(
         "nemotron_h_moe": GraphStyle(
             single_block=True, positions="none", last_rows="after_norm", weights_sum_to_one=True, weights_scaled=True
         ),
-        "phi3": GraphStyle(fused_qkv=True, fused_gate=True, ffn_residual_first=True),
+        "phi3": GraphStyle(fused_qkv=True, fused_gate=True, scaled_queries=True, ffn_residual_first=True),
         "smollm3": GraphStyle(positions="not_every_fourth"),
     }
 )
