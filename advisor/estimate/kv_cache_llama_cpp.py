@@ -105,10 +105,14 @@ def layer_elements(group: LayerGroup, settings: LlamaCppSettings, context: Conte
 
 
 def checkpoint_bytes(architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context) -> int:
-    """One sequence's windowed keys and values and its recurrent state: what a checkpoint copies; 0 where nothing needs one."""
-    alone = replace(context, sequences=1, streams=1)
-    windowed = [(c, g.count) for g in architecture.layer_groups for c in g.caches if window_of(c) is not None and not settings.swa_full]
-    rows = sum(count * _cells(cache, settings, alone) * _row_bytes(cache, settings) for cache, count in windowed)
+    """One sequence's windows and recurrent state: what a checkpoint copies, without its few bytes a cell; 0 where nothing needs one.
+
+    Of a window those cells alone that a further token may see: llama_kv_cache::state_write, src/llama-kv-cache.cpp:2065.
+    """
+    caches = [(cache, group.count) for group in architecture.layer_groups for cache in group.caches]
+    windows = [(window_of(cache), _row_bytes(cache, settings), count) for cache, count in caches if not settings.swa_full]
+    rows = sum(count * min(window, context.per_request_tokens) * row for window, row, count in windows if window is not None)
+    alone = replace(context, sequences=1)
     return rows + sum(group.count * layer_state_bytes(group, alone) for group in architecture.layer_groups)
 
 

@@ -46,6 +46,7 @@ def _texts(held: Held, settings: LlamaCppSettings, context: Context) -> dict[str
         f"flash attention {settings.flash_attn}",
         "output_buffer": f"output: 4 bytes x {settings.parallel} sequences x {architecture.vocab_size:,} words",
         "prompt_cache": "prompt cache, at most",
+        "context_checkpoints": f"context checkpoints, at most {settings.ctx_checkpoints} copies of a slot's windows and states",
         "runtime_overhead": "the process" if held.candidate.on_cpu else "driver context and kernels, or the process on the host",
     }
 

@@ -8,10 +8,12 @@ from advisor.catalog import load_catalog
 from advisor.domain.engine import Parallelism
 from advisor.domain.quantity import Basis
 from advisor.errors import UserInputError
+from advisor.estimate.kv_cache_llama_cpp import checkpoint_bytes, context_of
 from advisor.estimate.weights import gguf_weights
 from advisor.units import GIB, MIB
 from tests.unit.estimate.architectures_for_tests import ARCHITECTURES
 from tests.unit.estimate.candidates_for_tests import LLAMA_CPP, device, equal_layers, llama_8b_q4_k_m, memory, node
+from tests.unit.synthesis.tiny_models import TINY
 
 LLAMA_8B = ARCHITECTURES["llama-3.1-8b"]
 
@@ -182,8 +184,9 @@ def test_copied_weights_are_those_that_the_engine_copies():
 
 @pytest.mark.parametrize(
     ("name", "changes", "one_mib"),
-    [  # one sequence's windows and states, as llama.cpp allocates them
-        ("gemma-3-27b", {"ctx_size": 131072}, 624),
+    [  # one sequence's windows and states: 52 layers x 1,024 cells x 8,192 bytes
+        ("gemma-3-27b", {"ctx_size": 131072}, 416),
+        ("gemma-3-27b", {"ctx_size": 2048, "kv_unified": False}, 208),
         ("gemma-3-27b", {"ctx_size": 131072, "swa_full": True}, 0),
         ("llama-3.1-8b", {}, 0),
         ("qwen3-next-80b", {}, 75.375),
@@ -197,3 +200,15 @@ def test_checkpoints_of_every_slot_may_fill_host_memory(name, changes, one_mib):
     without = memory(ARCHITECTURES[name], replace(settings, ctx_checkpoints=0), equal_layers(ARCHITECTURES[name].layers, MIB)).host
     assert without.context_checkpoints_bytes.value == 0
     assert host.required_bytes == without.required_bytes
+
+
+@pytest.mark.parametrize(
+    ("name", "engine_bytes"),
+    # llama_state_seq_get_size_ext(context, 0, LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY) of b11549 after 1,500 tokens, one slot and three
+    [("gemma3", 657160), ("gpt-oss", 132680), ("qwen3next", 860332), ("granitehybrid", 416356), ("lfm2", 6244)],
+)
+@pytest.mark.parametrize("slots", [1, 3])
+def test_a_checkpoint_is_what_the_engine_copies(name, slots, engine_bytes):
+    settings = replace(LLAMA_CPP, ctx_size=4096, parallel=slots, outputs=slots, kv_unified=True, ubatch_size=256)
+    computed = checkpoint_bytes(TINY[name], settings, context_of(TINY[name], settings))
+    assert 0 <= engine_bytes - computed < 2048  # positions and sequence numbers, and a header a layer
