@@ -40,9 +40,7 @@ def restated_tensors(architecture: ModelArchitecture, settings: LlamaCppSettings
     return _graph(architecture, settings, context, _every_layer(architecture), head=True).tensors
 
 
-def _graph(
-    architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context, layers: list["_Layer"], *, head: bool
-) -> Graph:
+def _graph(architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context, layers: list["_Layer"], *, head: bool) -> Graph:
     style = STYLES.get(architecture.gguf_name or "", GraphStyle(weights_sum_to_one=True))
     batch = Batch(architecture, settings, context, style)
     batch.graph.expand(op((batch.hidden, batch.tokens)))  # embeddings given instead of tokens: reserved, never used

@@ -46,9 +46,7 @@ STYLES: Final[Mapping[str, GraphStyle]] = MappingProxyType(
     {
         **dict.fromkeys(("deci", "ernie4_5", "gemma", "granite", "internlm2", "mistral3", "qwen2", "qwen3", "seed_oss"), _PLAIN),
         **dict.fromkeys(("olmoe", "qwen2moe"), _PLAIN),
-        **dict.fromkeys(
-            ("ernie4_5-moe", "granitehybrid", "granitemoe", "llama", "mimo2", "minimax-m2", "qwen3moe"), _EXPERTS
-        ),
+        **dict.fromkeys(("ernie4_5-moe", "granitehybrid", "granitemoe", "llama", "mimo2", "minimax-m2", "qwen3moe"), _EXPERTS),
         **dict.fromkeys(("deepseek2", "deepseek32", "glm-dsa", "glm4moe", "mistral4"), _SCALED_EXPERTS),
         **dict.fromkeys(("exaone4", "olmo2"), GraphStyle(attention_norm=False, ffn_norm=False, post_norms=True)),
         **dict.fromkeys(("gemma2", "gemma3"), GraphStyle(post_norms=True, embedding_scale=True)),

@@ -46,10 +46,11 @@ def build_candidate(
     model = _as_run(record, model)
     weights = find_quantization(quantization or _only_quantization(model), catalog, record)
     reference = runtime_of(record, runtime, version, node)
-    reason = refusal(record, weights, architecture=model.architecture, device=node.device, backend=reference.backend)
+    spread = _spread(record, parallelism, devices)
+    split = 1 if spread.expert else spread.tensor
+    reason = refusal(record, weights, architecture=model.architecture, device=node.device, backend=reference.backend, split=split)
     if reason is not None:
         raise UserInputError(reason)
-    spread = _spread(record, parallelism, devices)
     settings = settings_from_flags(
         record,
         reference.runtime,
