@@ -82,9 +82,8 @@ def _sized(case: Case, prospect: Prospect, *, slots: int, flags: dict[str, objec
     copies = affordable_checkpoints(sized)
     if copies is None:
         return sized
-    why["ctx-checkpoints"] = (
-        f"copies of a slot's windows and states: as many as the host's memory holds{'' if copies else '; prompts are read from their beginning'}"
-    )
+    none = "" if copies else "; a conversation that goes on is read from its beginning"
+    why["ctx-checkpoints"] = f"copies of a slot's windows and states: as many as the host's memory holds{none}"
     return _configured(case, prospect, {**wanted, "ctx_checkpoints": copies}, why)
 
 
