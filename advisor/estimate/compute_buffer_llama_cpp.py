@@ -50,14 +50,15 @@ class ComputeBuffer:
         return _remembered_bytes(self.architecture, self.settings, self.context, head=False)
 
     @property
-    def inputs_bytes(self) -> int:
-        """Embeddings of the step and attention masks: in host memory when the layers are on a device.
+    def embeddings_bytes(self) -> int:
+        """The step's embeddings, read on the host: one hidden state a token. As much is reserved for embeddings in place of tokens."""
+        return _F32 * self.architecture.hidden_size * batch_tokens(self.settings, self.context)
 
-        One row of cells a token, f16 with flash attention and f32 without; models with windows have a second mask.
-        """
-        tokens = batch_tokens(self.settings, self.context)
+    @property
+    def masks_bytes(self) -> int:
+        """One row of cells a token, f16 with flash attention and f32 without; models with windows have a second mask."""
         cells = self.context.cells + widest_window_cells(self.architecture, self.settings, self.context)
-        return tokens * (_F32 * self.architecture.hidden_size + (_F16 if self.settings.flash_attn == "on" else _F32) * cells)
+        return batch_tokens(self.settings, self.context) * cells * (_F16 if self.settings.flash_attn == "on" else _F32)
 
 
 def compute_buffer(architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context) -> ComputeBuffer:

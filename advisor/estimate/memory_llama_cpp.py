@@ -132,8 +132,8 @@ def _device(sizing: _Sizing, index: int) -> DeviceMemory:
 def _host(sizing: _Sizing) -> HostMemory:
     """Host memory beside accelerators. The prompt cache grows only in service and is a ceiling: reported, not required."""
     held = host_weights(sizing.placement, sizing.weights)
-    computes = not sizing.placement.all_on_devices
-    graph_bytes = sizing.graph.peak_bytes if computes else sizing.graph.inputs_bytes * _input_copies(sizing)
+    graph, computes = sizing.graph, not sizing.placement.all_on_devices
+    graph_bytes = graph.peak_bytes if computes else graph.embeddings_bytes + graph.masks_bytes * _input_copies(sizing)
     parts = {
         "weights_bytes": _weight_quantity(sizing, held),
         "kv_cache_bytes": exact(_cache_bytes(sizing, None), _ALLOCATOR),
@@ -207,12 +207,16 @@ def _compute(sizing: _Sizing, size_bytes: int) -> Quantity:
 
 
 def _device_compute(sizing: _Sizing, index: int) -> Quantity:
-    """The graph's part on one device: logits only where the output layer is; copies of the inputs when the split is pipelined."""
-    placement, graph = sizing.placement, sizing.graph
+    """The graph's part on one device: logits only where the output layer is; copies of the inputs when the split is pipelined.
+
+    What is reserved for embeddings in place of tokens stays on the host; in a pipeline hidden states are inputs too, each in every copy.
+    """
+    placement, graph, copies = sizing.placement, sizing.graph, _input_copies(sizing)
     if not placement.on(index) and placement.output != index:
         return NOTHING
-    size = graph.peak_bytes if placement.output == index else graph.forward_bytes
-    size += (_input_copies(sizing) - 1) * graph.inputs_bytes
+    size = (graph.peak_bytes if placement.output == index else graph.forward_bytes) - graph.embeddings_bytes
+    if copies > 1:
+        size += (copies - 1) * graph.masks_bytes + copies * graph.embeddings_bytes
     on_device = product(_compute(sizing, size), sizing.constants.compute_device_factor.quantity(), "restated graph of the largest step")
     scratch = _dequantised_bytes(sizing, index)
     return rounded(total([on_device, bound(scratch, 0, scratch, "half-precision copy of a quantised cache layer")], on_device.source))

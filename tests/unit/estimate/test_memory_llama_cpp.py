@@ -55,9 +55,14 @@ def test_compute_buffers_follow_the_logs_on_gpus():
     settings = replace(LLAMA_CPP, flash_attn="off")
     one = memory(LLAMA_8B, settings, llama_8b_q4_k_m())
     four = memory(LLAMA_8B, settings, llama_8b_q4_k_m(), where=node(devices=4), parallelism=Parallelism(pipeline=4))
-    assert one.devices[0].compute_buffer_bytes.low < 560 * MIB < one.devices[0].compute_buffer_bytes.high
-    assert mib(one.host.compute_buffer_bytes) == 24
-    assert all(d.compute_buffer_bytes.low < 640 * MIB < d.compute_buffer_bytes.high for d in four.devices)
+    value_rows_mib = 8 * 512 * 1024 / MIB  # an input that builds of 2024 did not have: where each value of a step is stored
+    assert mib(one.devices[0].compute_buffer_bytes) == pytest.approx(560.0 + value_rows_mib, abs=0.02)
+    assert mib(one.host.compute_buffer_bytes) == pytest.approx(24.01, abs=0.02)
+    assert [mib(d.compute_buffer_bytes) for d in four.devices] == pytest.approx([640.01 + value_rows_mib] * 4, abs=0.02)
+    assert mib(four.host.compute_buffer_bytes) == pytest.approx(72.02, abs=0.03)
+    short = memory(LLAMA_8B, replace(settings, ctx_size=512, outputs=512), llama_8b_q4_k_m())  # logits of every token are the peak
+    assert mib(short.devices[0].compute_buffer_bytes) == pytest.approx(258.5, abs=0.02)
+    assert mib(short.host.compute_buffer_bytes) == pytest.approx(9.01, abs=0.02)
 
 
 def test_tensor_split_and_modes_move_the_weights():
