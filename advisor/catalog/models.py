@@ -110,10 +110,12 @@ def _model(
 
 
 def _checkpoint(entry: CheckpointRecord, document: Document, index: int, quantizations: Mapping[str, Quantization]) -> Checkpoint:
-    place = ("checkpoints", index, "quantization")
+    format_ = _known(entry.quantization, quantizations, document, ("checkpoints", index, "quantization")).format
+    if format_ == "gguf" and (entry.parts or entry.group_size):
+        raise DataError.at(document.position(("checkpoints", index)), "parts and group_size are for safetensors: GGUF types have their own")
     return Checkpoint(
         repo_id=entry.repo,
-        format=_known(entry.quantization, quantizations, document, place).format,
+        format=format_,
         quantization=entry.quantization,
         revision=entry.revision,
         weights_bytes=entry.weights_bytes,
