@@ -152,8 +152,6 @@ def test_a_publishers_parts_stay_in_their_own_format_on_every_rank():
         if matrix.part == "attention" and matrix.role == "linear"
     )
     for tensor in (1, 2):
-        own, rest = (
-            checkpoint_weights(model.architecture, one, format_, parallelism=Parallelism(tensor=tensor)).total_bytes
-            for one in (ruled, plain)
-        )
+        spread = Parallelism(tensor=tensor)
+        own, rest = (checkpoint_weights(model.architecture, one, format_, parallelism=spread).total_bytes for one in (ruled, plain))
         assert own - rest == pytest.approx(attention * (16 - 4.5) / 8 / tensor, rel=1e-9)
