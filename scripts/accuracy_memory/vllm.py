@@ -14,9 +14,10 @@ from advisor.units import GIB
 
 _WITNESS = """## vLLM: what the engine itself plans
 
-{cells:,} deployments of the catalog's models were put to vLLM {version} (`scripts/vllm_golden.py`, `tests/data/memory/vllm.csv`), of
-{wanted:,} that are wanted: every model once, and the smallest of each architecture at tensor parallelism 1, 2, 4 and 8, with blocks of 16
-and 64 tokens, a cache in 16 bits and in FP8, with prefix caching and without, and on processors. The largest error of each column:
+{cells:,} deployments of the catalog's models were put to vLLM {version} (`scripts/vllm_golden.py`, `tests/data/memory/vllm.csv`). Of the
+{wanted:,} that are wanted {open} have not been asked yet; of what cannot be asked about there is one row. Every model is asked about once,
+the smallest of each architecture at tensor parallelism 1, 2, 4 and 8, with blocks of 16 and 64 tokens, a cache in 16 bits and in FP8,
+with prefix caching and without, and on processors. The largest error of each column:
 
 | architecture | cells | refused by both | weights of a rank | bytes a block | groups | blocks | concurrency |
 |---|---:|---:|---:|---:|---:|---:|---:|"""
@@ -60,7 +61,7 @@ def section() -> str:
     fitted = len(compared) - len(reported)
     return "\n".join(
         [
-            _WITNESS.format(cells=len(rows), wanted=len(set(vllm_golden.cells(catalog))), version=rows[0].engine_version),
+            _WITNESS.format(cells=len(rows), version=rows[0].engine_version, **_wanted(catalog, rows)),
             *_architectures(catalog, rows),
             _NOT_ASKED,
             *(f"| {row.model} | {row.device} | {_plain(row.not_asked)} |" for row in rows if row.not_asked and row.tensor == 1),
@@ -77,6 +78,10 @@ def section() -> str:
             "",
         ]
     )
+
+
+def _wanted(catalog: Catalog, rows: list[Row]) -> dict[str, int]:
+    return {"wanted": len(set(vllm_golden.cells(catalog))), "open": len(vllm_golden.open_cells(catalog, rows))}
 
 
 def _architectures(catalog: Catalog, rows: list[Row]) -> Iterator[str]:
