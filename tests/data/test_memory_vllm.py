@@ -58,7 +58,7 @@ def test_every_answer_is_to_a_cell_and_nearly_every_cell_is_answered_or_cannot_b
 @pytest.mark.parametrize("row", FILES, ids=lambda row: f"{row.model}-{row.quantization}")
 def test_published_files_are_what_is_loaded_and_what_is_named_beyond_it(row):
     rounding = 0.005 / row.gib  # sizes are listed to a hundredth of a GiB
-    assert abs(row.error) <= 0.0002 + rounding
+    assert abs(row.error) <= 0.0005 + rounding
 
 
 def test_published_files_are_of_every_kind_of_format():
