@@ -68,9 +68,7 @@ def build_facts(
         engine=_engine(candidate, concurrency, needs_processor),
         parallelism=_parallelism(candidate),
         settings=_settings(estimate.memory if estimate else None),
-        llama_cpp=_llama_cpp(candidate.model.architecture, settings)
-        if candidate and isinstance(settings, LlamaCppSettings)
-        else LlamaCppFacts(),
+        llama_cpp=_llama_cpp(candidate),
         vllm=_vllm(settings) if isinstance(settings, VllmSettings) else VllmFacts(),
         deployment=_deployment(deployment),
         estimate=estimated,
@@ -214,8 +212,11 @@ def _settings(memory: MemoryEstimate | None) -> SettingsFacts:
     return SettingsFacts(memory.context_total_tokens, memory.context_per_request_tokens, memory.parallel_requests)
 
 
-def _llama_cpp(architecture: ModelArchitecture, settings: LlamaCppSettings) -> LlamaCppFacts:
-    graph = graph_room(architecture, settings)
+def _llama_cpp(candidate: Candidate | None) -> LlamaCppFacts:
+    settings = candidate.settings if candidate else None
+    if candidate is None or not isinstance(settings, LlamaCppSettings):
+        return LlamaCppFacts()
+    graph = graph_room(candidate.model.architecture, settings)
     return LlamaCppFacts(
         ctx_size=settings.ctx_size,
         parallel=settings.parallel,
