@@ -33,12 +33,8 @@ class _Sizing:
     weights: Quantity
     activation: Quantity
     overhead: Quantity  # outside PyTorch, and CUDA graphs
+    taken: Quantity  # the three together: what is gone before the pool
     usable: Quantity
-
-    @property
-    def taken(self) -> Quantity:
-        """What is gone before the pool."""
-        return total([self.weights, self.activation, self.overhead], _PROFILE)
 
     @property
     def available(self) -> Quantity:
@@ -94,14 +90,17 @@ def _sizing(candidate: Candidate, weights: WeightBytes, constants: VllmMemoryCon
         raise UserInputError("vLLM memory needs vLLM settings")
     layout = pool_layout(candidate.model.architecture, settings, candidate.parallelism, platform_of(candidate))
     held = weights.total_bytes
+    own = Quantity(held, held, held, weights.basis, weights.source)
+    activation, overhead = rounded(activation_bytes(candidate, settings, constants)), rounded(_overhead(candidate, settings, constants))
     return _Sizing(
         candidate=candidate,
         settings=settings,
         layout=layout,
         in_flight_tokens=tokens_in_flight(settings, candidate.parallelism, on_cpu=on_cpu),
-        weights=Quantity(held, held, held, weights.basis, weights.source),
-        activation=rounded(activation_bytes(candidate, settings, constants)),
-        overhead=rounded(_overhead(candidate, settings, constants)),
+        weights=own,
+        activation=activation,
+        overhead=overhead,
+        taken=total([own, activation, overhead], _PROFILE),
         usable=_usable(candidate, settings),
     )
 
