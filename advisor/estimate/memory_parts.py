@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from advisor.domain.estimate import DeviceMemory, HostMemory
-from advisor.domain.quantity import Basis, Quantity, exact
+from advisor.domain.estimate import NOTHING, DeviceMemory, HostMemory
+from advisor.domain.quantity import Basis, Quantity
 
-NOTHING = exact(0, "not used here")
+__all__ = ["NOTHING", "NO_HOST_MEMORY", "bound", "fits", "memory_pairs", "product", "rounded"]
 NO_HOST_MEMORY = HostMemory(*([NOTHING] * 11))
 
 

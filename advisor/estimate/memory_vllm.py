@@ -7,19 +7,21 @@ from typing import Final
 
 from advisor.domain.architecture import DenseFfn, Ffn, ModelArchitecture, MoeFfn
 from advisor.domain.deployment import Candidate
-from advisor.domain.engine import VllmSettings
+from advisor.domain.engine import Parallelism, VllmSettings
 from advisor.domain.estimate import DeviceMemory, HostMemory, MemoryEstimate
 from advisor.domain.memory_constants import VllmMemoryConstants
 from advisor.domain.quantity import Basis, Quantity, exact, total
 from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
 from advisor.estimate.kv_cache_vllm import Pool, PoolLayout, platform_of, pool_layout, pool_of, tokens_in_flight
+from advisor.estimate.lora_vllm import check_lora, lora_bytes
 from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, fits, memory_pairs, rounded
 
 _PLANNING: Final = "vLLM block arithmetic, 0.33"
 _PROFILE: Final = "vLLM's start-up profile, modelled"
 _ACTIVATION_BYTES: Final = 2
 LOGIT_BYTES: Final = 4
+_GRAPHS_WITH_LORA: Final = 2  # one set of graphs with adapters, one without: cudagraph_specialize_lora, vllm/config/compilation.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,10 @@ class _Sizing:
     layout: PoolLayout
     in_flight_tokens: int
     weights: Quantity
+    adapters: Quantity
     activation: Quantity
     overhead: Quantity  # outside PyTorch, and CUDA graphs
-    taken: Quantity  # the three together: what is gone before the pool
+    taken: Quantity  # the four together: what is gone before the pool
     usable: Quantity
 
     @property
@@ -65,7 +68,7 @@ def estimate_vllm_memory(
     pools = _Pools(sizing.pool(free.value), sizing.pool(free.low), sizing.pool(free.high), free.basis)
     engines = candidate.parallelism.data
     devices = (_device(sizing, pools),) * candidate.parallelism.devices
-    host = _host(candidate, constants)
+    host = _host(candidate, settings, constants)
     pairs = memory_pairs(devices, host, unified=candidate.node.device.unified_memory and not candidate.on_cpu)
     return MemoryEstimate(
         devices=devices,
@@ -90,7 +93,9 @@ def _sizing(candidate: Candidate, weights: WeightBytes, constants: VllmMemoryCon
         raise UserInputError("vLLM memory needs vLLM settings")
     layout = pool_layout(candidate.model.architecture, settings, candidate.parallelism, platform_of(candidate))
     held = weights.total_bytes
+    check_lora(candidate.model.architecture, settings, candidate.parallelism)
     own = Quantity(held, held, held, weights.basis, weights.source)
+    adapters = _adapters(candidate, settings)
     activation, overhead = rounded(activation_bytes(candidate, settings, constants)), rounded(_overhead(candidate, settings, constants))
     return _Sizing(
         candidate=candidate,
@@ -98,11 +103,18 @@ def _sizing(candidate: Candidate, weights: WeightBytes, constants: VllmMemoryCon
         layout=layout,
         in_flight_tokens=tokens_in_flight(settings, candidate.parallelism, on_cpu=on_cpu),
         weights=own,
+        adapters=adapters,
         activation=activation,
         overhead=overhead,
-        taken=total([own, activation, overhead], _PROFILE),
+        taken=total([own, adapters, activation, overhead], _PROFILE),
         usable=_usable(candidate, settings),
     )
+
+
+def _adapters(candidate: Candidate, settings: VllmSettings) -> Quantity:
+    """The slots, which are there whether filled or not."""
+    size = lora_bytes(candidate.model.architecture, settings, candidate.parallelism)
+    return exact(size, f"vLLM's adapter slots: {settings.max_loras} of rank {settings.max_lora_rank}") if size else NOTHING
 
 
 def _usable(candidate: Candidate, settings: VllmSettings) -> Quantity:
@@ -153,7 +165,8 @@ def _overhead(candidate: Candidate, settings: VllmSettings, constants: VllmMemor
         return constants.cpu_process_bytes.quantity()
     several = candidate.parallelism.devices > 1
     other = (constants.other_parallel_bytes if several else constants.other_bytes).quantity()
-    graphs = NOTHING if settings.enforce_eager else constants.cuda_graph_bytes.quantity()
+    sets = _GRAPHS_WITH_LORA if settings.enable_lora else 1
+    graphs = NOTHING if settings.enforce_eager else constants.cuda_graph_bytes.quantity(sets)
     return total([other, graphs], f"{other.source}; {graphs.source}")
 
 
@@ -188,17 +201,25 @@ def _device(sizing: _Sizing, pools: _Pools) -> DeviceMemory:
         required_bytes=required,
         reserved_bytes=reserved,
         usable_bytes=sizing.usable,
+        adapters_bytes=sizing.adapters,
     )
 
 
-def _host(candidate: Candidate, constants: VllmMemoryConstants) -> HostMemory:
+def _host(candidate: Candidate, settings: VllmSettings, constants: VllmMemoryConstants) -> HostMemory:
     """One worker process a device; the checkpoint passes through the page cache, which the system may evict."""
     usable = exact(candidate.node.host.memory_bytes, "host memory")
-    zero = {name: getattr(NO_HOST_MEMORY, name) for name in HostMemory.__slots__}
-    if candidate.on_cpu:
-        return HostMemory(**{**zero, "usable_bytes": usable})
-    process = rounded(constants.host_process_bytes.quantity(candidate.parallelism.devices))
-    return HostMemory(**{**zero, "runtime_overhead_bytes": process, "required_bytes": process, "usable_bytes": usable})
+    named = {"adapters_bytes": _host_adapters(candidate, settings), "usable_bytes": usable}
+    if not candidate.on_cpu:
+        process = rounded(constants.host_process_bytes.quantity(candidate.parallelism.devices))
+        named |= {"runtime_overhead_bytes": process, "required_bytes": process}
+    return HostMemory(**{**{name: getattr(NO_HOST_MEMORY, name) for name in HostMemory.__slots__}, **named})
+
+
+def _host_adapters(candidate: Candidate, settings: VllmSettings) -> Quantity:
+    """Every worker keeps whole copies of the adapters that were used, at most of the largest rank."""
+    one_each = lora_bytes(candidate.model.architecture, settings, Parallelism()) // settings.max_loras
+    ceiling = one_each * (settings.max_cpu_loras or settings.max_loras) * candidate.parallelism.devices
+    return bound(ceiling, 0, ceiling, "--max-cpu-loras: a ceiling that fills in service") if ceiling else NOTHING
 
 
 def _fits(sizing: _Sizing, pairs: list[tuple[Quantity, Quantity]]) -> bool | None:

@@ -15,6 +15,7 @@ FITS = {True: "fits", False: "does not fit", None: "may not fit: the range strad
 _PARTS = (
     "weights",
     "repacked_weights",
+    "adapters",
     "kv_cache",
     "recurrent_state",
     "compute_buffer",
