@@ -29,7 +29,8 @@ _Model = Annotated[
     str, typer.Argument(help="Catalog id or alias, config.json, folder with one, .gguf, hf://org/repo[@revision]. Write it first.")
 ]
 _Engine = Annotated[Literal["llama.cpp", "vllm"], typer.Option("--engine", help="llama.cpp or vllm.")]
-_Device = Annotated[str, typer.Option("--device", help="Device id; cpu is a generic CPU.")]
+_Device = Annotated[str, typer.Option("--device", help="Device id; cpu is a generic CPU, this-machine this computer.")]
+_InUse = Annotated[int | None, typer.Option("--memory-in-use-bytes", help="What other processes hold of each device.")]
 _Runtime = Annotated[str | None, typer.Option("--runtime", help="llama-server, llama-cpp-python, llama-cpp-server, vllm-serve; /backend.")]
 _Version = Annotated[str | None, typer.Option("--engine-version", help="b11549, 0.33.0 …")]
 _Quantization = Annotated[str | None, typer.Option("--quantization", help="Q4_K_M, bf16, fp8 …; a file may say it itself.")]
@@ -62,6 +63,7 @@ def estimate(
     imatrix: _Imatrix = False,
     weights_bytes: _Weights = None,
     devices: _Count = None,
+    memory_in_use_bytes: _InUse = None,
     tensor: _Tensor = 1,
     pipeline: _Pipeline = 1,
     data: _Data = 1,
@@ -85,7 +87,9 @@ def estimate(
     weights = WeightFiles(quantization, imatrix, weights_bytes)
     spread = Parallelism(tensor, pipeline, data, expert)
     traffic = Traffic(input_tokens, output_tokens, concurrency, request_rate)
-    asked = EstimateRequest(model, device, program, weights, spread, traffic, _flags(program, ctx.args), devices, price_per_hour, like)
+    asked = EstimateRequest(
+        model, device, program, weights, spread, traffic, _flags(program, ctx.args), devices, price_per_hour, like, memory_in_use_bytes
+    )
     _print(asked, _witness(model, engine_python) if ask_engine else None, output, quiet=quiet)
 
 

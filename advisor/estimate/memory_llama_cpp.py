@@ -15,7 +15,7 @@ from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
 from advisor.estimate import kv_cache_llama_cpp as caches
 from advisor.estimate.compute_buffer_llama_cpp import ComputeBuffer, is_restated
-from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, fits, memory_pairs, product, rounded
+from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, fits, free_text, memory_pairs, product, rounded
 from advisor.estimate.placement_llama_cpp import HeldBytes, Placement, held_bytes, place
 from advisor.units import MIB
 
@@ -140,7 +140,7 @@ def _device(sizing: _Sizing, index: int) -> DeviceMemory:
         "runtime_overhead_bytes": rounded(_context_bytes(sizing).quantity()),
     }
     required = total(parts.values(), "sum of the parts")
-    usable = exact(sizing.candidate.node.device.memory_bytes, "device memory as the driver reports it")
+    usable = exact(sizing.candidate.node.device.free_bytes, free_text(sizing.candidate.node.device))
     device = sizing.candidate.node.device.id
     return DeviceMemory(device=device, **parts, required_bytes=required, reserved_bytes=required, usable_bytes=usable)
 

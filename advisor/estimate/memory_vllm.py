@@ -9,13 +9,15 @@ from advisor.domain.architecture import DenseFfn, Ffn, ModelArchitecture, MoeFfn
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import Parallelism, VllmSettings
 from advisor.domain.estimate import DeviceMemory, HostMemory, MemoryEstimate
+from advisor.domain.hardware import Device
 from advisor.domain.memory_constants import VllmMemoryConstants
 from advisor.domain.quantity import Basis, Quantity, exact, total
 from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
 from advisor.estimate.kv_cache_vllm import Pool, PoolLayout, platform_of, pool_layout, pool_of, tokens_in_flight
 from advisor.estimate.lora_vllm import check_lora, lora_bytes
-from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, fits, memory_pairs, rounded
+from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, fits, free_text, memory_pairs, rounded
+from advisor.units import GIB
 
 _PLANNING: Final = "vLLM block arithmetic, 0.33"
 _PROFILE: Final = "vLLM's start-up profile, modelled"
@@ -118,11 +120,28 @@ def _adapters(candidate: Candidate, settings: VllmSettings) -> Quantity:
 
 
 def _usable(candidate: Candidate, settings: VllmSettings) -> Quantity:
-    """ceil(total * utilisation), vllm/v1/worker/utils request_memory; the whole memory when the pool is given in bytes."""
-    whole = candidate.node.host.memory_bytes if candidate.on_cpu else candidate.node.device.memory_bytes
+    """ceil(total * utilisation), vllm/v1/worker/utils request_memory; what is free when the pool is given in bytes.
+
+    Raises UserInputError where less is free, which the engine finds out before it looks at the size of the pool.
+    """
+    device = candidate.node.device
+    whole = candidate.node.host.memory_bytes if candidate.on_cpu else device.memory_bytes
+    if not candidate.on_cpu and device.in_use_bytes:
+        _check_free(device, settings)
     if settings.kv_cache_memory_bytes is not None:
-        return exact(whole, "memory as the driver reports it")
+        return exact(whole if candidate.on_cpu else device.free_bytes, free_text(device))
     return exact(math.ceil(whole * settings.gpu_memory_utilization), "memory as the driver reports it, times --gpu-memory-utilization")
+
+
+def _check_free(device: Device, settings: VllmSettings) -> None:
+    wanted = math.ceil(device.memory_bytes * settings.gpu_memory_utilization)
+    if wanted > device.free_bytes:
+        most = math.floor(100 * device.free_bytes / device.memory_bytes) / 100
+        raise UserInputError(
+            f"gpu-memory-utilization: it is a share of the whole device: {settings.gpu_memory_utilization:g} of "
+            f"{device.memory_bytes / GIB:.1f} GiB are {wanted / GIB:.1f} GiB, and {device.free_bytes / GIB:.1f} GiB are free "
+            f"({device.in_use_bytes / GIB:.1f} in use): vLLM refuses to start; use {most:g} or less"
+        )
 
 
 def activation_bytes(candidate: Candidate, settings: VllmSettings, constants: VllmMemoryConstants) -> Quantity:

@@ -11,7 +11,7 @@ from advisor.domain.deployment import Candidate, Deployment
 from advisor.domain.engine import EngineSettings, LlamaCppSettings, Parallelism
 from advisor.domain.engine_record import EngineRecord
 from advisor.domain.estimate import CostEstimate, Estimate, MemoryEstimate, PerformanceEstimate
-from advisor.domain.hardware import Available
+from advisor.domain.hardware import Available, Node, in_use
 from advisor.domain.model import Model
 from advisor.domain.quantity import Quantity
 from advisor.domain.weights import WeightBytes
@@ -25,9 +25,11 @@ from advisor.estimate.step_time import StepTimeModel, step_time_model
 from advisor.estimate.weights import checkpoint_weights
 from advisor.estimate.witnessed import with_witness
 from advisor.intake.candidate import build_candidate
+from advisor.intake.machine import this_machine
 from advisor.intake.named_model import named_model
 
 _MOST: Final = 10**9  # of tokens, requests: beyond any service, and where a slip of units shows
+_THIS_MACHINE: Final = "this-machine"
 _MOST_DEVICES: Final = 1024  # of one replica
 _MOST_WEIGHTS_BYTES: Final = 10**15
 _MOST_USD_PER_HOUR: Final = 10**9
@@ -98,8 +100,10 @@ class EstimateRequest:
     devices: int | None = None
     usd_per_hour: float | None = None
     like: str | None = None  # the model whose architecture a private one has
+    memory_in_use_bytes: int | None = None  # of each device, by other processes
 
     def __post_init__(self) -> None:
+        _check_positive("memory_in_use_bytes", self.memory_in_use_bytes, most=_MOST_WEIGHTS_BYTES)
         _check_positive("devices", self.devices, most=_MOST_DEVICES)
         _check_positive("weights_bytes", self.weights.weights_bytes, most=_MOST_WEIGHTS_BYTES)
         for name in ("tensor", "pipeline", "data"):
@@ -160,7 +164,7 @@ def context_per_request_tokens(settings: EngineSettings) -> int:
 
 def _candidate(request: EstimateRequest, catalog: Catalog) -> Candidate:
     devices = request.devices or request.parallelism.devices
-    node = catalog.node(request.device, devices)
+    node = _node(request, catalog, devices)
     if devices > 1 and node.device.slices_per_card is not None:
         raise UserInputError(f"device {node.device.id}: {devices} slices exchange nothing; use a larger one for one copy [ENG004]")
     return build_candidate(
@@ -177,6 +181,13 @@ def _candidate(request: EstimateRequest, catalog: Catalog) -> Candidate:
         imatrix=request.weights.imatrix,
         weights_bytes=request.weights.weights_bytes,
     )
+
+
+def _node(request: EstimateRequest, catalog: Catalog, devices: int) -> Node:
+    node = this_machine(catalog) if request.device == _THIS_MACHINE else catalog.node(request.device, devices)
+    if devices > node.devices:
+        raise UserInputError(f"devices: {devices} asked for, this machine has {node.devices}")
+    return node if request.memory_in_use_bytes is None else in_use(node, request.memory_in_use_bytes)
 
 
 def _ranks(candidate: Candidate) -> Parallelism:
