@@ -41,6 +41,7 @@ class HostMemory:
     required_bytes: Quantity
     usable_bytes: Quantity
     adapters_bytes: Quantity = NOTHING  # LoRA adapters kept here
+    shared_memory_bytes: Quantity = NOTHING  # /dev/shm, a ceiling
 
 
 @dataclass(frozen=True, slots=True)

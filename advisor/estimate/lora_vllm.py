@@ -36,8 +36,8 @@ _STYLES: Final[Mapping[str, LoraStyle]] = MappingProxyType(
     {
         **dict.fromkeys(("gemma", "gemma2", "glm4", "ministral3", "mistral", "qwen2"), _NO_TABLES),
         **dict.fromkeys(("deepseek_v2", "deepseek_v3", "ernie4_5_moe", "glm4_moe", "glm4_moe_lite", "kimi_k2"), _NO_TABLES),
-        **dict.fromkeys(("minimax_m2", "mistral4", "olmoe", "qwen2_moe"), _NO_TABLES),
-        **dict.fromkeys(("cohere", "cohere2", "olmo2", "olmo3", "seed_oss", "smollm3"), _EMBEDDING),
+        **dict.fromkeys(("minimax_m2", "olmoe", "qwen2_moe"), _NO_TABLES),
+        **dict.fromkeys(("cohere", "cohere2", "mistral4", "olmo2", "olmo3", "seed_oss", "smollm3"), _EMBEDDING),
         **dict.fromkeys(("ernie4_5", "exaone4", "granite", "granitemoe", "llama", "mixtral", "qwen3", "qwen3_moe"), _BOTH),
         "gpt_oss": LoraStyle(joined_experts=True),
         "phi3": LoraStyle("both", joined_attention=True, joined_ffn=True),

@@ -17,12 +17,15 @@ from advisor.errors import UserInputError
 from advisor.estimate.kv_cache_vllm import Pool, PoolLayout, platform_of, pool_layout, pool_of, tokens_in_flight
 from advisor.estimate.lora_vllm import check_lora, lora_bytes
 from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, fits, free_text, memory_pairs, rounded
-from advisor.units import GIB
+from advisor.units import GIB, MIB
 
 _PLANNING: Final = "vLLM block arithmetic, 0.33"
 _PROFILE: Final = "vLLM's start-up profile, modelled"
 _ACTIVATION_BYTES: Final = 2
 LOGIT_BYTES: Final = 4
+_QUEUE_PIECES: Final = 10
+_SENT_BYTES: Final = 16 * MIB  # VLLM_MQ_MAX_CHUNK_BYTES_MB
+_ANSWERED_BYTES: Final = 24 * MIB
 _GRAPHS_WITH_LORA: Final = 2  # one set of graphs with adapters, one without: cudagraph_specialize_lora, vllm/config/compilation.py
 
 
@@ -225,13 +228,27 @@ def _device(sizing: _Sizing, pools: _Pools) -> DeviceMemory:
 
 
 def _host(candidate: Candidate, settings: VllmSettings, constants: VllmMemoryConstants) -> HostMemory:
-    """One worker process a device; the checkpoint passes through the page cache, which the system may evict."""
+    """API server, engine core and one worker process a device; the checkpoint passes through the page cache, which may be evicted."""
     usable = exact(candidate.node.host.memory_bytes, "host memory")
     named = {"adapters_bytes": _host_adapters(candidate, settings), "usable_bytes": usable}
     if not candidate.on_cpu:
-        process = rounded(constants.host_process_bytes.quantity(candidate.parallelism.devices))
-        named |= {"runtime_overhead_bytes": process, "required_bytes": process}
+        workers = constants.host_process_bytes.quantity(candidate.parallelism.devices)
+        fixed = constants.host_fixed_bytes.quantity(candidate.parallelism.data)
+        process = rounded(total([fixed, workers], f"{fixed.source}; {workers.source}"))
+        named |= {"runtime_overhead_bytes": process, "required_bytes": process, "shared_memory_bytes": _shared_memory(candidate)}
     return HostMemory(**{**{name: getattr(NO_HOST_MEMORY, name) for name in HostMemory.__slots__}, **named})
+
+
+def _shared_memory(candidate: Candidate) -> Quantity:
+    """The message queues of several ranks in /dev/shm: one that all read and one back from each, of ten pieces; touched as used.
+
+    vllm/distributed/device_communicators/shm_broadcast.py and v1/executor/multiproc_executor.py; NCCL's own comes on top.
+    """
+    ranks = candidate.parallelism.tensor * candidate.parallelism.pipeline
+    if ranks == 1:
+        return NOTHING
+    ceiling = candidate.parallelism.data * _QUEUE_PIECES * (_SENT_BYTES + ranks * _ANSWERED_BYTES)
+    return bound(ceiling, 0, ceiling, "message queues of the ranks in /dev/shm: a ceiling, of which little is touched")
 
 
 def _host_adapters(candidate: Candidate, settings: VllmSettings) -> Quantity:

@@ -68,6 +68,7 @@ class HostMemoryJson(TypedDict):
     required_bytes: QuantityJson
     usable_bytes: QuantityJson
     adapters_bytes: QuantityJson
+    shared_memory_bytes: QuantityJson
 
 
 class MemoryJson(TypedDict):

@@ -21,6 +21,7 @@ _PARTS = (
     "compute_buffer",
     "output_buffer",
     "prompt_cache",
+    "shared_memory",
     "runtime_overhead",
 )
 

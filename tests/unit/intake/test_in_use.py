@@ -54,7 +54,7 @@ def test_this_machine_s_gpu_tells_what_is_held(monkeypatch):
     facts = MachineFacts("AMD EPYC", 8, 64 * GIB, 5e10, repacks_weights=True, gpus=(gpu,))
     monkeypatch.setattr(machine, "inspect_machine", lambda: facts)
     assert this_machine(CATALOG).device.in_use_bytes == 30 * GIB
-    monkeypatch.setattr(estimation, "this_machine", lambda catalog: this_machine(catalog))
+    monkeypatch.setattr(estimation, "this_machine", this_machine)
     found = memory("llama.cpp", "this-machine")
     assert found.devices[0].usable_bytes.value == CATALOG.device("h100-sxm").memory_bytes - 30 * GIB
     assert memory("llama.cpp", "this-machine", memory_in_use_bytes=GIB).devices[0].usable_bytes.value > found.devices[0].usable_bytes.value
