@@ -15,7 +15,7 @@ from advisor.engines.flags import GivenFlag, Value, parse_value, positive
 from advisor.errors import UserInputError
 from advisor.units import GIB
 
-_LORA_RANKS: Final = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+LORA_RANKS: Final = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 _TRAINED: Final = "trained"  # in the record: the length in config.json
 
 
@@ -65,8 +65,8 @@ def _lora(values: dict[str, Value]) -> _Lora:
     """The slots for adapters; without --enable-lora the rest says nothing (vllm/config/lora.py)."""
     slots, rank = positive(values, "max_loras"), positive(values, "max_lora_rank")
     in_host = positive(values, "max_cpu_loras") if "max_cpu_loras" in values else None
-    if rank not in _LORA_RANKS:
-        raise UserInputError(f"max-lora-rank: {rank} is none that vLLM takes: {', '.join(map(str, _LORA_RANKS))}")
+    if rank not in LORA_RANKS:
+        raise UserInputError(f"max-lora-rank: {rank} is none that vLLM takes: {', '.join(map(str, LORA_RANKS))}")
     if in_host is not None and in_host < slots:
         raise UserInputError(f"max-cpu-loras: {in_host} is below max-loras ({slots}); vLLM refuses to start")
     return _Lora(

@@ -120,6 +120,7 @@ def _cpu(sizing: _Sizing) -> DeviceMemory:
         "output_buffer_bytes": exact(_output_bytes(sizing), _ALLOCATOR),
         "runtime_overhead_bytes": rounded(sizing.constants.process_bytes.quantity()),
     }
+    parts |= _adapters(sizing, None)
     copy = _repacked(sizing)
     required = total([*parts.values(), copy] if sizing.settings.load_mode == "mlock" else parts.values(), "sum of the parts")
     reserved = (
@@ -139,6 +140,7 @@ def _device(sizing: _Sizing, index: int) -> DeviceMemory:
         "output_buffer_bytes": NOTHING,
         "runtime_overhead_bytes": rounded(_context_bytes(sizing).quantity()),
     }
+    parts |= _adapters(sizing, index)
     required = total(parts.values(), "sum of the parts")
     usable = exact(sizing.candidate.node.device.free_bytes, free_text(sizing.candidate.node.device))
     device = sizing.candidate.node.device.id
@@ -157,6 +159,7 @@ def _host(sizing: _Sizing) -> HostMemory:
         "output_buffer_bytes": exact(_output_bytes(sizing), _ALLOCATOR),
         "runtime_overhead_bytes": rounded(sizing.constants.process_bytes.quantity()),
     }
+    parts |= _adapters(sizing, None)
     copy = _repacked(sizing)
     pinned = [copy] if sizing.settings.load_mode == "mlock" else []
     return HostMemory(
@@ -253,6 +256,13 @@ def _repacked(sizing: _Sizing) -> Quantity:
         return NOTHING
     size = sizing.held.repacked
     return Quantity(size, size, size, sizing.weights.basis, "tensors that llama.cpp copies into a CPU layout")
+
+
+def _adapters(sizing: _Sizing, place_: int | None) -> dict[str, Quantity]:
+    """Each pair of an adapter lies where the matrix lies that it changes (src/llama-adapter.cpp); nothing where there is none."""
+    sizes, placement = sizing.weights.adapters, sizing.placement
+    held = sum(size for size, at in zip(sizes, (*placement.layers, placement.output), strict=False) if at == place_)
+    return {"adapters_bytes": exact(held, "tensors of the --lora files")} if held else {}
 
 
 def _prompt_cache(sizing: _Sizing) -> Quantity:

@@ -1,7 +1,7 @@
 """One estimate from what a user names: the answer to `advisor estimate`, before it is printed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from advisor.catalog import Catalog
@@ -24,6 +24,7 @@ from advisor.estimate.memory import estimate_memory
 from advisor.estimate.step_time import StepTimeModel, step_time_model
 from advisor.estimate.weights import checkpoint_weights
 from advisor.estimate.witnessed import with_witness
+from advisor.intake.adapter_files import adapter_layers, without_adapters
 from advisor.intake.candidate import build_candidate
 from advisor.intake.machine import this_machine
 from advisor.intake.named_model import named_model
@@ -138,9 +139,12 @@ def estimate_request(request: EstimateRequest, catalog: Catalog, ask: Ask | None
 
     What `ask` is told of the memory takes the place of what was computed; it raises what it raises.
     """
-    candidate = _candidate(request, catalog)
+    flags, adapters = without_adapters(request.flags) if request.program.engine == "llama.cpp" else (dict(request.flags), ())
+    candidate = _candidate(replace(request, flags=flags), catalog)
     quantization = catalog.quantizations[candidate.checkpoint.quantization]
     weights = checkpoint_weights(candidate.model.architecture, candidate.checkpoint, quantization, parallelism=_ranks(candidate))
+    architecture = candidate.model.architecture
+    weights = replace(weights, adapters=adapter_layers(adapters, architecture.gguf_name, architecture.layers))
     whole = context_per_request_tokens(candidate.settings)
     asked = request.traffic.request_tokens or whole
     memory = estimate_memory(candidate, weights, constants=catalog.memory_constants, typical_tokens=asked, longest_tokens=asked)
