@@ -41,6 +41,8 @@ _Tensor = Annotated[int, typer.Option("--tensor-parallel", "--tensor-parallel-si
 _Pipeline = Annotated[int, typer.Option("--pipeline-parallel", "--pipeline-parallel-size", help="vLLM: stages.")]
 _Data = Annotated[int, typer.Option("--data-parallel", "--data-parallel-size", help="vLLM: copies behind one address.")]
 _Expert = Annotated[bool, typer.Option("--expert-parallel", "--enable-expert-parallel", help="vLLM: whole experts per rank.")]
+_Draft = Annotated[str | None, typer.Option("--draft-model", help="vLLM: a smaller model that drafts tokens; its memory only.")]
+_DraftFormat = Annotated[str | None, typer.Option("--draft-quantization", help="Of the draft model; default: the model's own.")]
 _Input = Annotated[int | None, typer.Option("--input-tokens", help="Tokens sent per request.")]
 _Output = Annotated[int | None, typer.Option("--output-tokens", help="Tokens generated per request.")]
 _Concurrency = Annotated[int | None, typer.Option("--concurrency", help="Requests always in flight.")]
@@ -64,6 +66,8 @@ def estimate(
     weights_bytes: _Weights = None,
     devices: _Count = None,
     memory_in_use_bytes: _InUse = None,
+    draft_model: _Draft = None,
+    draft_quantization: _DraftFormat = None,
     tensor: _Tensor = 1,
     pipeline: _Pipeline = 1,
     data: _Data = 1,
@@ -87,8 +91,9 @@ def estimate(
     weights = WeightFiles(quantization, imatrix, weights_bytes)
     spread = Parallelism(tensor, pipeline, data, expert)
     traffic = Traffic(input_tokens, output_tokens, concurrency, request_rate)
+    flags, drafts = _flags(program, ctx.args), (draft_model, draft_quantization)
     asked = EstimateRequest(
-        model, device, program, weights, spread, traffic, _flags(program, ctx.args), devices, price_per_hour, like, memory_in_use_bytes
+        model, device, program, weights, spread, traffic, flags, devices, price_per_hour, like, memory_in_use_bytes, *drafts
     )
     _print(asked, _witness(model, engine_python) if ask_engine else None, output, quiet=quiet)
 

@@ -5,6 +5,16 @@ from dataclasses import dataclass, field
 from advisor.domain.engine import EngineSettings, Parallelism, RuntimeRef
 from advisor.domain.hardware import Node
 from advisor.domain.model import Checkpoint, Model
+from advisor.domain.weights import WeightBytes
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A smaller model that is served with the first and drafts tokens for it; `weights` are those of one rank."""
+
+    model: Model
+    quantization: str
+    weights: WeightBytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +32,7 @@ class Candidate:
     parallelism: Parallelism
     settings: EngineSettings
     why: dict[str, str] = field(default_factory=dict)
+    draft: Draft | None = None
 
     @property
     def on_cpu(self) -> bool:

@@ -23,6 +23,7 @@ class DeviceMemory:
     reserved_bytes: Quantity
     usable_bytes: Quantity
     adapters_bytes: Quantity = NOTHING  # LoRA: vLLM's slots, llama.cpp's loaded files
+    draft_bytes: Quantity = NOTHING  # weights of a draft model; its cache is in the pool
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from advisor.domain.memory_constants import VllmMemoryConstants
 from advisor.domain.quantity import Basis, Quantity, exact, total
 from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
-from advisor.estimate.kv_cache_vllm import Pool, PoolLayout, platform_of, pool_layout, pool_of, tokens_in_flight
+from advisor.estimate.kv_cache_vllm import Pool, PoolLayout, cached_architecture, platform_of, pool_layout, pool_of, tokens_in_flight
 from advisor.estimate.lora_vllm import check_lora, lora_bytes
 from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, fits, free_text, memory_pairs, rounded
 from advisor.units import GIB, MIB
@@ -39,9 +39,10 @@ class _Sizing:
     in_flight_tokens: int
     weights: Quantity
     adapters: Quantity
+    draft: Quantity
     activation: Quantity
     overhead: Quantity  # outside PyTorch, and CUDA graphs
-    taken: Quantity  # the four together: what is gone before the pool
+    taken: Quantity  # the five together: what is gone before the pool
     usable: Quantity
 
     @property
@@ -96,10 +97,11 @@ def _sizing(candidate: Candidate, weights: WeightBytes, constants: VllmMemoryCon
     settings, on_cpu = candidate.settings, candidate.on_cpu
     if not isinstance(settings, VllmSettings):
         raise UserInputError("vLLM memory needs vLLM settings")
-    layout = pool_layout(candidate.model.architecture, settings, candidate.parallelism, platform_of(candidate))
+    layout = pool_layout(cached_architecture(candidate), settings, candidate.parallelism, platform_of(candidate))
     held = weights.total_bytes
     check_lora(candidate.model.architecture, settings, candidate.parallelism)
     own = Quantity(held, held, held, weights.basis, weights.source)
+    draft = _draft(candidate)
     adapters = _adapters(candidate, settings)
     activation, overhead = rounded(activation_bytes(candidate, settings, constants)), rounded(_overhead(candidate, settings, constants))
     return _Sizing(
@@ -109,11 +111,20 @@ def _sizing(candidate: Candidate, weights: WeightBytes, constants: VllmMemoryCon
         in_flight_tokens=tokens_in_flight(settings, candidate.parallelism, on_cpu=on_cpu),
         weights=own,
         adapters=adapters,
+        draft=draft,
         activation=activation,
         overhead=overhead,
-        taken=total([own, adapters, activation, overhead], _PROFILE),
+        taken=total([own, adapters, draft, activation, overhead], _PROFILE),
         usable=_usable(candidate, settings),
     )
+
+
+def _draft(candidate: Candidate) -> Quantity:
+    """Weights of the draft model on one rank."""
+    if candidate.draft is None:
+        return NOTHING
+    weights = candidate.draft.weights
+    return Quantity(weights.total_bytes, weights.total_bytes, weights.total_bytes, weights.basis, weights.source)
 
 
 def _adapters(candidate: Candidate, settings: VllmSettings) -> Quantity:
@@ -187,7 +198,7 @@ def _overhead(candidate: Candidate, settings: VllmSettings, constants: VllmMemor
         return constants.cpu_process_bytes.quantity()
     several = candidate.parallelism.devices > 1
     other = (constants.other_parallel_bytes if several else constants.other_bytes).quantity()
-    sets = _GRAPHS_WITH_LORA if settings.enable_lora else 1
+    sets = (_GRAPHS_WITH_LORA if settings.enable_lora else 1) + (1 if candidate.draft else 0)
     graphs = NOTHING if settings.enforce_eager else constants.cuda_graph_bytes.quantity(sets)
     return total([other, graphs], f"{other.source}; {graphs.source}")
 
@@ -224,6 +235,7 @@ def _device(sizing: _Sizing, pools: _Pools) -> DeviceMemory:
         reserved_bytes=reserved,
         usable_bytes=sizing.usable,
         adapters_bytes=sizing.adapters,
+        draft_bytes=sizing.draft,
     )
 
 

@@ -26,6 +26,7 @@ from advisor.estimate.weights import checkpoint_weights
 from advisor.estimate.witnessed import with_witness
 from advisor.intake.adapter_files import adapter_layers, without_adapters
 from advisor.intake.candidate import build_candidate
+from advisor.intake.draft import draft_of
 from advisor.intake.machine import this_machine
 from advisor.intake.named_model import named_model
 
@@ -102,6 +103,8 @@ class EstimateRequest:
     usd_per_hour: float | None = None
     like: str | None = None  # the model whose architecture a private one has
     memory_in_use_bytes: int | None = None  # of each device, by other processes
+    draft_model: str | None = None
+    draft_quantization: str | None = None  # None is the model's own
 
     def __post_init__(self) -> None:
         _check_positive("memory_in_use_bytes", self.memory_in_use_bytes, most=_MOST_WEIGHTS_BYTES)
@@ -110,6 +113,8 @@ class EstimateRequest:
         for name in ("tensor", "pipeline", "data"):
             _check_positive(f"{name}_parallel", getattr(self.parallelism, name), most=_MOST_DEVICES)
         _check_positive("devices", self.parallelism.devices, most=_MOST_DEVICES)
+        if self.draft_model is not None and self.traffic.input_tokens is not None:
+            raise UserInputError("draft-model: how many drafted tokens are taken over is not estimated; leave the lengths out")
         if self.usd_per_hour is not None and not 0 <= self.usd_per_hour <= _MOST_USD_PER_HOUR:
             raise UserInputError(f"price-per-hour: {self.usd_per_hour:g} is not a price")
 
@@ -141,6 +146,10 @@ def estimate_request(request: EstimateRequest, catalog: Catalog, ask: Ask | None
     """
     flags, adapters = without_adapters(request.flags) if request.program.engine == "llama.cpp" else (dict(request.flags), ())
     candidate = _candidate(replace(request, flags=flags), catalog)
+    if request.draft_model is not None and ask is not None:
+        raise UserInputError("draft-model: the engine is not asked about two models at once; leave --ask-engine out")
+    if request.draft_model is not None:
+        candidate = replace(candidate, draft=draft_of(candidate, request.draft_model, request.draft_quantization, catalog))
     quantization = catalog.quantizations[candidate.checkpoint.quantization]
     weights = checkpoint_weights(candidate.model.architecture, candidate.checkpoint, quantization, parallelism=_ranks(candidate))
     architecture = candidate.model.architecture

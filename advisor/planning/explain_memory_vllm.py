@@ -7,7 +7,7 @@ from advisor.domain.engine import VllmSettings
 from advisor.domain.memory_constants import VllmMemoryConstants
 from advisor.domain.quantity import Basis, Quantity
 from advisor.errors import UserInputError
-from advisor.estimate.kv_cache_vllm import Bucket, PoolLayout, platform_of, pool_layout, tokens_in_flight
+from advisor.estimate.kv_cache_vllm import Bucket, PoolLayout, cached_architecture, platform_of, pool_layout, tokens_in_flight
 from advisor.estimate.memory_vllm import LOGIT_BYTES, encoder_cache_bytes, forward_bytes
 from advisor.planning.held import Held
 from advisor.planning.term import Term
@@ -22,10 +22,12 @@ def vllm_memory_terms(held: Held, constants: VllmMemoryConstants) -> Iterator[Te
     candidate, device, settings = held.candidate, held.memory.devices[0], held.candidate.settings
     if not isinstance(settings, VllmSettings):
         raise UserInputError("vLLM memory needs vLLM settings")
-    layout = pool_layout(candidate.model.architecture, settings, candidate.parallelism, platform_of(candidate))
+    layout = pool_layout(cached_architecture(candidate), settings, candidate.parallelism, platform_of(candidate))
     yield _gib(device.weights_bytes, weights_text(held))
     if device.adapters_bytes.value:
         yield _gib(device.adapters_bytes, _adapters(held, settings))
+    if candidate.draft is not None:
+        yield _gib(device.draft_bytes, f"{candidate.draft.model.id} as {candidate.draft.quantization}, which drafts; it caches in the pool")
     yield _gib(device.compute_buffer_bytes, f"activation: {_activation(held, settings, constants)}")
     yield _gib(device.runtime_overhead_bytes, _overhead(held, settings))
     in_flight = tokens_in_flight(settings, candidate.parallelism, on_cpu=candidate.on_cpu)
@@ -125,7 +127,7 @@ def _pool(held: Held, layout: PoolLayout, settings: VllmSettings, in_flight: int
 
 def _one_request(held: Held) -> Quantity:
     device = held.memory.devices[0]
-    before = (device.weights_bytes, device.adapters_bytes, device.compute_buffer_bytes, device.runtime_overhead_bytes)
+    before = (device.weights_bytes, device.adapters_bytes, device.draft_bytes, device.compute_buffer_bytes, device.runtime_overhead_bytes)
     taken = [part.value for part in before]
     rest = device.required_bytes.value - sum(taken)
     return Quantity(rest, rest, rest, Basis.EXACT, _PLANNING)

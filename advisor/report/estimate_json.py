@@ -51,6 +51,7 @@ class DeviceMemoryJson(TypedDict):
     reserved_bytes: QuantityJson
     usable_bytes: QuantityJson
     adapters_bytes: QuantityJson
+    draft_bytes: QuantityJson
 
 
 class HostMemoryJson(TypedDict):

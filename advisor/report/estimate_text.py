@@ -16,6 +16,7 @@ _PARTS = (
     "weights",
     "repacked_weights",
     "adapters",
+    "draft",
     "kv_cache",
     "recurrent_state",
     "compute_buffer",
