@@ -12,7 +12,7 @@ from typing import Final, Literal
 from advisor.architectures.parameters import Matrix, layer_matrices
 from advisor.domain.architecture import LayerGroup, ModelArchitecture
 from advisor.domain.engine import Parallelism, VllmSettings
-from advisor.errors import UserInputError
+from advisor.errors import NotCounted, UserInputError
 from advisor.estimate.safetensors_bytes import pipeline_stages, rank_shape
 
 _ELEMENT_BYTES: Final = 2  # --lora-dtype auto, float16, bfloat16
@@ -52,7 +52,7 @@ def check_lora(architecture: ModelArchitecture, settings: VllmSettings, parallel
     style = _STYLES.get(architecture.name)
     if style is None:
         known = ", ".join(sorted(_STYLES))
-        raise UserInputError(
+        raise NotCounted(
             f"--enable-lora on {architecture.name}: which of its layers vLLM gives adapter slots was not compared; known: {known}"
         )
     if settings.fully_sharded_loras and parallelism.expert:
