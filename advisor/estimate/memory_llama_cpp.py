@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from advisor.domain.architecture import LayerGroup, ModelArchitecture
@@ -20,6 +21,7 @@ from advisor.estimate.placement_llama_cpp import HeldBytes, Placement, held_byte
 from advisor.units import MIB
 
 _ALLOCATOR: Final = "llama.cpp allocation rule, b11549"
+_NONE_ALLOCATED: Final = exact(0, _ALLOCATOR)
 _PIPELINE_COPIES: Final = 4  # GGML_SCHED_MAX_COPIES: input buffers of a layer split over several devices
 _F32: Final = 4
 _F16: Final = 2
@@ -114,11 +116,11 @@ def _cpu(sizing: _Sizing) -> DeviceMemory:
     device = sizing.candidate.node.device
     parts = {
         "weights_bytes": _weight_quantity(sizing, sizing.weights.total_bytes),
-        "kv_cache_bytes": exact(_cache_bytes(sizing, None), _ALLOCATOR),
-        "recurrent_state_bytes": exact(_state_bytes(sizing, None), _ALLOCATOR),
+        "kv_cache_bytes": _allocated(_cache_bytes(sizing, None)),
+        "recurrent_state_bytes": _allocated(_state_bytes(sizing, None)),
         "compute_buffer_bytes": _compute(sizing, sizing.graph.peak_bytes),
         "output_buffer_bytes": exact(_output_bytes(sizing), _ALLOCATOR),
-        "runtime_overhead_bytes": rounded(sizing.constants.process_bytes.quantity()),
+        "runtime_overhead_bytes": _fixed(sizing.constants.process_bytes),
     }
     parts |= _adapters(sizing, None)
     copy = _repacked(sizing)
@@ -134,11 +136,11 @@ def _device(sizing: _Sizing, index: int) -> DeviceMemory:
     """One accelerator of the split."""
     parts = {
         "weights_bytes": _weight_quantity(sizing, sizing.held.devices[index]),
-        "kv_cache_bytes": exact(_cache_bytes(sizing, index), _ALLOCATOR),
-        "recurrent_state_bytes": exact(_state_bytes(sizing, index), _ALLOCATOR),
+        "kv_cache_bytes": _allocated(_cache_bytes(sizing, index)),
+        "recurrent_state_bytes": _allocated(_state_bytes(sizing, index)),
         "compute_buffer_bytes": _device_compute(sizing, index),
         "output_buffer_bytes": NOTHING,
-        "runtime_overhead_bytes": rounded(_context_bytes(sizing).quantity()),
+        "runtime_overhead_bytes": _fixed(_context_bytes(sizing)),
     }
     parts |= _adapters(sizing, index)
     required = total(parts.values(), "sum of the parts")
@@ -153,11 +155,11 @@ def _host(sizing: _Sizing) -> HostMemory:
     graph_bytes = sizing.graph.peak_bytes if computes else sizing.graph.inputs_bytes * _input_copies(sizing)
     parts = {
         "weights_bytes": _weight_quantity(sizing, sizing.held.host),
-        "kv_cache_bytes": exact(_cache_bytes(sizing, None), _ALLOCATOR),
-        "recurrent_state_bytes": exact(_state_bytes(sizing, None), _ALLOCATOR),
+        "kv_cache_bytes": _allocated(_cache_bytes(sizing, None)),
+        "recurrent_state_bytes": _allocated(_state_bytes(sizing, None)),
         "compute_buffer_bytes": _compute(sizing, graph_bytes),
         "output_buffer_bytes": exact(_output_bytes(sizing), _ALLOCATOR),
-        "runtime_overhead_bytes": rounded(sizing.constants.process_bytes.quantity()),
+        "runtime_overhead_bytes": _fixed(sizing.constants.process_bytes),
     }
     parts |= _adapters(sizing, None)
     copy = _repacked(sizing)
@@ -186,6 +188,10 @@ def _cpu_host(sizing: _Sizing) -> HostMemory:
 
 
 # ---- the parts
+
+
+def _allocated(size_bytes: int) -> Quantity:
+    return exact(size_bytes, _ALLOCATOR) if size_bytes else _NONE_ALLOCATED
 
 
 def _weight_quantity(sizing: _Sizing, size_bytes: int) -> Quantity:
@@ -244,6 +250,9 @@ def _dequantised_bytes(sizing: _Sizing, index: int) -> int:
     plain = [group.group for group in sizing.groups if group.at[index]]
     elements = [caches.layer_elements(group, settings, sizing.context) for group in plain]
     return _F16 * max(elements, default=0)
+
+
+_fixed: Final = lru_cache(maxsize=64)(lambda spread: rounded(spread.quantity()))  # the same for every candidate
 
 
 def _context_bytes(sizing: _Sizing) -> Spread:
