@@ -160,14 +160,6 @@ class CacheOptions(NamedTuple):
     enable_prefix_caching: bool
 
 
-def cached_architecture(candidate: Candidate) -> ModelArchitecture:
-    """The model with the layers of its draft model, which share its blocks."""
-    architecture = candidate.model.architecture
-    if candidate.draft is None:
-        return architecture
-    return replace(architecture, layer_groups=(*architecture.layer_groups, *candidate.draft.model.architecture.layer_groups))
-
-
 def pool_layout(architecture: ModelArchitecture, settings: VllmSettings, parallelism: Parallelism, platform: Platform = GPU) -> PoolLayout:
     """Cut the model's caches into groups. Raises UserInputError for a cache type whose bytes are not known."""
     options = CacheOptions(settings.kv_cache_dtype, settings.block_size, settings.enable_prefix_caching)

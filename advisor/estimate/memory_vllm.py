@@ -14,7 +14,7 @@ from advisor.domain.memory_constants import VllmMemoryConstants
 from advisor.domain.quantity import Basis, Quantity, exact, total
 from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
-from advisor.estimate.kv_cache_vllm import Pool, PoolLayout, cached_architecture, platform_of, pool_layout, pool_of, tokens_in_flight
+from advisor.estimate.kv_cache_vllm import Pool, PoolLayout, platform_of, pool_layout, pool_of, tokens_in_flight
 from advisor.estimate.lora_vllm import check_lora, lora_bytes
 from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, fits, free_text, memory_pairs, rounded
 from advisor.units import GIB, MIB
@@ -97,7 +97,7 @@ def _sizing(candidate: Candidate, weights: WeightBytes, constants: VllmMemoryCon
     settings, on_cpu = candidate.settings, candidate.on_cpu
     if not isinstance(settings, VllmSettings):
         raise UserInputError("vLLM memory needs vLLM settings")
-    layout = pool_layout(cached_architecture(candidate), settings, candidate.parallelism, platform_of(candidate))
+    layout = pool_layout(candidate.cached_architecture, settings, candidate.parallelism, platform_of(candidate))
     held = weights.total_bytes
     check_lora(candidate.model.architecture, settings, candidate.parallelism)
     own = Quantity(held, held, held, weights.basis, weights.source)

@@ -7,7 +7,7 @@ from advisor.domain.engine import VllmSettings
 from advisor.domain.memory_constants import VllmMemoryConstants
 from advisor.domain.quantity import Basis, Quantity
 from advisor.errors import UserInputError
-from advisor.estimate.kv_cache_vllm import Bucket, PoolLayout, cached_architecture, platform_of, pool_layout, tokens_in_flight
+from advisor.estimate.kv_cache_vllm import Bucket, PoolLayout, platform_of, pool_layout, tokens_in_flight
 from advisor.estimate.memory_vllm import LOGIT_BYTES, encoder_cache_bytes, forward_bytes
 from advisor.planning.held import Held
 from advisor.planning.term import Term
@@ -22,7 +22,7 @@ def vllm_memory_terms(held: Held, constants: VllmMemoryConstants) -> Iterator[Te
     candidate, device, settings = held.candidate, held.memory.devices[0], held.candidate.settings
     if not isinstance(settings, VllmSettings):
         raise UserInputError("vLLM memory needs vLLM settings")
-    layout = pool_layout(cached_architecture(candidate), settings, candidate.parallelism, platform_of(candidate))
+    layout = pool_layout(candidate.cached_architecture, settings, candidate.parallelism, platform_of(candidate))
     yield _gib(device.weights_bytes, weights_text(held))
     if device.adapters_bytes.value:
         yield _gib(device.adapters_bytes, _adapters(held, settings))
