@@ -29,7 +29,8 @@ _Model = Annotated[
     str, typer.Argument(help="Catalog id or alias, config.json, folder with one, .gguf, hf://org/repo[@revision]. Write it first.")
 ]
 _Engine = Annotated[Literal["llama.cpp", "vllm"], typer.Option("--engine", help="llama.cpp or vllm.")]
-_Device = Annotated[str, typer.Option("--device", help="Device id; cpu is a generic CPU.")]
+_Device = Annotated[str, typer.Option("--device", help="Device id; cpu is a generic CPU, this-machine this computer.")]
+_InUse = Annotated[int | None, typer.Option("--memory-in-use-bytes", help="What other processes hold of each device.")]
 _Runtime = Annotated[str | None, typer.Option("--runtime", help="llama-server, llama-cpp-python, llama-cpp-server, vllm-serve; /backend.")]
 _Version = Annotated[str | None, typer.Option("--engine-version", help="b11549, 0.33.0 …")]
 _Quantization = Annotated[str | None, typer.Option("--quantization", help="Q4_K_M, bf16, fp8 …; a file may say it itself.")]
@@ -40,6 +41,8 @@ _Tensor = Annotated[int, typer.Option("--tensor-parallel", "--tensor-parallel-si
 _Pipeline = Annotated[int, typer.Option("--pipeline-parallel", "--pipeline-parallel-size", help="vLLM: stages.")]
 _Data = Annotated[int, typer.Option("--data-parallel", "--data-parallel-size", help="vLLM: copies behind one address.")]
 _Expert = Annotated[bool, typer.Option("--expert-parallel", "--enable-expert-parallel", help="vLLM: whole experts per rank.")]
+_Draft = Annotated[str | None, typer.Option("--draft-model", help="vLLM: a smaller model that drafts tokens; its memory only.")]
+_DraftFormat = Annotated[str | None, typer.Option("--draft-quantization", help="Of the draft model; default: the model's own.")]
 _Input = Annotated[int | None, typer.Option("--input-tokens", help="Tokens sent per request.")]
 _Output = Annotated[int | None, typer.Option("--output-tokens", help="Tokens generated per request.")]
 _Concurrency = Annotated[int | None, typer.Option("--concurrency", help="Requests always in flight.")]
@@ -62,6 +65,9 @@ def estimate(
     imatrix: _Imatrix = False,
     weights_bytes: _Weights = None,
     devices: _Count = None,
+    memory_in_use_bytes: _InUse = None,
+    draft_model: _Draft = None,
+    draft_quantization: _DraftFormat = None,
     tensor: _Tensor = 1,
     pipeline: _Pipeline = 1,
     data: _Data = 1,
@@ -85,7 +91,10 @@ def estimate(
     weights = WeightFiles(quantization, imatrix, weights_bytes)
     spread = Parallelism(tensor, pipeline, data, expert)
     traffic = Traffic(input_tokens, output_tokens, concurrency, request_rate)
-    asked = EstimateRequest(model, device, program, weights, spread, traffic, _flags(program, ctx.args), devices, price_per_hour, like)
+    flags, drafts = _flags(program, ctx.args), (draft_model, draft_quantization)
+    asked = EstimateRequest(
+        model, device, program, weights, spread, traffic, flags, devices, price_per_hour, like, memory_in_use_bytes, *drafts
+    )
     _print(asked, _witness(model, engine_python) if ask_engine else None, output, quiet=quiet)
 
 

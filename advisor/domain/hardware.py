@@ -1,6 +1,6 @@
 """Devices and the nodes they sit in. A device never stands alone: a bare device id takes its class's default host."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from advisor.domain.strict import STRICT, FieldFault, IsoDate, Usd
@@ -39,6 +39,12 @@ class Device:
     peer_link_bytes_per_s: float | None = None  # one direction, to one other device; None: a switch gives the whole link
     slices_per_card: int | None = None  # of a slice: as many of its kind as its card holds; None: a whole device
     processor_features: tuple[ProcessorFeature, ...] | None = None  # of a CPU; None: nobody has said which
+    in_use_bytes: int = 0  # what other processes hold of it already
+
+    @property
+    def free_bytes(self) -> int:
+        """What is there for one more process."""
+        return max(self.memory_bytes - self.in_use_bytes, 0)
 
     def has(self, feature: ProcessorFeature) -> bool | None:
         """Whether the processor has this feature; None where its features are not known."""
@@ -88,6 +94,11 @@ class Node:
     devices: int
     host: Host
     assumed_host: bool = True
+
+
+def in_use(node: Node, in_use_bytes: int) -> Node:
+    """The node with so much of each device held by other processes."""
+    return replace(node, device=replace(node.device, in_use_bytes=in_use_bytes))
 
 
 @dataclass(frozen=True, slots=True)

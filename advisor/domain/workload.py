@@ -22,6 +22,7 @@ _MOST_USD: Final = 10**12
 _SHORTEST_AMORTISATION_YEARS: Final = 1 / 365
 _MOST_PCT: Final = 10**6
 _MOST_DEVICES: Final = 10**6
+_MOST_GIB: Final = 10**4
 
 
 def _shown(value: float) -> str:
@@ -181,8 +182,10 @@ class OwnedHardware:
     device: str
     count: int = 1
     per_node: int | None = None
+    in_use_gib: float | None = None  # what other processes hold of each device
 
     def __post_init__(self) -> None:
+        _positive(self, "in_use_gib", most=_MOST_GIB)
         _positive(self, "count", most=_MOST_DEVICES)
         _positive(self, "per_node", most=1024)
         if self.per_node is not None and self.count % self.per_node:

@@ -12,7 +12,6 @@ from typing import Any, Final
 from advisor.architectures.tensors import gguf_tensors
 from advisor.domain.architecture import GroupedAttention, IndexerCache, LatentCache, ModelArchitecture
 from advisor.domain.engine import LlamaCppSettings
-from advisor.estimate.compute_buffer_llama_cpp import NO_INFLUENCE
 from advisor.estimate.graph_llama_cpp import restated_tensors
 from advisor.estimate.kv_cache_llama_cpp import context_of
 
@@ -22,6 +21,16 @@ _NODES_PER_TENSOR: Final = 8
 _MORE_NODES_PER_TENSOR: Final = dict.fromkeys(("qwen3next", "qwen35", "qwen35moe"), 32)
 _CACHE_VIEWS: Final = 5  # of a layer of grouped attention: keys and values as they are read, and turned for the product
 _CACHE_RESHAPES: Final = 2  # where each slot has a cache: keys and values of all of them as one
+_NO_INFLUENCE: Final[dict[str, Any]] = {
+    "threads": None,
+    "n_gpu_layers": 0,
+    "n_cpu_moe": 0,
+    "tensor_split": (),
+    "cache_ram_mib": 0,
+    "load_mode": "none",
+    "repack": False,
+    "ctx_checkpoints": 0,
+}
 _SMALL: Final[dict[str, Any]] = {"ctx_size": 512, "batch_size": 512, "ubatch_size": 8, "outputs": 2, "swa_full": False}
 
 
@@ -35,7 +44,7 @@ class GraphRoom:
 
 def graph_room(architecture: ModelArchitecture, settings: LlamaCppSettings) -> GraphRoom:
     """Counted for these settings; only the cache types, flash attention and whether each slot has a cache of its own change it."""
-    return _graph_room(architecture, replace(settings, parallel=min(settings.parallel, 2), **NO_INFLUENCE, **_SMALL))
+    return _graph_room(architecture, replace(settings, parallel=min(settings.parallel, 2), **_NO_INFLUENCE, **_SMALL))
 
 
 @lru_cache(1024)

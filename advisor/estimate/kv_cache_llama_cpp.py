@@ -4,7 +4,7 @@ All of it is allocated at start-up, whether a request comes or not. Formulas: sr
 src/llama-memory-recurrent.cpp and src/llama-context.cpp of that commit.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, assert_never
 
 from advisor.domain.architecture import (
@@ -112,7 +112,7 @@ def checkpoint_bytes(architecture: ModelArchitecture, settings: LlamaCppSettings
     caches = [(cache, group.count) for group in architecture.layer_groups for cache in group.caches]
     windows = [(window_of(cache), _row_bytes(cache, settings), count) for cache, count in caches if not settings.swa_full]
     rows = sum(count * min(window, context.per_request_tokens) * row for window, row, count in windows if window is not None)
-    alone = replace(context, sequences=1)
+    alone = Context(context.cells, 1, 1, context.trained_tokens)
     return rows + sum(group.count * layer_state_bytes(group, alone) for group in architecture.layer_groups)
 
 
@@ -161,7 +161,8 @@ def _padded_value(architecture: ModelArchitecture, settings: LlamaCppSettings) -
 
 def _padding_row_bytes(group: LayerGroup, architecture: ModelArchitecture, settings: LlamaCppSettings) -> int:
     """V that a layer without attention gets all the same, where V is padded and no layer is recurrent (which has a filter of its own)."""
-    recurrent = any(isinstance(cache, StateCache) for other in architecture.layer_groups for cache in other.caches)
-    if group.mixer is not None or group.caches or recurrent:
+    if group.mixer is not None or group.caches:
+        return 0
+    if any(isinstance(cache, StateCache) for other in architecture.layer_groups for cache in other.caches):
         return 0
     return row_bytes(settings.cache_type_v, _padded_value(architecture, settings))

@@ -108,7 +108,7 @@ def _tables(architecture: ModelArchitecture, scheme: WeightScheme, parallelism: 
 
 def _matrix_bytes(matrix: Matrix, scheme: WeightScheme, parallelism: Parallelism) -> int:
     """One rank's bytes of a weight over all its experts."""
-    inputs, outputs, copies = _shard(matrix, parallelism)
+    inputs, outputs, copies = rank_shape(matrix, parallelism)
     own = _own_format(matrix, scheme)
     if own == "16bit" or (own is None and not _quantised(matrix, scheme)):
         return inputs * outputs * copies * (matrix.fixed_bytes or 2)
@@ -154,7 +154,7 @@ def _scales(scheme: WeightScheme, inputs: int, outputs: int) -> int:
             return math.ceil(inputs / (scheme.group_size or inputs)) * math.ceil(outputs / scheme.group_rows)
 
 
-def _shard(matrix: Matrix, parallelism: Parallelism) -> tuple[int, int, int]:
+def rank_shape(matrix: Matrix, parallelism: Parallelism) -> tuple[int, int, int]:
     """Inputs, outputs and copies on one rank."""
     tensor = parallelism.tensor
     inputs, outputs, copies = matrix.inputs, matrix.outputs, max(matrix.experts, 1)

@@ -1,7 +1,7 @@
 """One estimate from what a user names: the answer to `advisor estimate`, before it is printed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from advisor.catalog import Catalog
@@ -11,7 +11,7 @@ from advisor.domain.deployment import Candidate, Deployment
 from advisor.domain.engine import EngineSettings, LlamaCppSettings, Parallelism
 from advisor.domain.engine_record import EngineRecord
 from advisor.domain.estimate import CostEstimate, Estimate, MemoryEstimate, PerformanceEstimate
-from advisor.domain.hardware import Available
+from advisor.domain.hardware import Available, Node, in_use
 from advisor.domain.model import Model
 from advisor.domain.quantity import Quantity
 from advisor.domain.weights import WeightBytes
@@ -24,10 +24,14 @@ from advisor.estimate.memory import estimate_memory
 from advisor.estimate.step_time import StepTimeModel, step_time_model
 from advisor.estimate.weights import checkpoint_weights
 from advisor.estimate.witnessed import with_witness
+from advisor.intake.adapter_files import adapter_layers, without_adapters
 from advisor.intake.candidate import build_candidate
+from advisor.intake.draft import draft_of
+from advisor.intake.machine import this_machine
 from advisor.intake.named_model import named_model
 
 _MOST: Final = 10**9  # of tokens, requests: beyond any service, and where a slip of units shows
+_THIS_MACHINE: Final = "this-machine"
 _MOST_DEVICES: Final = 1024  # of one replica
 _MOST_WEIGHTS_BYTES: Final = 10**15
 _MOST_USD_PER_HOUR: Final = 10**9
@@ -98,13 +102,19 @@ class EstimateRequest:
     devices: int | None = None
     usd_per_hour: float | None = None
     like: str | None = None  # the model whose architecture a private one has
+    memory_in_use_bytes: int | None = None  # of each device, by other processes
+    draft_model: str | None = None
+    draft_quantization: str | None = None  # None is the model's own
 
     def __post_init__(self) -> None:
+        _check_positive("memory_in_use_bytes", self.memory_in_use_bytes, most=_MOST_WEIGHTS_BYTES)
         _check_positive("devices", self.devices, most=_MOST_DEVICES)
         _check_positive("weights_bytes", self.weights.weights_bytes, most=_MOST_WEIGHTS_BYTES)
         for name in ("tensor", "pipeline", "data"):
             _check_positive(f"{name}_parallel", getattr(self.parallelism, name), most=_MOST_DEVICES)
         _check_positive("devices", self.parallelism.devices, most=_MOST_DEVICES)
+        if self.draft_model is not None and self.traffic.input_tokens is not None:
+            raise UserInputError("draft-model: how many drafted tokens are taken over is not estimated; leave the lengths out")
         if self.usd_per_hour is not None and not 0 <= self.usd_per_hour <= _MOST_USD_PER_HOUR:
             raise UserInputError(f"price-per-hour: {self.usd_per_hour:g} is not a price")
 
@@ -134,9 +144,16 @@ def estimate_request(request: EstimateRequest, catalog: Catalog, ask: Ask | None
 
     What `ask` is told of the memory takes the place of what was computed; it raises what it raises.
     """
-    candidate = _candidate(request, catalog)
+    flags, adapters = without_adapters(request.flags) if request.program.engine == "llama.cpp" else (dict(request.flags), ())
+    candidate = _candidate(replace(request, flags=flags), catalog)
+    if request.draft_model is not None and ask is not None:
+        raise UserInputError("draft-model: the engine is not asked about two models at once; leave --ask-engine out")
+    if request.draft_model is not None:
+        candidate = replace(candidate, draft=draft_of(candidate, request.draft_model, request.draft_quantization, catalog))
     quantization = catalog.quantizations[candidate.checkpoint.quantization]
     weights = checkpoint_weights(candidate.model.architecture, candidate.checkpoint, quantization, parallelism=_ranks(candidate))
+    architecture = candidate.model.architecture
+    weights = replace(weights, adapters=adapter_layers(adapters, architecture.gguf_name, architecture.layers))
     whole = context_per_request_tokens(candidate.settings)
     asked = request.traffic.request_tokens or whole
     memory = estimate_memory(candidate, weights, constants=catalog.memory_constants, typical_tokens=asked, longest_tokens=asked)
@@ -160,7 +177,7 @@ def context_per_request_tokens(settings: EngineSettings) -> int:
 
 def _candidate(request: EstimateRequest, catalog: Catalog) -> Candidate:
     devices = request.devices or request.parallelism.devices
-    node = catalog.node(request.device, devices)
+    node = _node(request, catalog, devices)
     if devices > 1 and node.device.slices_per_card is not None:
         raise UserInputError(f"device {node.device.id}: {devices} slices exchange nothing; use a larger one for one copy [ENG004]")
     return build_candidate(
@@ -177,6 +194,13 @@ def _candidate(request: EstimateRequest, catalog: Catalog) -> Candidate:
         imatrix=request.weights.imatrix,
         weights_bytes=request.weights.weights_bytes,
     )
+
+
+def _node(request: EstimateRequest, catalog: Catalog, devices: int) -> Node:
+    node = this_machine(catalog) if request.device == _THIS_MACHINE else catalog.node(request.device, devices)
+    if devices > node.devices:
+        raise UserInputError(f"devices: {devices} asked for, this machine has {node.devices}")
+    return node if request.memory_in_use_bytes is None else in_use(node, request.memory_in_use_bytes)
 
 
 def _ranks(candidate: Candidate) -> Parallelism:

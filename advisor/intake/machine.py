@@ -112,7 +112,7 @@ def _gpu_device(facts: MachineFacts, catalog: Catalog) -> Device:
     names = sorted({gpu.name for gpu in facts.gpus})
     if len(names) > 1:
         raise UserInputError(f"this machine has different GPUs ({', '.join(names)}): one kind at a time; name it with hardware.owned")
-    device = device_of(facts.gpus[0], catalog)
+    device = replace(device_of(facts.gpus[0], catalog), in_use_bytes=max(gpu.used_bytes for gpu in facts.gpus))
     if not device.unified_memory:
         return device
     usable = metal_working_set_bytes(facts.memory_bytes) if device.device_class == "apple" else min(device.memory_bytes, facts.memory_bytes)

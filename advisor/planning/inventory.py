@@ -1,8 +1,9 @@
 """What a workload may run on: owned machines, instances on offer, machines to buy, this machine."""
 
 from advisor.catalog.catalog import Catalog
-from advisor.domain.hardware import Available, Inventory, Node, Offer
+from advisor.domain.hardware import Available, Inventory, Node, Offer, in_use
 from advisor.domain.workload import BoughtHardware, HardwareChoice, OwnedHardware, RentedHardware, Workload
+from advisor.units import GIB
 
 _BOUGHT_PER_HOST = (1, 2, 4, 8)
 
@@ -23,6 +24,8 @@ def inventory_of(workload: Workload, catalog: Catalog, machine: Node | None) -> 
 def _owned(entry: OwnedHardware, catalog: Catalog) -> Available:
     per_node = entry.per_node or entry.count
     node = catalog.node(catalog.device(entry.device).id, per_node)
+    if entry.in_use_gib is not None:
+        node = in_use(node, round(entry.in_use_gib * GIB))
     return _with_purchase(Available(node, entry.count // per_node, "owned"), catalog)
 
 

@@ -50,6 +50,8 @@ class DeviceMemoryJson(TypedDict):
     required_bytes: QuantityJson
     reserved_bytes: QuantityJson
     usable_bytes: QuantityJson
+    adapters_bytes: QuantityJson
+    draft_bytes: QuantityJson
 
 
 class HostMemoryJson(TypedDict):
@@ -66,6 +68,8 @@ class HostMemoryJson(TypedDict):
     runtime_overhead_bytes: QuantityJson
     required_bytes: QuantityJson
     usable_bytes: QuantityJson
+    adapters_bytes: QuantityJson
+    shared_memory_bytes: QuantityJson
 
 
 class MemoryJson(TypedDict):

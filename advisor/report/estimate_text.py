@@ -15,11 +15,14 @@ FITS = {True: "fits", False: "does not fit", None: "may not fit: the range strad
 _PARTS = (
     "weights",
     "repacked_weights",
+    "adapters",
+    "draft",
     "kv_cache",
     "recurrent_state",
     "compute_buffer",
     "output_buffer",
     "prompt_cache",
+    "shared_memory",
     "runtime_overhead",
 )
 

@@ -17,7 +17,7 @@ from advisor.engines.llama_cpp_log import parse_log
 from advisor.engines.process import Limits
 from advisor.engines.validator import ask_validator
 from advisor.errors import EngineFailed
-from advisor.estimate.compute_buffer_llama_cpp import compute_buffer
+from advisor.estimate.compute_buffer_llama_cpp import ComputeBuffer
 from advisor.estimate.kv_cache_llama_cpp import context_of, layer_cache_bytes, layer_state_bytes
 from advisor.synthesis.gguf import write_gguf
 from advisor.units import MIB
@@ -174,7 +174,7 @@ def predicted(row: Sizes) -> dict[str, float]:
     sizes = (
         sum(group.count * layer_cache_bytes(group, architecture, settings, context) for group in groups),
         sum(group.count * layer_state_bytes(group, context) for group in groups),
-        compute_buffer(architecture, settings, context).peak_bytes,
+        ComputeBuffer(architecture, settings, context).peak_bytes,
         4 * settings.parallel * architecture.vocab_size,
     )
     return dict(zip(_SIZES, (size / MIB for size in sizes), strict=True))
