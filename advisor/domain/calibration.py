@@ -52,13 +52,15 @@ class ErrorBand:
 
 @dataclass(frozen=True, slots=True)
 class StartUpFit:
-    """Seconds from the start of the process to readiness, next to reading the weights from disk."""
+    """Seconds from the start of the process to readiness."""
 
     __pydantic_config__ = STRICT
-    fixed_s: Fitted  # imports, device context, server
-    compile_s: Fitted  # compilation and graph capture of a first start; 0 where there is none
+    fixed_s: Fitted  # imports, device context, tokenizer, server, warm-up
+    compile_s: Fitted  # of a first start, the low end with a kept cache; 0 where there is none
+    capture_s: Fitted  # graphs of an accelerator; 0 where there are none
     repack_bytes_per_s: Fitted  # rate of copying weights into a CPU layout; unused where nothing is repacked
-    read_efficiency: Fitted  # of the disk's nominal rate
+    read_efficiency: Fitted  # of the disk's nominal rate, nothing of the file being in memory
+    cached_bytes_per_s: Fitted  # from the page cache
 
 
 # ---- vLLM

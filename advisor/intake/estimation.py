@@ -1,7 +1,7 @@
 """One estimate from what a user names: the answer to `advisor estimate`, before it is printed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from advisor.catalog import Catalog
@@ -11,7 +11,7 @@ from advisor.domain.deployment import Candidate, Deployment
 from advisor.domain.engine import EngineSettings, LlamaCppSettings, Parallelism
 from advisor.domain.engine_record import EngineRecord
 from advisor.domain.estimate import CostEstimate, Estimate, MemoryEstimate, PerformanceEstimate
-from advisor.domain.hardware import Available
+from advisor.domain.hardware import Available, Node
 from advisor.domain.model import Model
 from advisor.domain.quantity import Quantity
 from advisor.domain.weights import WeightBytes
@@ -31,6 +31,7 @@ _MOST: Final = 10**9  # of tokens, requests: beyond any service, and where a sli
 _MOST_DEVICES: Final = 1024  # of one replica
 _MOST_WEIGHTS_BYTES: Final = 10**15
 _MOST_USD_PER_HOUR: Final = 10**9
+_MOST_BYTES_PER_S: Final = 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class EstimateRequest:
     devices: int | None = None
     usd_per_hour: float | None = None
     like: str | None = None  # the model whose architecture a private one has
+    download_bytes_per_s: float | None = None  # the weights are fetched first
 
     def __post_init__(self) -> None:
         _check_positive("devices", self.devices, most=_MOST_DEVICES)
@@ -105,6 +107,7 @@ class EstimateRequest:
         for name in ("tensor", "pipeline", "data"):
             _check_positive(f"{name}_parallel", getattr(self.parallelism, name), most=_MOST_DEVICES)
         _check_positive("devices", self.parallelism.devices, most=_MOST_DEVICES)
+        _check_positive("download_speed", self.download_bytes_per_s, most=_MOST_BYTES_PER_S)
         if self.usd_per_hour is not None and not 0 <= self.usd_per_hour <= _MOST_USD_PER_HOUR:
             raise UserInputError(f"price-per-hour: {self.usd_per_hour:g} is not a price")
 
@@ -160,7 +163,7 @@ def context_per_request_tokens(settings: EngineSettings) -> int:
 
 def _candidate(request: EstimateRequest, catalog: Catalog) -> Candidate:
     devices = request.devices or request.parallelism.devices
-    node = catalog.node(request.device, devices)
+    node = _with_download(catalog.node(request.device, devices), request.download_bytes_per_s)
     if devices > 1 and node.device.slices_per_card is not None:
         raise UserInputError(f"device {node.device.id}: {devices} slices exchange nothing; use a larger one for one copy [ENG004]")
     return build_candidate(
@@ -177,6 +180,10 @@ def _candidate(request: EstimateRequest, catalog: Catalog) -> Candidate:
         imatrix=request.weights.imatrix,
         weights_bytes=request.weights.weights_bytes,
     )
+
+
+def _with_download(node: Node, bytes_per_s: float | None) -> Node:
+    return replace(node, host=replace(node.host, download_bytes_per_s=bytes_per_s))
 
 
 def _ranks(candidate: Candidate) -> Parallelism:
