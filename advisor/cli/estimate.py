@@ -47,7 +47,7 @@ _Rate = Annotated[float | None, typer.Option("--request-rate", help="Requests pe
 _Price = Annotated[float | None, typer.Option("--price-per-hour", help="USD per hour of the whole deployment.")]
 _Download = Annotated[
     float | None,
-    typer.Option("--download-speed", help="MB/s at which the weights are fetched before the first start; else they are there."),
+    typer.Option("--download-speed", help="MB/s at which the weights are fetched before they are read."),
 ]
 _Like = Annotated[str | None, typer.Option("--like", help="The model whose architecture yours has; MODEL is then its name only.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", help="Only the answer on one line: fits, does not fit, may not fit.")]

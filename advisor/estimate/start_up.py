@@ -1,4 +1,4 @@
-"""Seconds until a replica is ready: fetching and reading the weights, repacking them, the engine's own start, compilation, graph capture."""
+"""Seconds until a replica is ready: fetching, reading and repacking the weights, the engine's own start, compilation, graph capture."""
 
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ def start_time(candidate: Candidate, weights: WeightBytes, fit: StartUpFit, *, s
     Nobody can tell beforehand which of the two it will be, so the range holds both: each end is the sum of the parts' ends.
     """
     parts = [part for part in _parts(candidate, weights, fit) if part.high > 0]
-    value, low, high = (sum(part[end] for part in parts) for end in (1, 2, 3))
+    value, low, high = (sum(ends) for ends in zip(*((part.value, part.low, part.high) for part in parts), strict=True))
     told = ", ".join(f"{part.name} {significant(part.value)} s" for part in parts)
     absent = "" if candidate.node.host.download_bytes_per_s else "; a download is not counted"
     return Quantity(value, low, high, Basis.MODELLED, f"{told}{absent}; {source}")
