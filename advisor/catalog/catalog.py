@@ -17,6 +17,7 @@ from advisor.catalog.licences import load_licences
 from advisor.catalog.listed import ListedDevice, load_listed_devices
 from advisor.catalog.memory_constants import load_memory_constants
 from advisor.catalog.models import Models
+from advisor.catalog.near import Near, near_of
 from advisor.catalog.nodes import Hosts, assumed_node, load_hosts, rented_node
 from advisor.catalog.offers import load_offers
 from advisor.catalog.presets import load_presets
@@ -29,6 +30,7 @@ from advisor.domain.hardware import Device, Node, Offer
 from advisor.domain.licence import Licence
 from advisor.domain.memory_constants import MemoryConstants
 from advisor.domain.model import Model
+from advisor.domain.near import Scale
 from advisor.domain.money import ApiPrice, Purchase
 from advisor.domain.preset import Preset
 from advisor.domain.quality import QualityMeasurement
@@ -68,6 +70,7 @@ class Catalog:
     calibrations: Mapping[str, Calibration]
     memory_constants: MemoryConstants
     licences: Mapping[str, Licence]
+    near: Near
     as_of: str
     fingerprint: str
     overrides: tuple[Override, ...] = ()
@@ -161,6 +164,10 @@ class Catalog:
         """`devices` of a device in the host that is assumed for it."""
         return assumed_node(self.hosts, self.device(device_id), devices)
 
+    def with_measured(self, scales: tuple[Scale, ...]) -> "Catalog":
+        """The same catalog with the user's own measurements of one question."""
+        return replace(self, near=self.near.with_own(scales)) if scales else self
+
     def node_of(self, offer: Offer) -> Node:
         """The node that an offer rents."""
         return rented_node(self.hosts, offer, self.device(offer.device))
@@ -213,6 +220,7 @@ def read_catalog(root: Root) -> Catalog:
         calibrations=load_calibrations(root),
         memory_constants=load_memory_constants(root),
         licences=load_licences(root),
+        near=near_of(root),
         as_of=_newest(dates),
         fingerprint=_fingerprint(layers),
         overrides=tuple(layers.overrides()),

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from advisor.cli.measuring import MeasuredOption, measured_points
 from advisor.cli.output import AskEngineOption, CatalogOption, EnginePythonOption, FormatOption
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ EPILOG = (
     "Examples: [bold]advisor estimate google/gemma-3-27b-it --engine llama.cpp --quantization Q4_K_M --device rtx-3090 --context 32768 "
     "--parallel 4 --unified-kv[/bold]\n\n"
     "[bold]advisor estimate Qwen/Qwen3-32B --engine vllm --quantization fp8 --device h100-sxm --input-tokens 4000 --output-tokens 500 "
-    "--concurrency 22 --price-per-hour 11.06[/bold]"
+    "--concurrency 22 --price-per-hour 11.06[/bold]\n\n"
+    "[bold]advisor estimate Qwen/Qwen3-32B --engine vllm --quantization fp8 --device h100-sxm --input-tokens 4000 --output-tokens 500 "
+    "--concurrency 22 --measured tpot_s=0.021@8,ttft_s=0.42[/bold]"
 )
 _Model = Annotated[
     str, typer.Argument(help="Catalog id or alias, config.json, folder with one, .gguf, hf://org/repo[@revision]. Write it first.")
@@ -76,6 +79,7 @@ def estimate(
     request_rate: _Rate = None,
     price_per_hour: _Price = None,
     download_speed: _Download = None,
+    measured: MeasuredOption = None,
     ask_engine: AskEngineOption = False,
     engine_python: EnginePythonOption = None,
     catalogs: CatalogOption = None,
@@ -90,8 +94,9 @@ def estimate(
     weights = WeightFiles(quantization, imatrix, weights_bytes)
     spread = Parallelism(tensor, pipeline, data, expert)
     traffic = Traffic(input_tokens, output_tokens, concurrency, request_rate)
-    flags, fetched = _flags(program, ctx.args), None if download_speed is None else download_speed * 1e6
-    asked = EstimateRequest(model, device, program, weights, spread, traffic, flags, devices, price_per_hour, like, fetched)
+    flags, points = _flags(program, ctx.args), measured_points(measured)
+    fetched = None if download_speed is None else download_speed * 1e6
+    asked = EstimateRequest(model, device, program, weights, spread, traffic, flags, devices, price_per_hour, like, points, fetched)
     _print(asked, _witness(model, engine_python) if ask_engine else None, output, quiet=quiet)
 
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 from advisor.domain.demand import Demand
 from advisor.domain.deployment import Deployment
 from advisor.domain.estimate import MemoryEstimate, Percentiles, PerformanceEstimate
-from advisor.domain.quantity import Basis, Quantity
+from advisor.domain.quantity import Basis, Quantity, weakest
 from advisor.domain.workload import Batch, Load
 from advisor.errors import UserInputError
 from advisor.estimate.load_equilibrium import ReplicaCurve
 from advisor.estimate.load_requests import RequestStream, request_stream
 from advisor.estimate.load_run import Observed, observe
 from advisor.estimate.replica_limits import replica_limits
+from advisor.estimate.scaling import METRICS
 from advisor.estimate.step_time_base import StepTimeModel
 
 
@@ -85,20 +86,22 @@ def _estimate(runs: tuple[Observed, ...], curve: ReplicaCurve, demand: Demand, *
     steps, expected = curve.steps, runs[0]
     source = f"simulated requests on step times: {steps.source}"
 
-    def quantity(read: Callable[[Observed], float], factor: float = 1.0) -> Quantity:
-        values = [read(run) * factor for run in runs]
-        return Quantity(values[0], min(values), max(values), Basis.MODELLED, source)
+    decode, prefill = (steps.basis(metric, expected.in_service, curve.input_tokens, curve.output_tokens) for metric in METRICS)
 
-    def percentiles(read: Callable[[Observed], tuple[float, float, float]]) -> Percentiles:
-        return Percentiles(*(quantity(lambda run, i=i: read(run)[i]) for i in range(3)))  # type: ignore[misc]
+    def quantity(read: Callable[[Observed], float], factor: float = 1.0, basis: Basis = weakest((decode, prefill))) -> Quantity:
+        values = [read(run) * factor for run in runs]
+        return Quantity(values[0], min(values), max(values), basis, source)
+
+    def percentiles(read: Callable[[Observed], tuple[float, float, float]], *of: Basis) -> Percentiles:
+        return Percentiles(*(quantity(lambda run, i=i: read(run)[i], basis=weakest(of)) for i in range(3)))  # type: ignore[misc]
 
     whole = _share_served(demand.load, ranks)
     offered = offered_per_s(share_of_load(demand.load, ranks), 0.0)
     batch = max(1, min(round(expected.in_service), curve.limits.slots))
     return PerformanceEstimate(
-        ttft_s=percentiles(lambda run: run.ttft_s),
-        tpot_s=percentiles(lambda run: run.tpot_s),
-        e2e_s=percentiles(lambda run: run.e2e_s),
+        ttft_s=percentiles(lambda run: run.ttft_s, prefill),
+        tpot_s=percentiles(lambda run: run.tpot_s, decode),
+        e2e_s=percentiles(lambda run: run.e2e_s, decode, prefill),
         output_tokens_per_s=quantity(lambda run: run.requests_per_s, whole * curve.output_tokens),
         requests_per_s=quantity(lambda run: run.requests_per_s, whole),
         prefill_tokens_per_s=quantity(lambda run: run.requests_per_s, whole * max(curve.input_tokens - curve.limits.reused_tokens, 0)),

@@ -1,6 +1,6 @@
 """One estimate from what a user names: the answer to `advisor estimate`, before it is printed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -12,6 +12,7 @@ from advisor.domain.engine import EngineSettings, LlamaCppSettings, Parallelism
 from advisor.domain.engine_record import EngineRecord
 from advisor.domain.estimate import CostEstimate, Estimate, MemoryEstimate, PerformanceEstimate
 from advisor.domain.hardware import Available, Node
+from advisor.domain.measured import MeasuredPoint
 from advisor.domain.model import Model
 from advisor.domain.quantity import Quantity
 from advisor.domain.weights import WeightBytes
@@ -25,6 +26,7 @@ from advisor.estimate.step_time import StepTimeModel, step_time_model
 from advisor.estimate.weights import checkpoint_weights
 from advisor.estimate.witnessed import with_witness
 from advisor.intake.candidate import build_candidate
+from advisor.intake.measured import Known, of_candidate, scales_of
 from advisor.intake.named_model import named_model
 
 _MOST: Final = 10**9  # of tokens, requests: beyond any service, and where a slip of units shows
@@ -99,6 +101,7 @@ class EstimateRequest:
     devices: int | None = None
     usd_per_hour: float | None = None
     like: str | None = None  # the model whose architecture a private one has
+    measured: tuple[MeasuredPoint, ...] = ()  # what was measured of it, or near it
     download_bytes_per_s: float | None = None  # the weights are fetched first
 
     def __post_init__(self) -> None:
@@ -138,6 +141,7 @@ def estimate_request(request: EstimateRequest, catalog: Catalog, ask: Ask | None
     What `ask` is told of the memory takes the place of what was computed; it raises what it raises.
     """
     candidate = _candidate(request, catalog)
+    catalog = _with_measured(request, candidate, catalog)
     quantization = catalog.quantizations[candidate.checkpoint.quantization]
     weights = checkpoint_weights(candidate.model.architecture, candidate.checkpoint, quantization, parallelism=_ranks(candidate))
     whole = context_per_request_tokens(candidate.settings)
@@ -146,12 +150,28 @@ def estimate_request(request: EstimateRequest, catalog: Catalog, ask: Ask | None
     record, testimony = catalog.engine(candidate.runtime.engine), None
     if ask is not None:
         memory, testimony = with_witness(memory, ask(candidate, quantization, record), candidate=candidate, weights=weights)
-    steps = step_time_model(candidate, weights, catalog.calibrations[candidate.runtime.engine], quantization=quantization)
+    steps = step_time_model(candidate, weights, catalog.calibrations[candidate.runtime.engine], quantization=quantization, near=catalog.near)
+    _require_use(request.measured, steps)
     deployment = Deployment("estimate", candidate, replicas=1)
     performance = _performance(request, deployment, memory, steps)
     cost = _cost(request, deployment, performance)
     estimate = Estimate(memory, performance, None, cost)
     return EstimateAnswer(candidate, record, candidate.model, estimate, request.traffic.request_tokens, steps.start_s, weights, testimony)
+
+
+def _with_measured(request: EstimateRequest, candidate: Candidate, catalog: Catalog) -> Catalog:
+    """The catalog with what was measured; a point that does not say of what is of what is asked."""
+    traffic = request.traffic
+    lengths = {"input_tokens": traffic.input_tokens, "output_tokens": traffic.output_tokens}
+    points = [of_candidate(point, candidate, request.flags, lengths=lengths) for point in request.measured]
+    known = Known(catalog, {candidate.node.device.id: candidate.node}, {candidate.model.id: candidate.model})
+    return catalog.with_measured(scales_of(points, known))
+
+
+def _require_use(points: Sequence[MeasuredPoint], steps: StepTimeModel) -> None:
+    """Raises UserInputError where measurements were given and none is near what is asked."""
+    if points and not any(one.origin == "own" for one in steps.applied.values()):
+        raise UserInputError(f"{points[0].source}: of another engine, device or kind of model: nothing that is asked is near it")
 
 
 def context_per_request_tokens(settings: EngineSettings) -> int:
