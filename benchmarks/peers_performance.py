@@ -6,7 +6,8 @@ It needs an environment of its own (848 MB), and runs there, from the repository
     /tmp/peer/bin/python benchmarks/peers_performance.py
 
 Its own sample says how each run was deployed; asked is what its command line would ask. A version of the engine without a table of
-its own is asked with the default one, as its own comparison does. Rows that it refuses are counted and left out.
+its own is asked with the default one, as its own comparison does; a model whose file it would download with the one of the same
+layers that it carries, the quantisation being given. Rows that it refuses are counted and left out.
 """
 
 import csv
@@ -25,6 +26,10 @@ RUNS = ROOT / "catalog/measurements/vllm/aiconfigurator-silicon.csv"
 OUTPUT = ROOT / "catalog/measurements/peers/aiconfigurator.csv"
 SAMPLE = Path(aiconfigurator_core.__file__).parent / "systems/silicon_sample.csv"
 PARALLEL = ("batch_size", "tp_size", "pp_size", "attention_dp_size", "moe_tp_size", "moe_ep_size")
+CARRIED = {
+    "meta-llama/Llama-3.1-70B": "meta-llama/Meta-Llama-3.1-70B",
+    "nvidia/Llama-3.1-8B-Instruct-FP8": "meta-llama/Meta-Llama-3.1-8B",
+}
 VERSION = importlib.metadata.version("aiconfigurator")
 
 
@@ -51,7 +56,7 @@ def asked(row: dict[str, str] | None) -> tuple[float, float] | None:
         try:
             with redirect_stdout(sys.stderr):
                 told = cli_estimate(
-                    row["model_path"],
+                    CARRIED.get(row["model_path"], row["model_path"]),
                     row["system"],
                     mode=row["mode"],
                     backend_name=row["backend"],

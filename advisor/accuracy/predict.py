@@ -1,14 +1,15 @@
-"""What `advisor estimate` would have answered about a published run: the same memory, step times and load simulation, nothing of its own."""
+"""What `advisor estimate` would have answered about a published run: the same memory, step times and load simulation."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from advisor.accuracy.case import Case, CaseMetric
 from advisor.accuracy.llama_cpp_cases import decode_context_tokens, is_bench
 from advisor.catalog import Catalog
 from advisor.domain.demand import Demand, Lengths
 from advisor.domain.deployment import Deployment
-from advisor.domain.estimate import PerformanceEstimate
-from advisor.domain.published import VllmRun
+from advisor.domain.estimate import MemoryEstimate, PerformanceEstimate
+from advisor.domain.published import LlamaCppRun, VllmRun
 from advisor.domain.quantity import Quantity
 from advisor.domain.workload import Batch, Load
 from advisor.errors import UserInputError
@@ -19,37 +20,80 @@ from advisor.estimate.step_time import StepTimeModel, step_time_model
 _ANY_DEADLINE_H = 24.0  # of a batch: how long it takes does not hang on it
 
 
-def predict(case: Case, catalog: Catalog) -> Mapping[CaseMetric, Quantity]:
-    """Each metric of the run that the advisor predicts. Raises UserInputError for what it says would not start."""
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Each metric that the advisor predicts of a run, and the time that the device's data sheet alone would give.
+
+    `familiar`: the ranges are those of a measured class of device; `scaled`: a measurement near it was used.
+    """
+
+    metrics: Mapping[CaseMetric, Quantity]
+    floors_s: Mapping[CaseMetric, float]
+    familiar: bool
+    scaled: bool
+
+
+def predict(case: Case, catalog: Catalog, *, near: bool = True) -> Prediction:
+    """The prediction, with or without measurements near it. Raises UserInputError for what the advisor says would not start."""
+    steps = steps_of(case, catalog, near=near)
+    familiar = steps.speed.decode.level != "device"
+    if is_bench(case):
+        return Prediction(_bench(case, steps), _bench_floors(case, steps), familiar, bool(steps.applied))
+    demand, memory = case_demand(case), case_memory(case, catalog)
+    performance = estimate_performance(case_deployment(case), demand, memory=memory, steps=steps, replicas_up=1)
+    return Prediction(_metrics(performance), _served_floors(case, steps), familiar, bool(steps.applied))
+
+
+def steps_of(case: Case, catalog: Catalog, *, near: bool) -> StepTimeModel:
+    """The step-time model of the case's candidate."""
     calibration = catalog.calibrations[case.candidate.runtime.engine]
-    steps = step_time_model(case.candidate, case.weights, calibration, quantization=case.quantization)
-    return predicted_steps(case, steps) if is_bench(case) else _served(case, catalog, steps)
+    told = catalog.near if near else None
+    return step_time_model(case.candidate, case.weights, calibration, quantization=case.quantization, near=told)
 
 
-def predicted_steps(case: Case, steps: StepTimeModel) -> Mapping[CaseMetric, Quantity]:
-    """A benchmark without a server: the steps themselves."""
-    batch = case.in_flight or 1
-    together = batch if getattr(case.row, "tool", "") == "llama-batched-bench" else 1  # its prompts are computed at once
+def case_deployment(case: Case) -> Deployment:
+    """The run's own replica."""
+    return Deployment("accuracy", case.candidate, replicas=1)
+
+
+def case_memory(case: Case, catalog: Catalog) -> MemoryEstimate:
+    """The memory of the run's replica. Raises UserInputError where it would not start, or not take a request of this length."""
+    tokens = case_demand(case).typical_tokens
+    constants = catalog.memory_constants
+    memory = estimate_memory(case.candidate, case.weights, constants=constants, typical_tokens=tokens, longest_tokens=tokens)
+    if memory.fits is False:
+        raise UserInputError("it would not start by the advisor's estimate of memory")
+    if tokens > memory.context_per_request_tokens:
+        raise UserInputError("a request is longer than the context that the settings allow")
+    return memory
+
+
+# ---- a benchmark without a server: the steps themselves
+
+
+def bench_prompts(case: Case) -> int:
+    """Prompts that are computed at once."""
+    return (case.in_flight or 1) if isinstance(case.row, LlamaCppRun) and case.row.tool == "llama-batched-bench" else 1
+
+
+def _bench(case: Case, steps: StepTimeModel) -> Mapping[CaseMetric, Quantity]:
     found: dict[CaseMetric, Quantity] = {}
     if "tpot_s" in case.measured:
-        found["tpot_s"] = steps.decode(batch, decode_context_tokens(case)).value_s
+        found["tpot_s"] = steps.decode(case.in_flight or 1, decode_context_tokens(case)).value_s
     if "prefill_s" in case.measured:
-        found["prefill_s"] = steps.prefill(case.input_tokens * together, case.depth_tokens).value_s
+        prompts = bench_prompts(case)
+        found["prefill_s"] = steps.prefill(case.input_tokens * prompts, case.depth_tokens, prompts).value_s
     return found
 
 
-def _served(case: Case, catalog: Catalog, steps: StepTimeModel) -> Mapping[CaseMetric, Quantity]:
-    demand = case_demand(case)
-    tokens = demand.typical_tokens
-    memory = estimate_memory(
-        case.candidate, case.weights, constants=catalog.memory_constants, typical_tokens=tokens, longest_tokens=tokens
-    )
-    if memory.fits is False:
-        raise UserInputError("does not fit its device by the advisor's estimate of memory")
-    if tokens > memory.context_per_request_tokens:
-        raise UserInputError("a request is longer than the context that the settings allow")
-    deployment = Deployment("accuracy", case.candidate, replicas=1)
-    return _metrics(estimate_performance(deployment, demand, memory=memory, steps=steps, replicas_up=1))
+def _bench_floors(case: Case, steps: StepTimeModel) -> Mapping[CaseMetric, float]:
+    return {
+        "tpot_s": steps.floor_decode_s(case.in_flight or 1, decode_context_tokens(case)),
+        "prefill_s": steps.floor_prefill_s(case.input_tokens * bench_prompts(case)),
+    }
+
+
+# ---- a server under load
 
 
 def _metrics(performance: PerformanceEstimate) -> Mapping[CaseMetric, Quantity]:
@@ -61,6 +105,15 @@ def _metrics(performance: PerformanceEstimate) -> Mapping[CaseMetric, Quantity]:
         "output_tokens_per_s": performance.output_tokens_per_s,
         "requests_per_s": performance.requests_per_s,
     }
+
+
+def _served_floors(case: Case, steps: StepTimeModel) -> Mapping[CaseMetric, float]:
+    """Of a fixed number in flight, each rank with its share."""
+    if case.in_flight is None:
+        return {}
+    batch = -(-case.in_flight // case.candidate.parallelism.data)
+    context = case.depth_tokens + case.input_tokens + case.output_tokens / 2
+    return {"tpot_s": steps.floor_decode_s(batch, context), "ttft_s": steps.floor_prefill_s(case.input_tokens)}
 
 
 def case_demand(case: Case) -> Demand:

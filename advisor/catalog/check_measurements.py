@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 from advisor.catalog.layers import Root, layers_of
-from advisor.catalog.measurements import NAMES, PUBLISHED, PublishedTables, load_published
+from advisor.catalog.measurements import NAMES, PEER_ERRORS, PEERS, PUBLISHED, PublishedTables, load_published
 from advisor.catalog.records import csv_faults
 from advisor.domain.measurement import split_of
-from advisor.domain.published import FreeName
+from advisor.domain.published import FreeName, PeerAnswer, PeerError
 from advisor.errors import Fault
 from advisor.files.measurements import FOLDER
 
-_KINDS = {**PUBLISHED, NAMES: FreeName}
+_KINDS = {**PUBLISHED, NAMES: FreeName, PEERS: PeerAnswer, PEER_ERRORS: PeerError}
 
 
 def measurement_faults(root: Root) -> Iterator[Fault]:

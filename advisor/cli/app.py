@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from advisor.cli import (
+    accuracy,
     ask,
     catalog,
     check,
@@ -67,4 +68,5 @@ app.add_typer(rules.app, name="rules")
 app.command("validate")(validate.validate)
 app.command("crossover")(crossover.crossover)
 app.command("schema")(schema.schema)
+app.command("accuracy", epilog=accuracy.EPILOG)(accuracy.accuracy)
 pending.register(app)

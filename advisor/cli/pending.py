@@ -15,7 +15,6 @@ _PENDING: Final = {
     "calibrate": "Measure this machine, so that plans for it rest on its own numbers.",
     "report": "Render a plan as one HTML page.",
     "compare": "Put several plans side by side.",
-    "accuracy": "Show how far predictions are from published measurements.",
 }
 ANY_ARGUMENTS: Final = {"allow_extra_args": True, "ignore_unknown_options": True}
 
