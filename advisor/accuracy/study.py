@@ -19,6 +19,7 @@ from advisor.accuracy.one_point import judged_after_one_point
 from advisor.accuracy.peers import PeerLine, peer_lines
 from advisor.accuracy.predict import Prediction, predict
 from advisor.accuracy.reasons import likely_reason, limits
+from advisor.accuracy.unseen import LEVELS, seen_in
 from advisor.catalog import Catalog
 from advisor.catalog.coverage import unmapped
 from advisor.catalog.measurements import PublishedTables
@@ -123,6 +124,7 @@ class Study:
     device_classes: tuple[Line, ...]
     regions: tuple[Line, ...]
     bases: tuple[Line, ...]
+    unseen: tuple[Line, ...]  # by what of the group is in no row that was fitted
     without_near: tuple[Line, ...]  # the same rows, the published measurements near them not used
     before_one_point: tuple[Line, ...]
     after_one_point: tuple[Line, ...]
@@ -142,6 +144,7 @@ def study(catalog: Catalog, published: PublishedTables, split: Split, peers: tup
     judged, aside, refused = judge(cases, lambda case: predict(case, catalog, near=near))
     plain = _without_near(judged, catalog) if near else judged
     after = judged_after_one_point(cases, catalog)
+    seen = {"vllm": seen_in(published.vllm, published.names), "llama.cpp": seen_in(published.llama_cpp, published.names)}
     return Study(
         schema=SCHEMA,
         split=split,
@@ -151,6 +154,7 @@ def study(catalog: Catalog, published: PublishedTables, split: Split, peers: tup
         device_classes=_lines(judged, lambda one: one.device_class, _CLASSES),
         regions=_lines(judged, lambda one: one.region, REGIONS),
         bases=_lines(judged, lambda one: str(one.basis), _BASES),
+        unseen=_lines(judged, lambda one: seen[one.engine].unseen(one.case.group), LEVELS) if near else (),
         without_near=_lines(plain, lambda one: ""),
         before_one_point=_lines(_same(plain, after), lambda one: ""),
         after_one_point=_lines(after, lambda one: ""),

@@ -26,6 +26,9 @@ def _lines(study: Study) -> Iterator[str]:
     yield from _counted(study)
     yield from _section("By class of device", study.device_classes, "device class")
     yield from _section("By load", study.regions, "load")
+    yield from _section("By what is new", study.unseen, "never fitted")
+    yield "`group`: source, device and model are each known from other rows; else the hardest thing that no fitted row has."
+    yield ""
     yield from _section("By basis", study.bases, "basis")
     yield "`scaled` predictions are corrected by published measurements near them, of the other side of the split. The same rows without:"
     yield ""

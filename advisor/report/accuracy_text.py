@@ -27,6 +27,7 @@ def _lines(study: Study) -> Iterator[str]:
     yield from _table("by device class", study.device_classes)
     yield from _table("by load", study.regions)
     yield from _table("by basis", study.bases)
+    yield from _table("by what was never fitted", study.unseen)
     yield from ("", "farthest off")
     for worst in study.worst[:_WORST]:
         yield f"  {percent(worst.error):>7}  {worst.engine} {metric_words(worst.metric, short=True)}: {worst.model} on {worst.device}"

@@ -5,11 +5,14 @@ from dataclasses import replace
 import pytest
 
 from advisor.accuracy.baselines import best_efficiency, roofline
+from advisor.accuracy.case import Group
 from advisor.accuracy.judge import judge
 from advisor.accuracy.peers import peer_lines
 from advisor.accuracy.predict import predict
 from advisor.accuracy.reasons import likely_reason, limits
-from advisor.domain.published import PeerAnswer
+from advisor.accuracy.unseen import seen_in
+from advisor.catalog.measurements import Names
+from advisor.domain.published import FreeName, PeerAnswer
 from tests.unit.accuracy.runs_for_tests import bench, served
 from tests.unit.estimate.serving_for_tests import CATALOG
 
@@ -55,3 +58,18 @@ def test_limits_are_counted_by_rows():
     counted = dict(limits(judged(served("1"), served("2", launch_args="--max-num-seqs 8"), bench("3"))))
     assert next(count for what, count in counted.items() if what.startswith("the host")) == 3
     assert next(count for what, count in counted.items() if what.startswith("settings")) == 1
+
+
+@pytest.mark.parametrize(
+    ("group", "new"),
+    [
+        (Group("a", "d", "m"), "group"),
+        (Group("a", "d", "other"), "model"),
+        (Group("a", "other", "other"), "device"),
+        (Group("other", "d", "m"), "source"),
+    ],
+)
+def test_what_is_new_is_the_hardest_thing_that_no_fitted_row_has(group, new):
+    rows = [replace(served().row, source_id="a", gpu="words", model="m's words", split="fit"), replace(served().row, source_id="other")]
+    names = Names({"words": FreeName("words", "d")}, {"m's words": FreeName("m's words", "m")})
+    assert seen_in(rows, names).unseen(group) == new
