@@ -16,6 +16,7 @@ Region = Literal["single", "2-16 in flight", "17-64 in flight", "above 64 in fli
 REGIONS: Final[tuple[Region, ...]] = get_args(Region)
 _RATES: Final[tuple[CaseMetric, ...]] = ("output_tokens_per_s", "requests_per_s")
 NOT_A_TEST: Final = "of an open loop: what is served is what was offered"
+ABOVE_CAPACITY: Final = "of an open loop predicted above capacity: the wait hangs on how long it lasts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,29 +77,25 @@ def judge(
         except UserInputError as refused:
             left_out.append(LeftOut(case.row, str(refused)))
             continue
-        judged += _judged(case, prediction)
-        aside += _aside(case)
+        reasons = {metric: _reason_against(case, metric, prediction) for metric in case.measured}
+        judged += _judged(case, prediction, [metric for metric, why in reasons.items() if why is None])
+        aside += [SetAside(case, metric, why) for metric, why in reasons.items() if why is not None]
     return tuple(judged), tuple(aside), tuple(left_out)
 
 
-def _judged(case: Case, prediction: Prediction) -> Iterator[Judged]:
-    for metric, measured in case.measured.items():
-        told = prediction.metrics.get(metric)
-        if told is not None and _reason_against(case, metric) is None:
+def _judged(case: Case, prediction: Prediction, metrics: Iterable[CaseMetric]) -> Iterator[Judged]:
+    for metric in metrics:
+        told, measured = prediction.metrics.get(metric), case.measured[metric]
+        if told is not None:
             compared = Compared(case.group, told.value, told.low, told.high, measured)
             yield Judged(case, metric, compared, told.basis, prediction.floors_s.get(metric), prediction.familiar)
 
 
-def _aside(case: Case) -> Iterator[SetAside]:
-    for metric in case.measured:
-        why = _reason_against(case, metric)
-        if why is not None:
-            yield SetAside(case, metric, why)
-
-
-def _reason_against(case: Case, metric: CaseMetric) -> str | None:
-    if metric in _RATES and region_of(case) == "open loop":
+def _reason_against(case: Case, metric: CaseMetric, prediction: Prediction) -> str | None:
+    if region_of(case) == "open loop" and metric in _RATES:
         return NOT_A_TEST
+    if region_of(case) == "open loop" and prediction.saturated:
+        return ABOVE_CAPACITY
     if metric == "requests_per_s" and "output_tokens_per_s" in case.measured:
         return "the same as its output tokens per second"
     return case.unreliable.get(metric)

@@ -24,13 +24,13 @@ _ANY_DEADLINE_H = 24.0  # of a batch: how long it takes does not hang on it
 class Prediction:
     """Each metric that the advisor predicts of a run, and the time that the device's data sheet alone would give.
 
-    `familiar`: the ranges are those of a measured class of device; `scaled`: a measurement near it was used.
+    `familiar`: the ranges are those of a measured class of device; `saturated`: more is offered than the advisor says can be served.
     """
 
     metrics: Mapping[CaseMetric, Quantity]
     floors_s: Mapping[CaseMetric, float]
     familiar: bool
-    scaled: bool
+    saturated: bool = False
 
 
 def predict(case: Case, catalog: Catalog, *, near: bool = True) -> Prediction:
@@ -38,10 +38,10 @@ def predict(case: Case, catalog: Catalog, *, near: bool = True) -> Prediction:
     steps = steps_of(case, catalog, near=near)
     familiar = steps.speed.decode.level != "device"
     if is_bench(case):
-        return Prediction(_bench(case, steps), _bench_floors(case, steps), familiar, bool(steps.applied))
+        return Prediction(_bench(case, steps), _bench_floors(case, steps), familiar)
     demand, memory = case_demand(case), case_memory(case, catalog)
     performance = estimate_performance(case_deployment(case), demand, memory=memory, steps=steps, replicas_up=1)
-    return Prediction(_metrics(performance), _served_floors(case, steps), familiar, bool(steps.applied))
+    return Prediction(_metrics(performance), _served_floors(case, steps), familiar, performance.saturated)
 
 
 def steps_of(case: Case, catalog: Catalog, *, near: bool) -> StepTimeModel:

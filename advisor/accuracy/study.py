@@ -14,7 +14,7 @@ from advisor.accuracy.baselines import best_efficiency, roofline
 from advisor.accuracy.case import Case, CaseMetric, LeftOut
 from advisor.accuracy.cases import published_cases
 from advisor.accuracy.errors import Compared, Summary, grouped, summary
-from advisor.accuracy.judge import REGIONS, Judged, SetAside, judge
+from advisor.accuracy.judge import ABOVE_CAPACITY, REGIONS, Judged, SetAside, judge, region_of
 from advisor.accuracy.one_point import judged_after_one_point
 from advisor.accuracy.peers import PeerLine, peer_lines
 from advisor.accuracy.predict import Prediction, predict
@@ -30,6 +30,7 @@ from advisor.domain.strict import STRICT
 SCHEMA: Final = "advisor.accuracy/1"
 METRICS: Final[tuple[CaseMetric, ...]] = ("tpot_s", "ttft_s", "prefill_s", "e2e_s", "output_tokens_per_s", "requests_per_s")
 _WORST: Final = 15
+_NEARLY_ALL: Final = 0.9  # of what is offered: a run that ends is served for a while after its last request came
 _BASES: Final = ("measured", "scaled", "modelled")
 _CLASSES: Final = ("gpu-datacenter", "gpu-workstation", "gpu-consumer", "gpu-laptop", "apu", "apple", "cpu", "board")
 
@@ -103,6 +104,16 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenLoops:
+    """Open loops: all, those predicted to be above capacity, and how many of these served nearly all that was offered."""
+
+    __pydantic_config__ = STRICT
+    rows: int
+    predicted_saturated: int
+    of_which_served: int
+
+
+@dataclass(frozen=True, slots=True)
 class Limit:
     """What is not known of so many of the judged rows."""
 
@@ -124,6 +135,7 @@ class Study:
     device_classes: tuple[Line, ...]
     regions: tuple[Line, ...]
     bases: tuple[Line, ...]
+    open_loops: OpenLoops
     unseen: tuple[Line, ...]  # by what of the group is in no row that was fitted
     without_near: tuple[Line, ...]  # the same rows, the published measurements near them not used
     before_one_point: tuple[Line, ...]
@@ -154,6 +166,7 @@ def study(catalog: Catalog, published: PublishedTables, split: Split, peers: tup
         device_classes=_lines(judged, lambda one: one.device_class, _CLASSES),
         regions=_lines(judged, lambda one: one.region, REGIONS),
         bases=_lines(judged, lambda one: str(one.basis), _BASES),
+        open_loops=_open_loops(judged, aside),
         unseen=_lines(judged, lambda one: seen[one.engine].unseen(one.case.group), LEVELS) if near else (),
         without_near=_lines(plain, lambda one: ""),
         before_one_point=_lines(_same(plain, after), lambda one: ""),
@@ -244,6 +257,17 @@ def _worst_line(runs: Sequence[Judged]) -> Worst:
     error = median(one.compared.error for one in runs)
     figures = len(runs), round(error, 2), round(ratio, 2)
     return Worst(first.engine, first.metric, *first.case.group, *figures, likely_reason(runs), first.case.row.source)
+
+
+def _open_loops(judged: Iterable[Judged], aside: Iterable[SetAside]) -> OpenLoops:
+    runs = {one.case.row.row_id: one.case for one in (*judged, *aside) if region_of(one.case) == "open loop"}
+    above = {one.case.row.row_id for one in aside if one.why == ABOVE_CAPACITY}
+    return OpenLoops(len(runs), len(above), sum(_served_all(runs[row]) for row in above))
+
+
+def _served_all(case: Case) -> bool:
+    offered, served = getattr(case.row, "request_rate_rps", None), case.measured.get("requests_per_s")
+    return bool(offered and served and served >= _NEARLY_ALL * offered)
 
 
 def _counted(catalog: Catalog, published: PublishedTables, split: Split, judged: Sequence[Judged]) -> Iterator[Counted]:

@@ -90,9 +90,7 @@ def _classes(
             yield Applied(math.exp(shrink * mean), origin, grade, tuple(known), band, rules.near_load_factor)
 
 
-def _believed(
-    origin: Origin, grade: Grade, metric: Metric, rules: NearRules, calibration: Calibration
-) -> tuple[float, ErrorBand] | None:
+def _believed(origin: Origin, grade: Grade, metric: Metric, rules: NearRules, calibration: Calibration) -> tuple[float, ErrorBand] | None:
     if (origin, grade) == ("own", "same"):
         return 1.0, error_band(calibration, metric, "point")
     band = rules.band(calibration.engine, origin, grade, metric)
@@ -105,4 +103,3 @@ def _offloads(candidate: Candidate) -> bool:
     if not isinstance(settings, LlamaCppSettings) or candidate.on_cpu:
         return False
     return settings.n_cpu_moe > 0 or 0 <= settings.n_gpu_layers < candidate.model.architecture.layers + 1
-

@@ -150,7 +150,9 @@ def _require_agreement(one: MeasuredPoint, first: Scale, other: MeasuredPoint, s
         ratios = first.decode if metric == "decode" else first.prefill, second.decode if metric == "decode" else second.prefill
         same = _same_load(one, other) and None not in times and _ratio(*times) > _CONTRADICT
         if same or (None not in ratios and _ratio(*ratios) > _APART):  # type: ignore[arg-type]
-            said = " and ".join(f"{significant(time)} at {point.pace} ({point.source})" for time, point in zip(times, (one, other), strict=True))
+            said = " and ".join(
+                f"{significant(time)} at {point.pace} ({point.source})" for time, point in zip(times, (one, other), strict=True)
+            )
             raise UserInputError(f"--measured: {name} {said} contradict each other: give those of one deployment")
 
 

@@ -26,6 +26,11 @@ def _lines(study: Study) -> Iterator[str]:
     yield from _counted(study)
     yield from _section("By class of device", study.device_classes, "device class")
     yield from _section("By load", study.regions, "load")
+    loops = study.open_loops
+    yield (
+        f"Of {loops.rows} open loops {loops.predicted_saturated} were predicted to be above capacity and are not judged further: their "
+        f"wait hangs on how long they last. {loops.of_which_served} of these served at least nine tenths of what was offered."
+    )
     yield from _section("By what is new", study.unseen, "never fitted")
     yield "`group`: source, device and model are each known from other rows; else the hardest thing that no fitted row has."
     yield ""

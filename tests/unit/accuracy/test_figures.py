@@ -71,5 +71,6 @@ def test_limits_are_counted_by_rows():
 )
 def test_what_is_new_is_the_hardest_thing_that_no_fitted_row_has(group, new):
     rows = [replace(served().row, source_id="a", gpu="words", model="m's words", split="fit"), replace(served().row, source_id="other")]
-    names = Names({"words": FreeName("words", "d")}, {"m's words": FreeName("m's words", "m")})
+    devices, models = ({word: FreeName(spelling=word, id=meant)} for word, meant in (("words", "d"), ("m's words", "m")))
+    names = Names(devices, models, {})
     assert seen_in(rows, names).unseen(group) == new

@@ -86,3 +86,10 @@ def test_one_measured_point_of_a_benchmark_tells_its_other_depths():
 
 def test_a_series_of_one_run_has_nothing_to_predict():
     assert judged_after_one_point([served()], CATALOG) == ()
+
+
+def test_latency_above_capacity_is_set_aside_because_it_hangs_on_how_long_the_load_lasts():
+    loads = {"in_flight": None, "load_class": "open_loop", "request_rate_rps": 1000.0}
+    judged, aside, _ = judge([served(measured={"ttft_s": 0.1, "tpot_s": 0.01}, **loads)], told)
+    assert judged == ()
+    assert all("above capacity" in one.why for one in aside)

@@ -1,18 +1,35 @@
-"""`advisor accuracy`: text of 80 columns, a document with a schema, a page or a document as a file."""
+"""`advisor accuracy`: text of 80 columns, a document with a schema, a page or a document as a file. The figures are the committed ones."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import jsonschema
+import pytest
 
+from advisor.cli import accuracy
+from advisor.report.accuracy_json import read_accuracy
 from advisor.report.schemas import schema_document
 from tests.unit.cli.command_line import advisor, refused
+
+FIGURES = Path(__file__).parents[3] / "docs" / "accuracy" / "performance.json"
+
+
+@pytest.fixture(autouse=True)
+def judged(monkeypatch):
+    told = read_accuracy(FIGURES.read_text(encoding="utf-8"))
+    monkeypatch.setattr(accuracy, "judged_study", lambda split: replace(told, split=split))
 
 
 def test_text_names_the_worst_and_fits_a_terminal():
     text = advisor("accuracy").out
-    assert "split report" in text and "farthest off" in text
+    assert "split report" in text and "farthest off" in text and "no test" not in text
     tables = [line for line in text.splitlines() if line.endswith(tuple("0123456789"))]
     assert tables and max(map(len, tables)) <= 80
+
+
+def test_the_side_that_was_fitted_is_said_to_be_no_test():
+    assert "no test" in advisor("accuracy", "--split", "fit").out
 
 
 def test_json_is_what_its_schema_says():
