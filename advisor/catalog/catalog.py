@@ -30,8 +30,8 @@ from advisor.domain.hardware import Device, Node, Offer
 from advisor.domain.licence import Licence
 from advisor.domain.memory_constants import MemoryConstants
 from advisor.domain.model import Model
-from advisor.domain.near import Scale
 from advisor.domain.money import ApiPrice, Purchase
+from advisor.domain.near import Scale
 from advisor.domain.preset import Preset
 from advisor.domain.quality import QualityMeasurement
 from advisor.domain.quantization import Quantization

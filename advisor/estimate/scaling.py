@@ -6,9 +6,11 @@ range, nothing is scaled.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Final
 
 from advisor.domain.calibration import Calibration, ErrorBand, Metric, error_band
 from advisor.domain.deployment import Candidate
@@ -16,7 +18,8 @@ from advisor.domain.engine import LlamaCppSettings
 from advisor.domain.near import Grade, NearRules, Origin, Scale, Setup
 from advisor.domain.quantity import Basis
 
-METRICS: tuple[Metric, ...] = ("decode", "prefill")
+METRICS: Final[tuple[Metric, ...]] = ("decode", "prefill")
+_OF: Final[Mapping[Grade, str]] = {"same": "", "variant": ", of another format or layout", "device": ", of other models on this device"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,23 @@ class Applied:
         return Basis.MEASURED if self.grade == "same" and any(near) else Basis.SCALED
 
     @property
-    def words(self) -> str:
-        """`x 1.12 by SOURCE and 2 more`."""
+    def by(self) -> str:
+        """`SOURCE and 2 more, of another format or layout`."""
         more = f" and {len(self.scales) - 1} more" if len(self.scales) > 1 else ""
-        return f"x {self.factor:.3g} by {self.scales[0].source}{more}"
+        return f"{self.scales[0].source}{more}{_OF[self.grade]}"
+
+
+def in_words(found: Mapping[Metric, Applied]) -> str:
+    """`decode x 1.12 and prefill x 0.9 by SOURCE`."""
+    by_source: dict[str, list[str]] = defaultdict(list)
+    for metric, one in found.items():
+        by_source[one.by].append(f"{metric} x {one.factor:.3g}")
+    return "; ".join(f"{' and '.join(factors)} by {source}" for source, factors in by_source.items())
+
+
+def worked_out(basis: Basis) -> Basis:
+    """Of what follows from a measured median by a model: tails, rates, whole answers."""
+    return Basis.SCALED if basis is Basis.MEASURED else basis
 
 
 def setup_of(candidate: Candidate) -> Setup:
@@ -90,9 +106,7 @@ def _classes(
             yield Applied(math.exp(shrink * mean), origin, grade, tuple(known), band, rules.near_load_factor)
 
 
-def _believed(
-    origin: Origin, grade: Grade, metric: Metric, rules: NearRules, calibration: Calibration
-) -> tuple[float, ErrorBand] | None:
+def _believed(origin: Origin, grade: Grade, metric: Metric, rules: NearRules, calibration: Calibration) -> tuple[float, ErrorBand] | None:
     if (origin, grade) == ("own", "same"):
         return 1.0, error_band(calibration, metric, "point")
     band = rules.band(calibration.engine, origin, grade, metric)
@@ -105,4 +119,3 @@ def _offloads(candidate: Candidate) -> bool:
     if not isinstance(settings, LlamaCppSettings) or candidate.on_cpu:
         return False
     return settings.n_cpu_moe > 0 or 0 <= settings.n_gpu_layers < candidate.model.architecture.layers + 1
-

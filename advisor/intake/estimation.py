@@ -147,7 +147,8 @@ def estimate_request(request: EstimateRequest, catalog: Catalog, ask: Ask | None
     record, testimony = catalog.engine(candidate.runtime.engine), None
     if ask is not None:
         memory, testimony = with_witness(memory, ask(candidate, quantization, record), candidate=candidate, weights=weights)
-    steps = step_time_model(candidate, weights, catalog.calibrations[candidate.runtime.engine], quantization=quantization, near=catalog.near)
+    calibration = catalog.calibrations[candidate.runtime.engine]
+    steps = step_time_model(candidate, weights, calibration, quantization=quantization, near=catalog.near)
     _require_use(request.measured, steps)
     deployment = Deployment("estimate", candidate, replicas=1)
     performance = _performance(request, deployment, memory, steps)

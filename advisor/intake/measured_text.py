@@ -30,7 +30,7 @@ def measured_text(text: str) -> MeasuredPoint:
                 raise _fault(text, f"{name} is given twice: {found[name]} and {given}")
             found[name] = given
     try:
-        return MeasuredPoint(**found, source=f"--measured {text}")
+        return MeasuredPoint(**found, source=f"your measurement {text}")
     except FieldFault as fault:
         raise _fault(text, f"{fault}") from None
 

@@ -158,6 +158,8 @@ def _speed(performance: PerformanceEstimate | None, start_s: Quantity) -> Iterat
     for name, rate, unit in rates:
         yield f"  {name:<16}{rate.show(unit)}"
     yield f"  {'start':<16}{start_s.show(' s')}"
+    if performance.scaled_by:
+        yield from textwrap.wrap(f"  {'scaled by':<16}{performance.scaled_by}", _WIDTH, subsequent_indent=" " * 18)
 
 
 def _seconds(percentiles: Percentiles) -> str:
