@@ -6,6 +6,7 @@ import typer
 
 from advisor.cli import (
     ask,
+    calibrate,
     catalog,
     check,
     crossover,
@@ -66,5 +67,6 @@ app.command("render")(render.render)
 app.add_typer(rules.app, name="rules")
 app.command("validate")(validate.validate)
 app.command("crossover")(crossover.crossover)
+app.command("calibrate")(calibrate.calibrate)
 app.command("schema")(schema.schema)
 pending.register(app)

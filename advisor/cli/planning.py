@@ -8,13 +8,12 @@ from pathlib import Path
 from advisor.assess import assess, assess_asked
 from advisor.catalog import load_catalog
 from advisor.documents import read_text
-from advisor.domain.hardware import Node
 from advisor.domain.measured import MeasuredPoint
 from advisor.domain.witness import Ask
 from advisor.domain.workload import Workload
 from advisor.files.plan import deployments_sha256, read_plan, updated_text
 from advisor.files.writing import write_atomically
-from advisor.intake.machine import this_machine
+from advisor.intake.calibrated import ThisMachine, calibrated_machine
 from advisor.intake.workload_names import read_known_workload
 from advisor.planning.case import case_of, demand_of, workload_of
 from advisor.planning.compose import claims_of
@@ -32,8 +31,10 @@ def decide_from_file(
     """The decision for a workload file, and what was measured that it may rest on; `ask` lets the chosen engine size its own memory."""
     catalog = load_catalog()
     workload, document = read_known_workload(path, catalog)
-    machine = machine_of(workload)
+    here = machine_of(workload)
+    machine = here.node if here else None
     points = of_question(measured, workload, demand_of(workload), insist=insist, machine=machine)
+    points = (*points, *(here.points if here else ()))
     known = catalog.with_measured(scales_for(points, catalog, nodes_here(machine)))
     decision = decide(workload, known, load_rules(rules), machine=machine, insist=insist)
     placed = tuple(replace(wish, place=str(document.position(wish.path))) for wish in decision.impossible)
@@ -50,10 +51,10 @@ def asker(wanted: bool, engine_python: str | None) -> Ask | None:
     return partial(ask_engine, engine_python=engine_python)
 
 
-def machine_of(workload: Workload) -> Node | None:
-    """This computer, when the workload wants to use it."""
+def machine_of(workload: Workload) -> ThisMachine | None:
+    """This computer as it was calibrated, when the workload wants to use it."""
     wanted = workload.hardware is not None and workload.hardware.this_machine
-    return this_machine(load_catalog()) if wanted else None
+    return calibrated_machine(load_catalog()) if wanted else None
 
 
 def update_plan(path: Path, rules: Sequence[Path], *, quiet: bool, ask: Ask | None = None, measured: Sequence[MeasuredPoint] = ()) -> None:

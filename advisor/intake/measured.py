@@ -44,7 +44,7 @@ class Known:
 
     def model(self, name: str) -> Model:
         """Raises UserInputError for a model that nobody knows."""
-        return self.models.get(name) or find_model(name, self.catalog)
+        return self.models.get(name) or self.catalog.yardsticks.model(name) or find_model(name, self.catalog)
 
 
 def scales_of(points: Sequence[MeasuredPoint], known: Known) -> tuple[Scale, ...]:

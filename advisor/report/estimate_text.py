@@ -12,6 +12,7 @@ from advisor.report.witness_text import testimony_lines
 from advisor.units import GIB, MIB, significant, size_unit, time_unit
 
 FITS = {True: "fits", False: "does not fit", None: "may not fit: the range straddles the limit"}
+_WIDTH = 80
 _PARTS = (
     "weights",
     "repacked_weights",
