@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from advisor.domain.engine import EngineName
-from advisor.domain.strict import STRICT, FieldFault
+from advisor.domain.strict import STRICT, FieldFault, plain_scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class MachineRuns:
     runs: tuple[MachineRun, ...]
 
     def __post_init__(self) -> None:
+        configs = {name: {key: plain_scalar(value) for key, value in config.items()} for name, config in self.models.items()}
+        object.__setattr__(self, "models", configs)  # a schema without types leaves scalars as they are written
         unknown = next((run.model for run in self.runs if run.model not in self.models), None)
         if unknown is not None:
             raise FieldFault("runs", f"{unknown}: no such model among {', '.join(self.models)}")

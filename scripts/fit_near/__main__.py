@@ -31,9 +31,8 @@ def main(arguments: Sequence[str]) -> None:
     generations = catalog.near.rules.generations
     kept: list[NearBand] = []
     for band, judged, worth in fitted_bands(fit, generations):
-        print(
-            f"{'*' if worth else ' '} {band.engine} {band.origin} {band.grade} {band.metric}: shrink {band.shrink}, {band.low}-{band.high}"
-        )
+        name = f"{band.engine} {band.origin} {band.grade} {band.metric} on {'a known' if band.known_device else 'an unknown'} device"
+        print(f"{'*' if worth else ' '} {name}: shrink {band.shrink}, {band.low}-{band.high}")
         print(f"    {judged.words}")
         of = (band.engine, band.origin, band.grade, band.metric)
         held = held_out(report, fit if band.origin == "published" else report, of, generations)

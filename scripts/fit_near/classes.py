@@ -13,6 +13,7 @@ from advisor.domain.engine import EngineName
 from advisor.domain.near import Grade, NearBand, Origin
 from fit_near.series import Series
 
+Class = tuple[EngineName, Origin, Grade, Metric]
 _SHRINKS = [step / 20 for step in range(21)]
 _LEAST_GROUPS = 6  # fewer tell nothing
 _WORTH = 0.97  # of the error without: a class must lower it by more than noise
@@ -53,7 +54,11 @@ class Judged:
 
 
 def fitted_bands(series: Sequence[Series], generations: Mapping[EngineName, tuple[str, ...]]) -> Iterator[tuple[NearBand, Judged, bool]]:
-    """Each class with enough groups, what it says, and whether it is worth using."""
+    """Each class with enough groups, what it says, and whether it is worth using.
+
+    Where the device is not known to the fit, own measurements are believed whole: then the error with them does not hang on the
+    device, which the fit behind these series did know. What it is without them is the calibration's band for an unseen device.
+    """
     for engine, origin, grade, metric in product(get_args(EngineName), get_args(Origin), get_args(Grade), get_args(Metric)):
         if (origin, grade) == ("own", "same"):
             continue  # the calibration's band `point`
@@ -61,16 +66,24 @@ def fitted_bands(series: Sequence[Series], generations: Mapping[EngineName, tupl
         if len({one.group for one in held}) < _LEAST_GROUPS:
             continue
         shrink = min(_SHRINKS, key=lambda share: _error(held, share))
-        low, high = _range(held, shrink)
-        judged = judge(held, shrink, ranges=_leave_one_out(held, shrink))
-        band = NearBand(engine, origin, grade, metric, shrink, round(min(low, 1.0), 2), round(max(high, 1.0), 2), judged.words)
+        band, judged = _band(held, (engine, origin, grade, metric), shrink, known_device=True)
         yield band, judged, shrink > 0 and judged.with_near < _WORTH * judged.without
+        if origin == "own":
+            yield *_band(held, (engine, origin, grade, metric), 1.0, known_device=False), True
+
+
+def _band(held: Sequence[Held], of: Class, shrink: float, *, known_device: bool) -> tuple[NearBand, Judged]:
+    engine, origin, grade, metric = of
+    low, high = _range(held, shrink)
+    judged = judge(held, shrink, ranges=_leave_one_out(held, shrink))
+    ends = round(min(low, 1.0), 2), round(max(high, 1.0), 2)
+    return NearBand(engine, origin, grade, metric, known_device, shrink, *ends, judged.words), judged
 
 
 def held_out(
     targets: Sequence[Series],
     known: Sequence[Series],
-    of: tuple[EngineName, Origin, Grade, Metric],
+    of: Class,
     generations: Mapping[EngineName, tuple[str, ...]],
 ) -> list[Held]:
     """Targets of a class with what the known ones say of each: published ones together, as they are used; own ones each for itself."""

@@ -1,7 +1,7 @@
 """One calibration: the rates, then each engine with each model as far as the time goes."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -43,14 +43,16 @@ class Terms:
 
 
 def calibrate(bench: Bench, terms: Terms, say: Say) -> tuple[CalibratedMachine, Contention]:
-    """Everything that the time allows. Raises what the memory test raises, and Interrupted; an engine that fails is only left out."""
+    """Everything that the time allows, and the state of the machine meanwhile: disturbed where memory or every run was.
+
+    Raises what the memory test raises, and Interrupted; an engine that fails is only left out."""
     began_s = monotonic()
 
     def left_s() -> float:
         return terms.time_limit_s - (monotonic() - began_s)
 
     rates, contention = measure_rates(bench.python, left_s=left_s, say=say)
-    states, not_run = [contention], []
+    states, disturbed, not_run = [contention], list[Contention](), list[str]()
     points: list[MeasuredPoint] = []
     for number, run in enumerate(bench.runs, 1):
         name = f"{run.engine} {run.model} {run.quantization}"
@@ -60,9 +62,13 @@ def calibrate(bench: Bench, terms: Terms, say: Say) -> tuple[CalibratedMachine, 
         except _Left as reason:
             not_run.append(f"{name}: {reason}")
             continue
+        if curve.contention.disturbed:
+            disturbed.append(curve.contention)
+            not_run.append(f"{name}: not kept: {curve.contention.words()}")
+            continue
         states.append(curve.contention)
         points += _points(run, side, curve, bench, terms)
-    state = worst(states)
+    state = worst([*states, *([] if points else disturbed)])
     made = CalibratedMachine(
         schema="advisor.machine/1",
         machine=bench.machine,
@@ -102,25 +108,30 @@ def _run(bench: Bench, run: MachineRun, *, left_s: float, say: Say) -> tuple[Con
 
 
 def _points(run: MachineRun, side: Contender, curve: Curve, bench: Bench, terms: Terms) -> Iterator[MeasuredPoint]:
+    """Equal requests that start together stay in step: their tokens are bare steps. First tokens are told of one at a time only."""
     candidate, runtime = side.candidate, side.candidate.runtime
     eager = ", enforce-eager" if getattr(candidate.settings, "enforce_eager", False) else ""
     for point in curve.points:
-        if point.tpot_s is not None and not point.failed:
-            yield MeasuredPoint(
-                engine=run.engine,
-                runtime=runtime.runtime,
-                version=runtime.version,
-                backend=runtime.backend,
-                model=run.model,
-                quantization=run.quantization,
-                device=candidate.node.device.id,
-                concurrency=point.concurrency,
-                input_tokens=bench.loads.input_tokens,
-                output_tokens=bench.loads.output_tokens,
-                tpot_s=_short(point.tpot_s),
-                ttft_s=_short(point.ttft_s),
-                source=f"advisor calibrate of {terms.today}, {run.model} {run.quantization}, {point.concurrency} at once{eager}",
-            )
+        if point.tpot_s is None or point.failed:
+            continue
+        decoding = MeasuredPoint(
+            engine=run.engine,
+            runtime=runtime.runtime,
+            version=runtime.version,
+            backend=runtime.backend,
+            model=run.model,
+            quantization=run.quantization,
+            device=candidate.node.device.id,
+            concurrency=point.concurrency,
+            input_tokens=bench.loads.input_tokens,
+            output_tokens=bench.loads.output_tokens,
+            tpot_s=_short(point.tpot_s),
+            bare=True,
+            source=f"advisor calibrate of {terms.today}, {run.model} {run.quantization}, {point.concurrency} at once{eager}",
+        )
+        yield decoding
+        if point.concurrency == 1 and point.ttft_s is not None:
+            yield replace(decoding, bare=False, tpot_s=None, ttft_s=_short(point.ttft_s))
 
 
 def _short(seconds: float | None) -> float | None:
