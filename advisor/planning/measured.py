@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from advisor.assess import Case, size
 from advisor.catalog import Catalog
@@ -15,6 +15,12 @@ from advisor.domain.plan import Plan, PlannedDeployment
 from advisor.domain.workload import Workload
 from advisor.intake.measured import Known, scales_of
 from advisor.planning.resolve import embedded_node
+
+
+_SAME: Final = (
+    *("engine", "model", "quantization", "device", "devices", "tensor", "pipeline", "data"),
+    *("concurrency", "input_tokens", "output_tokens", "prompt_tokens", "bare"),
+)
 
 
 def of_question(
@@ -58,8 +64,8 @@ def _filled(point: MeasuredPoint, asked: Mapping[str, Any], demand: Demand) -> M
 
 
 def newest(points: Iterable[MeasuredPoint]) -> tuple[MeasuredPoint, ...]:
-    """Of points that differ in what was seen alone, the last."""
-    return tuple({repr(replace(point, tpot_s=1.0, ttft_s=1.0, source="")): point for point in points}.values())
+    """Of points of one setup under one load, seen on the same side, the last."""
+    return tuple({(*(getattr(point, name) for name in _SAME), point.tpot_s is None): point for point in points}.values())
 
 
 def scales_for(points: Sequence[MeasuredPoint], catalog: Catalog, nodes: Mapping[str, Node]) -> tuple[Scale, ...]:
