@@ -50,9 +50,10 @@ def test_llama_bench_tells_prompts_and_tokens_apart(written):
     assert (prompt.source, token.source) == ("llama-bench pp512, result.json", "llama-bench tg128 @ d4096, result.json")
 
 
-@pytest.mark.parametrize(
-    ("named", "backend"), [("CPU", "cpu"), ("BLAS,CPU", "cpu"), ("Metal,BLAS", "metal"), ("ROCm", "rocm"), ("RPC", None)]
-)
+BACKENDS = {"CPU": "cpu", "BLAS,CPU": "cpu", "Metal,BLAS": "metal", "ROCm": "rocm", "RPC": None}
+
+
+@pytest.mark.parametrize(("named", "backend"), BACKENDS.items())
 def test_llama_bench_names_the_backend(written, named, backend):
     assert read_measured(written([TG | {"backends": named}]))[0].backend == backend
 
