@@ -15,6 +15,7 @@ from advisor.catalog.engines import load_engines
 from advisor.catalog.layers import Layers, Override, Root, layers_in_use, layers_of
 from advisor.catalog.licences import load_licences
 from advisor.catalog.listed import ListedDevice, load_listed_devices
+from advisor.catalog.machine_runs import Yardsticks, yardsticks_of
 from advisor.catalog.memory_constants import load_memory_constants
 from advisor.catalog.models import Models
 from advisor.catalog.near import Near, near_of
@@ -30,8 +31,8 @@ from advisor.domain.hardware import Device, Node, Offer
 from advisor.domain.licence import Licence
 from advisor.domain.memory_constants import MemoryConstants
 from advisor.domain.model import Model
-from advisor.domain.near import Scale
 from advisor.domain.money import ApiPrice, Purchase
+from advisor.domain.near import Scale
 from advisor.domain.preset import Preset
 from advisor.domain.quality import QualityMeasurement
 from advisor.domain.quantization import Quantization
@@ -71,6 +72,7 @@ class Catalog:
     memory_constants: MemoryConstants
     licences: Mapping[str, Licence]
     near: Near
+    yardsticks: Yardsticks
     as_of: str
     fingerprint: str
     overrides: tuple[Override, ...] = ()
@@ -221,6 +223,7 @@ def read_catalog(root: Root) -> Catalog:
         memory_constants=load_memory_constants(root),
         licences=load_licences(root),
         near=near_of(root),
+        yardsticks=yardsticks_of(root),
         as_of=_newest(dates),
         fingerprint=_fingerprint(layers),
         overrides=tuple(layers.overrides()),

@@ -25,7 +25,7 @@ def check_plan(path: Path, rules: Sequence[Path], report: CheckReport) -> None:
     """Add what is to be said about a plan. Raises DataError for a faulty file, UserInputError when its workload is not there."""
     plan, document = read_plan(path)
     workload, digest = workload_of(plan, path)
-    case = case_of(workload, rules)
+    case = case_of(workload, rules, plan)
     assessed: list[tuple[PlannedDeployment, Assessment]] = []
     for index, planned in enumerate(plan.deployments):
         places = plan_places(document, index, find_runtime(case.catalog.engine(planned.engine.name), planned.engine.runtime))

@@ -7,6 +7,7 @@ import typer
 from advisor.cli import (
     accuracy,
     ask,
+    calibrate,
     catalog,
     check,
     crossover,
@@ -67,6 +68,7 @@ app.command("render")(render.render)
 app.add_typer(rules.app, name="rules")
 app.command("validate")(validate.validate)
 app.command("crossover")(crossover.crossover)
+app.command("calibrate")(calibrate.calibrate)
 app.command("schema")(schema.schema)
 app.command("accuracy", epilog=accuracy.EPILOG)(accuracy.accuracy)
 pending.register(app)

@@ -32,7 +32,7 @@ _Model = Annotated[
     str, typer.Argument(help="Catalog id or alias, config.json, folder with one, .gguf, hf://org/repo[@revision]. Write it first.")
 ]
 _Engine = Annotated[Literal["llama.cpp", "vllm"], typer.Option("--engine", help="llama.cpp or vllm.")]
-_Device = Annotated[str, typer.Option("--device", help="Device id; cpu is a generic CPU.")]
+_Device = Annotated[str, typer.Option("--device", help="Device id; cpu is a generic CPU, this-machine is this one.")]
 _Runtime = Annotated[str | None, typer.Option("--runtime", help="llama-server, llama-cpp-python, llama-cpp-server, vllm-serve; /backend.")]
 _Version = Annotated[str | None, typer.Option("--engine-version", help="b11549, 0.33.0 …")]
 _Quantization = Annotated[str | None, typer.Option("--quantization", help="Q4_K_M, bf16, fp8 …; a file may say it itself.")]

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from advisor.cli.measuring import MeasuredOption, measured_points
 from advisor.cli.output import AskEngineOption, CatalogOption, EnginePythonOption, Format, FormatOption, RulesOption
 
 
@@ -18,6 +19,7 @@ def plan(
     rules: RulesOption = None,
     ask_engine: AskEngineOption = False,
     engine_python: EnginePythonOption = None,
+    measured: MeasuredOption = None,
     catalogs: CatalogOption = None,
     format: FormatOption = "text",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output file instead of writing FILE.new beside it.")] = False,
@@ -33,24 +35,26 @@ def plan(
 
       advisor plan workload.yaml --insist engine=llama.cpp
 
-      advisor plan --update plan.yaml
+      advisor plan workload.yaml --insist engine=vllm,quantization=fp8 --measured tpot_s=0.021@8,ttft_s=0.42
+
+      advisor plan --update plan.yaml --measured evidence/letters-1f0c2b7a9d3e.json
     """
     from advisor.catalog import load_catalog
     from advisor.cli.output import say_overrides
     from advisor.cli.planning import asker, decide_from_file, update_plan
     from advisor.errors import UserInputError
 
-    ask = asker(ask_engine, engine_python)
+    ask, points = asker(ask_engine, engine_python), measured_points(measured)
     if update is not None:
-        update_plan(update, rules or [], quiet=quiet, ask=ask)
+        update_plan(update, rules or [], quiet=quiet, ask=ask, measured=points)
         return
     if workload is None:
         raise UserInputError("name a workload.yaml; `advisor ask -o workload.yaml` writes one by asking you")
     say_overrides(load_catalog(), quiet=quiet)
-    decision = decide_from_file(workload, rules or [], insist=_pairs(insist), ask=ask)
+    decision, points = decide_from_file(workload, rules or [], insist=_pairs(insist), ask=ask, measured=points)
     _show(decision, format=format, quiet=quiet, plan=output)
     if output is not None and decision.chosen is not None:
-        _write(decision, workload, output, force=force, quiet=quiet or format == "json")
+        _write(decision, workload, output, points, force=force, quiet=quiet or format == "json")
     raise typer.Exit(0 if decision.feasible else 1)
 
 
@@ -81,7 +85,7 @@ def _show(decision: Any, *, format: Format, quiet: bool, plan: Path | None) -> N
         print_decision(decision, console(), proof=f"none yet: nothing was measured for this plan. `advisor validate {name}` proves it")
 
 
-def _write(decision: Any, workload: Path, output: Path, *, force: bool, quiet: bool) -> None:  # noqa: ANN401 - imported lazily
+def _write(decision: Any, workload: Path, output: Path, points: Any, *, force: bool, quiet: bool) -> None:  # noqa: ANN401 - imported lazily
     import os
 
     from advisor.files.plan import plan_text
@@ -91,7 +95,8 @@ def _write(decision: Any, workload: Path, output: Path, *, force: bool, quiet: b
 
     _, document = read_workload(workload)
     relative = os.path.relpath(workload, output.parent)
-    text = plan_text(compose_plan(decision, workload_path=relative, workload_sha256=workload_sha256(document)))
+    digest = workload_sha256(document)
+    text = plan_text(compose_plan(decision, workload_path=relative, workload_sha256=digest, measured=points))
     where, difference = write_beside(output, text, force=force)
     if difference and not quiet:
         typer.echo(f"{output} was there already and differs; wrote {where} beside it:\n{difference}")

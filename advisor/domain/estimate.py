@@ -95,6 +95,7 @@ class PerformanceEstimate:
     in_flight: Quantity  # mean requests in service per replica
     decode_step: StepTime  # one step at the mean batch
     prefill_step: StepTime  # the whole prompt of the median request, alone
+    scaled_by: str = ""  # what was measured near, by which all times were scaled, in words
 
 
 @dataclass(frozen=True, slots=True)

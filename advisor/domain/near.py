@@ -96,8 +96,9 @@ class Scale:
 class NearBand:
     """How much of a scale is believed, and what is then the 80 % range of true over predicted time, from series that were held out.
 
-    The prediction is multiplied by scale to the power of `shrink`. Own measurements of the same setup are believed whole; their range
-    is the calibration's error band `point`.
+    The prediction is multiplied by scale to the power of `shrink`: less than 1 where the fit knows the device and a scale is half
+    chance, 1 where it does not and the device's own speed is in the scale. Own measurements of the same setup are believed whole; their
+    range is the calibration's error band `point`.
     """
 
     __pydantic_config__ = STRICT
@@ -105,6 +106,7 @@ class NearBand:
     origin: Origin
     grade: Grade
     metric: Metric
+    known_device: bool
     shrink: float
     low: float
     high: float
@@ -129,10 +131,10 @@ class NearRules:
     near_load_factor: float  # a load up to this factor away is the measured one
     bands: tuple[NearBand, ...]
 
-    def band(self, engine: str, origin: Origin, grade: Grade, metric: Metric) -> NearBand | None:
+    def band(self, engine: str, origin: Origin, grade: Grade, metric: Metric, *, known_device: bool) -> NearBand | None:
         """The band of one class of measurements; None where holding out showed that it says nothing."""
-        wanted = (engine, origin, grade, metric)
-        return next((band for band in self.bands if (band.engine, band.origin, band.grade, band.metric) == wanted), None)
+        wanted = (engine, origin, grade, metric, known_device)
+        return next((one for one in self.bands if (one.engine, one.origin, one.grade, one.metric, one.known_device) == wanted), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

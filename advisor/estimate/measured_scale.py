@@ -1,14 +1,18 @@
 """From one measured load to the scale that makes the step-time model predict it: decode from the time per token, prefill from the first.
 
-Both are found together, because a token also waits for other requests' prompts, and a first token for others' tokens.
+Both are found together, because a token also waits for other requests' prompts, and a first token for others' tokens. Whether a load
+generator kept its requests in step (all prompts together, then all tokens) or they were spread is not told: of both readings the one
+counts that needs the smaller correction. At any other reading than the true one the two sides are far from each other.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from advisor.domain.demand import Demand, Lengths
 from advisor.domain.deployment import Deployment
+from advisor.domain.engine import EngineSettings, LlamaCppSettings
 from advisor.domain.estimate import MemoryEstimate
 from advisor.domain.measured import MeasuredPoint
 from advisor.domain.near import Loads, Scale
@@ -78,6 +82,32 @@ def _bare(point: MeasuredPoint, subject: MeasuredCandidate) -> tuple[float | Non
 
 
 def _served(point: MeasuredPoint, subject: MeasuredCandidate) -> tuple[float | None, float | None]:
+    spread = _spread(point, subject)
+    if point.concurrency == 1 or point.tpot_s is None or point.ttft_s is None:
+        return spread
+    return min(spread, _in_step(point, subject), key=_correction)
+
+
+def _correction(scales: tuple[float | None, float | None]) -> float:
+    return sum(abs(math.log(scale)) for scale in scales if scale is not None)
+
+
+def _in_step(point: MeasuredPoint, subject: MeasuredCandidate) -> tuple[float | None, float | None]:
+    """All prompts at once: in one step where they fit one, else one after the other, and the median request waits for half of them."""
+    steps, together, sent = subject.steps, point.concurrency, point.input_tokens or 1
+    in_one = together * sent <= _step_tokens(subject.deployment.candidate.settings)
+    prompts = together if in_one else (together + 1) // 2
+    first_s = sum(steps.prefill_parts_s(sent * prompts, 0.0, prompts).values()) + steps.request_floor_s
+    token_s = steps.decode_s(together, sent + (point.output_tokens or 0) / 2)
+    return (point.tpot_s or token_s) / token_s, (point.ttft_s or first_s) / first_s
+
+
+def _step_tokens(settings: EngineSettings) -> int:
+    return settings.batch_size if isinstance(settings, LlamaCppSettings) else settings.max_num_batched_tokens
+
+
+def _spread(point: MeasuredPoint, subject: MeasuredCandidate) -> tuple[float | None, float | None]:
+    """As the load model has it: each request somewhere else in its answer."""
     predict = _load_model(point, subject)
     decode = prefill = 1.0
     for _ in range(_ROUNDS):

@@ -6,9 +6,11 @@ range, nothing is scaled.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Final
 
 from advisor.domain.calibration import Calibration, ErrorBand, Metric, error_band
 from advisor.domain.deployment import Candidate
@@ -16,7 +18,9 @@ from advisor.domain.engine import LlamaCppSettings
 from advisor.domain.near import Grade, NearRules, Origin, Scale, Setup
 from advisor.domain.quantity import Basis
 
-METRICS: tuple[Metric, ...] = ("decode", "prefill")
+METRICS: Final[tuple[Metric, ...]] = ("decode", "prefill")
+_KNOWN: Final = ("point", "group", "model")  # levels at which the fit has seen the device
+_OF: Final[Mapping[Grade, str]] = {"same": "", "variant": ", of another format or layout", "device": ", of other models on this device"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,23 @@ class Applied:
         return Basis.MEASURED if self.grade == "same" and any(near) else Basis.SCALED
 
     @property
-    def words(self) -> str:
-        """`x 1.12 by SOURCE and 2 more`."""
+    def by(self) -> str:
+        """`SOURCE and 2 more, of another format or layout`."""
         more = f" and {len(self.scales) - 1} more" if len(self.scales) > 1 else ""
-        return f"x {self.factor:.3g} by {self.scales[0].source}{more}"
+        return f"{self.scales[0].source}{more}{_OF[self.grade]}"
+
+
+def in_words(found: Mapping[Metric, Applied]) -> str:
+    """`decode x 1.12 and prefill x 0.9 by SOURCE`."""
+    by_source: dict[str, list[str]] = defaultdict(list)
+    for metric, one in found.items():
+        by_source[one.by].append(f"{metric} x {one.factor:.3g}")
+    return "; ".join(f"{' and '.join(factors)} by {source}" for source, factors in by_source.items())
+
+
+def worked_out(basis: Basis) -> Basis:
+    """Of what follows from a measured median by a model: tails, rates, whole answers."""
+    return Basis.SCALED if basis is Basis.MEASURED else basis
 
 
 def setup_of(candidate: Candidate) -> Setup:
@@ -58,47 +75,55 @@ def setup_of(candidate: Candidate) -> Setup:
     )
 
 
-def applied(
-    candidate: Candidate, scales: Sequence[Scale], rules: NearRules, calibration: Calibration, *, own_width: Mapping[Metric, float]
-) -> dict[Metric, Applied]:
-    """For each side what scales it, if anything does; `own_width` is high / low of the model's own range."""
+@dataclass(frozen=True, slots=True)
+class Believing:
+    """What decides how much is believed: the rules, the engine's calibration, and the model's own range of each side."""
+
+    rules: NearRules
+    calibration: Calibration
+    own: Mapping[Metric, ErrorBand]
+
+    def of(self, origin: Origin, grade: Grade, metric: Metric) -> tuple[float, ErrorBand] | None:
+        """The power that a scale is raised to, and the range that is left; None where it says nothing, or less than the model itself."""
+        if (origin, grade) == ("own", "same"):
+            return 1.0, error_band(self.calibration, metric, "point")
+        known = self.own[metric].level in _KNOWN
+        band = self.rules.band(self.calibration.engine, origin, grade, metric, known_device=known)
+        if band is None or band.high / band.low >= self.own[metric].high / self.own[metric].low:
+            return None
+        return band.shrink, ErrorBand(metric, "point", band.low, band.high, band.note)
+
+
+def applied(candidate: Candidate, scales: Sequence[Scale], believing: Believing) -> dict[Metric, Applied]:
+    """For each side what scales it, if anything does."""
     setup = setup_of(candidate)
-    generations = rules.generations.get(setup.engine, ())
+    generations = believing.rules.generations.get(setup.engine, ())
     graded = [(scale, grade) for scale in scales if (grade := setup.grade(scale.setup, generations)) is not None]
-    found: dict[Metric, Applied] = {}
-    for metric in METRICS:
-        classes = list(_classes(graded, metric, rules, calibration, candidate))
-        best = min(classes, key=lambda one: one.band.high / one.band.low, default=None)
-        if best is not None and best.band.high / best.band.low < own_width[metric]:
-            found[metric] = best
-    return found
+    if _offloads(candidate):
+        graded = [(scale, grade) for scale, grade in graded if scale.origin == "own"]
+    found = {metric: min(_classes(graded, metric, believing, candidate), key=_width, default=None) for metric in METRICS}
+    return {metric: one for metric, one in found.items() if one is not None}
 
 
-def _classes(
-    graded: Sequence[tuple[Scale, Grade]], metric: Metric, rules: NearRules, calibration: Calibration, candidate: Candidate
-) -> Iterator[Applied]:
+def _width(one: Applied) -> float:
+    return one.band.high / one.band.low
+
+
+def _classes(graded: Sequence[tuple[Scale, Grade]], metric: Metric, believing: Believing, candidate: Candidate) -> Iterator[Applied]:
     """Each origin and grade that was measured on this side, with what it would do."""
-    for origin, grade in dict.fromkeys((scale.origin, grade) for scale, grade in graded):
-        believed = _believed(origin, grade, metric, rules, calibration)
-        if believed is None or (origin == "published" and _offloads(candidate)):
-            continue
-        shrink, band = believed
-        known = [scale for scale, of in graded if (scale.origin, of) == (origin, grade) and scale.of(metric) is not None]
-        known.sort(key=lambda scale: scale.setup.quantization != candidate.checkpoint.quantization)
-        if known:
-            mean = fmean(math.log(scale.of(metric) or 1.0) for scale in known)
-            yield Applied(math.exp(shrink * mean), origin, grade, tuple(known), band, rules.near_load_factor)
-
-
-def _believed(origin: Origin, grade: Grade, metric: Metric, rules: NearRules, calibration: Calibration) -> tuple[float, ErrorBand] | None:
-    if (origin, grade) == ("own", "same"):
-        return 1.0, error_band(calibration, metric, "point")
-    band = rules.band(calibration.engine, origin, grade, metric)
-    return (band.shrink, ErrorBand(metric, "point", band.low, band.high, band.note)) if band and band.shrink > 0 else None
+    known = [(scale, grade, measured) for scale, grade in graded if (measured := scale.of(metric)) is not None]
+    for origin, grade in dict.fromkeys((scale.origin, grade) for scale, grade, _ in known):
+        believed = believing.of(origin, grade, metric)
+        if believed is not None:
+            shrink, band = believed
+            own = [(scale, measured) for scale, of, measured in known if (scale.origin, of) == (origin, grade)]
+            own.sort(key=lambda pair: pair[0].setup.quantization != candidate.checkpoint.quantization)  # the nearest format first
+            factor = math.exp(shrink * fmean(math.log(measured) for _, measured in own))
+            yield Applied(factor, origin, grade, tuple(scale for scale, _ in own), band, believing.rules.near_load_factor)
 
 
 def _offloads(candidate: Candidate) -> bool:
-    """Published series hold the whole model on their devices."""
+    """Part of the model is not on its devices: published series hold it there whole."""
     settings = candidate.settings
     if not isinstance(settings, LlamaCppSettings) or candidate.on_cpu:
         return False

@@ -9,7 +9,7 @@ from advisor.domain.quantization import Quantization
 from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
 from advisor.estimate.llama_cpp_replica import llama_cpp_steps
-from advisor.estimate.scaling import METRICS, applied
+from advisor.estimate.scaling import METRICS, Believing, applied
 from advisor.estimate.step_time_base import SpeedRange, StepTimeModel
 from advisor.estimate.step_time_vllm import vllm_steps
 
@@ -38,8 +38,8 @@ def step_time_model(
     scales = near.scales(candidate.runtime.engine, candidate.node.device.id) if near else ()
     if near is None or not scales:
         return steps
-    width = {metric: steps.speed.of(metric).high / steps.speed.of(metric).low for metric in METRICS}
-    return steps.scaled_by(applied(candidate, scales, near.rules, calibration, own_width=width))
+    own = {metric: steps.speed.of(metric) for metric in METRICS}
+    return steps.scaled_by(applied(candidate, scales, Believing(near.rules, calibration, own)))
 
 
 def _modelled(candidate: Candidate, weights: WeightBytes, calibration: Calibration, quantization: Quantization) -> StepTimeModel:

@@ -11,7 +11,7 @@ from typing import Self
 from advisor.domain.calibration import Calibration, ErrorBand, ErrorLevel, Metric, error_band
 from advisor.domain.estimate import StepTime
 from advisor.domain.quantity import Basis, Quantity
-from advisor.estimate.scaling import METRICS, Applied
+from advisor.estimate.scaling import METRICS, Applied, in_words
 
 Parts = dict[str, float]
 
@@ -87,9 +87,8 @@ class StepTimeModel(ABC):
             return self
         factors = {metric: one.factor for metric, one in found.items()}
         speed = SpeedRange(*(found[metric].band if metric in found else self.speed.of(metric) for metric in METRICS))
-        words = "; ".join(f"{metric} {one.words}" for metric, one in found.items())
         scaled = self.rescaled(factors.get("decode", 1.0), factors.get("prefill", 1.0))
-        return replace(scaled, source=f"{self.source}; {words}", speed=speed, applied=found)
+        return replace(scaled, source=f"{self.source}; {in_words(found)}", speed=speed, applied=found)
 
     def basis(self, metric: Metric, concurrency: float, input_tokens: float, output_tokens: float) -> Basis:
         """Where the times of one side are known from, under such a load."""

@@ -25,6 +25,7 @@ from advisor.estimate.memory import estimate_memory
 from advisor.estimate.step_time import StepTimeModel, step_time_model
 from advisor.estimate.weights import checkpoint_weights
 from advisor.estimate.witnessed import with_witness
+from advisor.intake.calibrated import NAME, ThisMachine, calibrated_machine
 from advisor.intake.candidate import build_candidate
 from advisor.intake.measured import Known, of_candidate, scales_of
 from advisor.intake.named_model import named_model
@@ -140,8 +141,9 @@ def estimate_request(request: EstimateRequest, catalog: Catalog, ask: Ask | None
 
     What `ask` is told of the memory takes the place of what was computed; it raises what it raises.
     """
-    candidate = _candidate(request, catalog)
-    catalog = _with_measured(request, candidate, catalog)
+    here = calibrated_machine(catalog) if request.device == NAME else None
+    candidate = _candidate(request, catalog, here)
+    catalog = _with_measured(request, candidate, catalog, here.points if here else ())
     quantization = catalog.quantizations[candidate.checkpoint.quantization]
     weights = checkpoint_weights(candidate.model.architecture, candidate.checkpoint, quantization, parallelism=_ranks(candidate))
     whole = context_per_request_tokens(candidate.settings)
@@ -150,9 +152,8 @@ def estimate_request(request: EstimateRequest, catalog: Catalog, ask: Ask | None
     record, testimony = catalog.engine(candidate.runtime.engine), None
     if ask is not None:
         memory, testimony = with_witness(memory, ask(candidate, quantization, record), candidate=candidate, weights=weights)
-    steps = step_time_model(
-        candidate, weights, catalog.calibrations[candidate.runtime.engine], quantization=quantization, near=catalog.near
-    )
+    calibration = catalog.calibrations[candidate.runtime.engine]
+    steps = step_time_model(candidate, weights, calibration, quantization=quantization, near=catalog.near)
     _require_use(request.measured, steps)
     deployment = Deployment("estimate", candidate, replicas=1)
     performance = _performance(request, deployment, memory, steps)
@@ -161,13 +162,13 @@ def estimate_request(request: EstimateRequest, catalog: Catalog, ask: Ask | None
     return EstimateAnswer(candidate, record, candidate.model, estimate, request.traffic.request_tokens, steps.start_s, weights, testimony)
 
 
-def _with_measured(request: EstimateRequest, candidate: Candidate, catalog: Catalog) -> Catalog:
+def _with_measured(request: EstimateRequest, candidate: Candidate, catalog: Catalog, here: Sequence[MeasuredPoint]) -> Catalog:
     """The catalog with what was measured; a point that does not say of what is of what is asked."""
     traffic = request.traffic
     lengths = {"input_tokens": traffic.input_tokens, "output_tokens": traffic.output_tokens}
     points = [of_candidate(point, candidate, request.flags, lengths=lengths) for point in request.measured]
     known = Known(catalog, {candidate.node.device.id: candidate.node}, {candidate.model.id: candidate.model})
-    return catalog.with_measured(scales_of(points, known))
+    return catalog.with_measured(scales_of((*points, *here), known))
 
 
 def _require_use(points: Sequence[MeasuredPoint], steps: StepTimeModel) -> None:
@@ -183,9 +184,11 @@ def context_per_request_tokens(settings: EngineSettings) -> int:
     return settings.max_model_len
 
 
-def _candidate(request: EstimateRequest, catalog: Catalog) -> Candidate:
+def _candidate(request: EstimateRequest, catalog: Catalog, here: ThisMachine | None) -> Candidate:
     devices = request.devices or request.parallelism.devices
-    node = _with_download(catalog.node(request.device, devices), request.download_bytes_per_s)
+    node = _with_download(here.node if here else catalog.node(request.device, devices), request.download_bytes_per_s)
+    if here and devices > node.devices:
+        raise UserInputError(f"devices: {devices} are asked for, this machine has {node.devices}")
     if devices > 1 and node.device.slices_per_card is not None:
         raise UserInputError(f"device {node.device.id}: {devices} slices exchange nothing; use a larger one for one copy [ENG004]")
     return build_candidate(

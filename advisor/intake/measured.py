@@ -44,7 +44,7 @@ class Known:
 
     def model(self, name: str) -> Model:
         """Raises UserInputError for a model that nobody knows."""
-        return self.models.get(name) or find_model(name, self.catalog)
+        return self.models.get(name) or self.catalog.yardsticks.model(name) or find_model(name, self.catalog)
 
 
 def scales_of(points: Sequence[MeasuredPoint], known: Known) -> tuple[Scale, ...]:
@@ -145,15 +145,18 @@ def _room(point: MeasuredPoint) -> dict[str, object]:
 
 
 def _require_agreement(one: MeasuredPoint, first: Scale, other: MeasuredPoint, second: Scale) -> None:
-    for name, metric in (("tpot_s", "decode"), ("ttft_s", "prefill")):
-        times = getattr(one, name), getattr(other, name)
-        ratios = first.decode if metric == "decode" else first.prefill, second.decode if metric == "decode" else second.prefill
-        same = _same_load(one, other) and None not in times and _ratio(*times) > _CONTRADICT
-        if same or (None not in ratios and _ratio(*ratios) > _APART):  # type: ignore[arg-type]
-            said = " and ".join(
-                f"{significant(time)} at {point.pace} ({point.source})" for time, point in zip(times, (one, other), strict=True)
-            )
-            raise UserInputError(f"--measured: {name} {said} contradict each other: give those of one deployment")
+    for name, times, scales in (
+        ("tpot_s", (one.tpot_s, other.tpot_s), (first.decode, second.decode)),
+        ("ttft_s", (one.ttft_s, other.ttft_s), (first.prefill, second.prefill)),
+    ):
+        if (_same_load(one, other) and _apart(times, _CONTRADICT)) or _apart(scales, _APART):
+            said = [f"{significant(time or 0)} at {point.pace} ({point.source})" for time, point in zip(times, (one, other), strict=True)]
+            raise UserInputError(f"{name}: {' and '.join(said)} contradict each other: give those of one deployment")
+
+
+def _apart(values: tuple[float | None, float | None], most: float) -> bool:
+    one, other = values
+    return one is not None and other is not None and _ratio(one, other) > most
 
 
 def _same_load(one: MeasuredPoint, other: MeasuredPoint) -> bool:

@@ -26,11 +26,11 @@ def measured_text(text: str) -> MeasuredPoint:
         if not separator or not value:
             raise _fault(text, f"{part.strip()!r}: write key=value")
         for name, given in _read(text, key, value):
-            if found.get(name, given) != given:
+            if name in found and found[name] != given:
                 raise _fault(text, f"{name} is given twice: {found[name]} and {given}")
             found[name] = given
     try:
-        return MeasuredPoint(**found, source=f"--measured {text}")
+        return MeasuredPoint(**found, source=f"your measurement {text}")
     except FieldFault as fault:
         raise _fault(text, f"{fault}") from None
 

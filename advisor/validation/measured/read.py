@@ -43,10 +43,10 @@ def _points(path: Path) -> tuple[MeasuredPoint, ...]:
         return row_points(table_records(read_text(path), str(path), Measurement), str(path))
     document = _json(path)
     if is_llama_bench(document):
-        return llama_bench_points(document, str(path))
+        return llama_bench_points(document, path.name)
     if isinstance(document, dict) and str(document.get("schema", "")).startswith(_EVIDENCE):
         return evidence_points(path)
-    return load_points(read_result(path), str(path))
+    return load_points(read_result(path), path.name)
 
 
 def _json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
