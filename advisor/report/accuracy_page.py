@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from advisor.accuracy.study import Line, Study
+from advisor.accuracy.document import Line, Study
 from advisor.report.accuracy_words import HOW, metric_words, percent
 
 _SIDE = {"report": "no constant was fitted on them", "fit": "the constants were fitted on them, so this is no test"}
@@ -23,6 +23,8 @@ def _lines(study: Study) -> Iterator[str]:
     yield "How to read it: [reading.md](reading.md)."
     yield from ("", HOW, "", "## All", "")
     yield from _table(study.headline)
+    yield from ("", "Of a fixed number of requests in flight alone, closed loops and benchmarks:", "")
+    yield from _table(study.fixed_in_flight)
     yield from _counted(study)
     yield from _section("By class of device", study.device_classes, "device class")
     yield from _section("By load", study.regions, "load")
