@@ -101,8 +101,8 @@ def _baselines(study: Study) -> Iterator[str]:
 def _peers(study: Study) -> Iterator[str]:
     yield from ("", "## Others", "")
     if study.peers:
-        yield "Another estimator on the same runs, asked by us (`benchmarks/peers_performance.py`). These runs are of its own calibration"
-        yield "sample: it knows the kernels of these devices, we do not. First the median of groups, then of rows."
+        yield "Another estimator on the same runs, asked by us (`benchmarks/peers_performance.py`). The runs are of its own sample, on"
+        yield "devices whose kernels it has measured one by one. First the median of groups, then of rows."
         yield from ("", "| estimator | metric | device | it, groups | it, rows | we, groups | we, rows | groups | rows |")
         yield "|---|---|---|---|---|---|---|---|---|"
     for peer in study.peers:
