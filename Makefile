@@ -49,6 +49,7 @@ memory-truth: $(DEV)   # ask llama.cpp for its sizes anew
 	$(BIN)/python scripts/ask_memory.py
 
 docs: $(DEV)     # rewrite the generated pages
+	$(BIN)/python scripts/write_accuracy.py
 	$(BIN)/python scripts/generate_docs.py
 	$(BIN)/python scripts/fill_readme.py
 	$(BIN)/python scripts/write_grammar.py

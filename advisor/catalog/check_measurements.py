@@ -4,16 +4,19 @@ from collections import Counter
 from collections.abc import Iterator
 
 from advisor.catalog.layers import Root, layers_of
-from advisor.catalog.measurements import NAME_TABLES, NAMES, PUBLISHED, PublishedTables, load_published, name_table
+from advisor.catalog.measurements import NAME_TABLES, NAMES, PEER_ERRORS, PEERS, PUBLISHED, PublishedTables, load_published, name_table
 from advisor.catalog.records import csv_faults
 from advisor.domain.measurement import split_of
+from advisor.domain.published import PeerAnswer, PeerError
 from advisor.errors import DataError, Fault
 from advisor.files.measurements import FOLDER
+
+_TABLES = {**PUBLISHED, PEERS: PeerAnswer, PEER_ERRORS: PeerError}
 
 
 def measurement_faults(root: Root) -> Iterator[Fault]:
     """Every fault of the tables on their own; where there is none, what the rows and the names say about each other."""
-    tables = (fault for folder, kind in PUBLISHED.items() for fault in csv_faults(root, folder, kind))
+    tables = (fault for folder, kind in _TABLES.items() for fault in csv_faults(root, folder, kind))
     faults = [*_strays(root), *tables, *_faulty_names(root)]
     yield from faults
     if not faults:
@@ -34,8 +37,8 @@ def _strays(root: Root) -> Iterator[Fault]:
     layers, known = layers_of(root), {NAMES: set(NAME_TABLES)}
     for name, path in layers.files(FOLDER, ".csv").items():
         folder = f"{FOLDER}/{name.rpartition('/')[0]}"
-        if folder not in PUBLISHED and path.stem not in known.get(folder, ()):
-            places = ", ".join([*sorted(PUBLISHED), *(f"{NAMES}/{table}.csv" for table in NAME_TABLES)])
+        if folder not in _TABLES and path.stem not in known.get(folder, ()):
+            places = ", ".join([*sorted(_TABLES), *(f"{NAMES}/{table}.csv" for table in NAME_TABLES)])
             yield Fault(layers.shown(path), f"nothing reads this table; known: {places}")
 
 

@@ -13,7 +13,7 @@ from advisor.catalog.layers import Root, layers_of
 from advisor.catalog.records import csv_records, csv_table
 from advisor.domain.engine import EngineName
 from advisor.domain.measurement import Measurement
-from advisor.domain.published import FreeFormat, FreeName, LlamaCppRun, LlamaCppStart, Published, VllmRun, VllmStart
+from advisor.domain.published import FreeFormat, FreeName, LlamaCppRun, LlamaCppStart, PeerAnswer, PeerError, Published, VllmRun, VllmStart
 from advisor.files.measurements import FOLDER
 
 T = TypeVar("T")
@@ -27,6 +27,8 @@ PUBLISHED: Final[Mapping[str, type[Published]]] = {
     _LLAMA_CPP_STARTS: LlamaCppStart,
 }
 NAMES: Final = f"{FOLDER}/names"
+PEERS: Final = f"{FOLDER}/peers"
+PEER_ERRORS: Final = f"{FOLDER}/peer-errors"
 NAME_TABLES: Final[Mapping[str, type[FreeName] | type[FreeFormat]]] = {"devices": FreeName, "models": FreeName, "quantizations": FreeFormat}
 
 
@@ -84,6 +86,11 @@ def load_published(root: Root) -> PublishedTables:
         llama_cpp_starts=_rows(root, _LLAMA_CPP_STARTS, LlamaCppStart),
         names=Names(_names(root, "devices"), _names(root, "models"), _formats(root)),
     )
+
+
+def load_peers(root: Root) -> tuple[tuple[PeerAnswer, ...], tuple[PeerError, ...]]:
+    """What other estimators answer about published runs, and the errors that they publish themselves."""
+    return _rows(root, PEERS, PeerAnswer), _rows(root, PEER_ERRORS, PeerError)
 
 
 def load_measurements(root: Path) -> tuple[Measurement, ...]:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from advisor.cli import (
+    accuracy,
     ask,
     calibrate,
     catalog,
@@ -69,4 +70,5 @@ app.command("validate")(validate.validate)
 app.command("crossover")(crossover.crossover)
 app.command("calibrate")(calibrate.calibrate)
 app.command("schema")(schema.schema)
+app.command("accuracy", epilog=accuracy.EPILOG)(accuracy.accuracy)
 pending.register(app)

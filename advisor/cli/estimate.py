@@ -48,6 +48,10 @@ _Output = Annotated[int | None, typer.Option("--output-tokens", help="Tokens gen
 _Concurrency = Annotated[int | None, typer.Option("--concurrency", help="Requests always in flight.")]
 _Rate = Annotated[float | None, typer.Option("--request-rate", help="Requests per second that arrive.")]
 _Price = Annotated[float | None, typer.Option("--price-per-hour", help="USD per hour of the whole deployment.")]
+_Download = Annotated[
+    float | None,
+    typer.Option("--download-speed", help="MB/s at which the weights are fetched before they are read."),
+]
 _Like = Annotated[str | None, typer.Option("--like", help="The model whose architecture yours has; MODEL is then its name only.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", help="Only the answer on one line: fits, does not fit, may not fit.")]
 
@@ -74,6 +78,7 @@ def estimate(
     concurrency: _Concurrency = None,
     request_rate: _Rate = None,
     price_per_hour: _Price = None,
+    download_speed: _Download = None,
     measured: MeasuredOption = None,
     ask_engine: AskEngineOption = False,
     engine_python: EnginePythonOption = None,
@@ -90,7 +95,8 @@ def estimate(
     spread = Parallelism(tensor, pipeline, data, expert)
     traffic = Traffic(input_tokens, output_tokens, concurrency, request_rate)
     flags, points = _flags(program, ctx.args), measured_points(measured)
-    asked = EstimateRequest(model, device, program, weights, spread, traffic, flags, devices, price_per_hour, like, points)
+    fetched = None if download_speed is None else download_speed * 1e6
+    asked = EstimateRequest(model, device, program, weights, spread, traffic, flags, devices, price_per_hour, like, points, fetched)
     _print(asked, _witness(model, engine_python) if ask_engine else None, output, quiet=quiet)
 
 

@@ -14,7 +14,6 @@ _PENDING: Final = {
     "sweep": "Measure a deployment over a range of loads.",
     "report": "Render a plan as one HTML page.",
     "compare": "Put several plans side by side.",
-    "accuracy": "Show how far predictions are from published measurements.",
 }
 ANY_ARGUMENTS: Final = {"allow_extra_args": True, "ignore_unknown_options": True}
 

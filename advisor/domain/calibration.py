@@ -52,13 +52,15 @@ class ErrorBand:
 
 @dataclass(frozen=True, slots=True)
 class StartUpFit:
-    """Seconds from the start of the process to readiness, next to reading the weights from disk."""
+    """Seconds from the start of the process to readiness."""
 
     __pydantic_config__ = STRICT
-    fixed_s: Fitted  # imports, device context, server
-    compile_s: Fitted  # compilation and graph capture of a first start; 0 where there is none
+    fixed_s: Fitted  # imports, device context, tokenizer, server, warm-up
+    compile_s: Fitted  # of a first start, the low end with a kept cache; 0 where there is none
+    capture_s: Fitted  # graphs of an accelerator; 0 where there are none
     repack_bytes_per_s: Fitted  # rate of copying weights into a CPU layout; unused where nothing is repacked
-    read_efficiency: Fitted  # of the disk's nominal rate
+    read_efficiency: Fitted  # of the disk's nominal rate, nothing of the file being in memory
+    cached_bytes_per_s: Fitted  # from the page cache
 
 
 # ---- vLLM
@@ -70,11 +72,10 @@ class VllmGeneration:
 
     __pydantic_config__ = STRICT
     name: str
-    experts_efficiency: Fitted  # of the rate at which the dense weights of such a model are read
-    kv_efficiency: Fitted  # of nominal memory bandwidth
+    weights_efficiency: Fitted  # of nominal memory bandwidth
     layer_s: Fitted  # per layer and step: launches and host time
+    layer_factor_moe: Fitted  # a layer of experts takes this many times as long
     sequence_s: Fitted  # per sequence and step: scheduling and sampling
-    first_token_floor_s: Fitted  # per request: client, HTTP, tokenizer
     before: str | None = None
 
 
@@ -104,9 +105,8 @@ class VllmCalibration:
     measured_devices: tuple[str, ...]  # ids
     measured_kinds: tuple[str, ...]  # of ModelArchitecture.kinds
     generations: tuple[VllmGeneration, ...]
-    weights_efficiency: Fitted
-    weights_efficiency_moe: Fitted
-    layer_factor_moe: Fitted
+    kv_efficiency: Fitted  # of nominal memory bandwidth
+    first_token_floor_s: Fitted  # per request: client, HTTP, tokenizer
     all_reduce_fast_s: Fitted  # NVLink, xGMI
     all_reduce_slow_s: Fitted  # PCIe
     fast_links: tuple[str, ...]  # prefixes of Device.link

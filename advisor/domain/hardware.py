@@ -77,6 +77,7 @@ class Host:
     device_link_bytes_per_s: float  # host to one device
     repacks_weights: bool = False  # llama.cpp copies Q4 tensors into a CPU-friendly layout here (AVX2/AVX-512/ARM)
     source: str = ""
+    download_bytes_per_s: float | None = None  # from where the weights are fetched; None: they are there, or nobody has said
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,9 +122,9 @@ class StepTimeModel(ABC):
         parts = self.batch_parts_s(batch) | {"kv": batch * self.cache_s(context_tokens)}
         return self._step(parts, self.decode_scale, "decode")
 
-    def prefill(self, tokens: float, context_tokens: float = 0.0) -> StepTime:
-        """A whole prompt computed alone, with its named parts and its range."""
-        return self._step(self.prefill_parts_s(tokens, context_tokens), self.prefill_scale, "prefill")
+    def prefill(self, tokens: float, context_tokens: float = 0.0, prompts: int = 1) -> StepTime:
+        """So many prompts of `tokens` together computed alone, with their named parts and their range."""
+        return self._step(self.prefill_parts_s(tokens, context_tokens, prompts), self.prefill_scale, "prefill")
 
     def _step(self, parts: Parts, scale: float, metric: Metric) -> StepTime:
         scaled = {name: seconds * scale for name, seconds in parts.items() if seconds > 0}

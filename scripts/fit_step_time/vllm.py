@@ -21,7 +21,7 @@ from fit_step_time.optimise import Constants, fit
 from fit_step_time.vllm_model import ARITHMETICS, GENERATIONS, PRIORS, Columns, Generations, columns, constants_of, fit_cases, predictor
 from fit_step_time.write import band_lines, fitted, flow, replaced, with_bands
 
-OF_A_GENERATION: Final = ("experts_efficiency", "kv_efficiency", "layer_s", "sequence_s")
+OF_A_GENERATION: Final = ("weights_efficiency", "layer_s", "layer_factor_moe", "sequence_s")
 METRICS: Final[tuple[Metric, ...]] = ("decode", "prefill")
 LEVELS: Final[tuple[ErrorLevel, ...]] = ("point", "group", "model", "device", "source")
 UNUSUAL_BUILD: Final = "experimental"  # in a row's flags: weight bytes do not predict kernels that hardly support the device
@@ -92,12 +92,9 @@ def stated(constants: Constants) -> dict[str, float]:
     for name in GENERATIONS:
         own = constants_of(constants, ARITHMETICS, Generations([name] * len(ARITHMETICS)))
         places |= {f"generations.{name}.{field}": float(getattr(own, field)[0]) for field in OF_A_GENERATION}
-        places[f"generations.{name}.first_token_floor_s"] = constants["floor_s"] * (
-            constants["floor_v0"] if name == GENERATIONS[0] else 1.0
-        )
     places |= {f"prefill_mfu.{arithmetic}": float(mfu) for arithmetic, mfu in zip(ARITHMETICS, own.prefill_mfu, strict=True)}
     rest = [f.name for f in fields(VllmConstants) if f.name not in (*OF_A_GENERATION, "prefill_mfu", "overlap_norm")]
-    return places | {name: float(getattr(own, name)) for name in rest}
+    return places | {name: float(getattr(own, name)) for name in rest} | {"first_token_floor_s": constants["floor_s"]}
 
 
 def run(write: bool) -> str:
