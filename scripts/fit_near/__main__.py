@@ -51,8 +51,7 @@ def _cases(catalog: Catalog) -> Iterable[Case]:
 
 
 def _write(series: Sequence[Series], bands: Sequence[NearBand]) -> None:
-    used = {(band.engine, band.origin) for band in bands}
-    rows = [one.row() for one in series if (one.setup.engine, "published") in used]
+    rows = [one.row() for one in series]
     rows.sort(key=lambda row: (row.engine, row.device, row.model, row.quantization, row.tensor, row.devices, row.version, row.source))
     (FOLDER / "near.csv").write_text(_table(rows), encoding="utf-8")
     path = FOLDER / "near.yaml"

@@ -37,8 +37,11 @@ def judged():
 
 def spread(runs):
     ordered = sorted(runs, key=lambda case: case.in_flight or 0)
-    return [ordered[index * (len(ordered) - 1) // max(PER_GROUP - 1, 1)] for index in range(PER_GROUP)] if len(ordered) > PER_GROUP else ordered
-
+    return (
+        [ordered[index * (len(ordered) - 1) // max(PER_GROUP - 1, 1)] for index in range(PER_GROUP)]
+        if len(ordered) > PER_GROUP
+        else ordered
+    )
 
 
 def test_the_page_shows_the_committed_figures():

@@ -69,9 +69,9 @@ def calibrate(bench: Bench, terms: Terms, say: Say) -> tuple[CalibratedMachine, 
             continue
         states.append(curve.contention)
         for point in _points(run, side, curve, bench, terms):
-            reason = bench.doubt(point)
-            points += [] if reason else [point]
-            not_run += [f"{name}: not kept: {reason}"] if reason else []
+            doubt = bench.doubt(point)
+            points += [] if doubt else [point]
+            not_run += [f"{name}: not kept: {doubt}"] if doubt else []
     state = worst([*states, *([] if points else disturbed)])
     made = CalibratedMachine(
         schema="advisor.machine/1",
