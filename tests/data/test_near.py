@@ -3,9 +3,11 @@
 import pytest
 
 from advisor.catalog import load_catalog
+from advisor.catalog.layers import over
 from advisor.catalog.measurements import load_published
 from advisor.catalog.records import csv_table
 from advisor.domain.near import NearSeries
+from advisor.errors import DataError
 from advisor.resources import folder
 
 CATALOG = load_catalog()
@@ -54,6 +56,11 @@ def test_each_class_says_how_it_was_held_out(band):
     assert "groups held out" in band.note and "coverage" in band.note
 
 
-def test_the_catalog_is_loaded_without_the_table():
-    fresh = load_catalog().with_measured(())
-    assert "published" not in vars(type(fresh.near)(fresh.near.layers))
+def test_the_table_is_read_when_it_is_needed_and_its_faults_have_a_place(tmp_path):
+    (tmp_path / "calibration").mkdir()
+    head = (ROOT / "calibration" / "near.csv").read_text().splitlines()[0]
+    (tmp_path / "calibration" / "near.csv").write_text(f"{head}\n{',' * head.count(',')}\n")
+    with over([tmp_path]):
+        catalog = load_catalog()
+        with pytest.raises(DataError, match=r"near\.csv:2:1: "):
+            catalog.near.scales("vllm", "h100-sxm")
