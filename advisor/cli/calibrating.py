@@ -15,12 +15,14 @@ from advisor.cli.dates import today
 from advisor.domain.calibrated import CalibratedMachine
 from advisor.domain.engine import EngineName
 from advisor.domain.machine_runs import MachineRun
+from advisor.domain.measured import MeasuredPoint
 from advisor.engines.find import FoundEngine, FoundServer, FoundVllm, find_llama_cpp, find_llama_server, find_vllm
 from advisor.engines.interruption import raised
 from advisor.engines.launch_environment import launch_environment
 from advisor.engines.places import models_folder
-from advisor.errors import NotProven
+from advisor.errors import NotProven, UserInputError
 from advisor.intake.machine import inspect_machine, this_machine
+from advisor.intake.measured import Known, scales_of
 from advisor.resources import advisor_version
 from advisor.synthesis.gguf import write_gguf
 from advisor.synthesis.hf_folder import write_hf_folder
@@ -61,7 +63,7 @@ def measure_machine(asked: Asked) -> tuple[CalibratedMachine, Contention]:
     with raised(), tempfile.TemporaryDirectory(dir=models_folder(), prefix="calibrate-") as folder:
         equip = partial(_equip, catalog=catalog, loads=loads, folder=Path(folder), llama_cpp=llama_cpp, vllm=vllm)
         python = llama_cpp.binding.python if llama_cpp else vllm.python if vllm else Path(sys.executable)
-        bench = Bench(inspect_machine().id, python, loads, runs.runs, absent, equip)
+        bench = Bench(inspect_machine().id, python, loads, runs.runs, absent, equip, partial(_doubt, catalog=catalog))
         terms = Terms(asked.time_limit_s, today(), advisor_version())
         return calibrate(bench, terms, _silent if asked.quiet else _say)
 
@@ -119,6 +121,16 @@ def _vllm_side(side: Contender, found: FoundVllm, folder: Path) -> Equipped:
 
 def _say(words: str) -> None:
     typer.echo(f"  {words}", err=True)
+
+
+def _doubt(point: MeasuredPoint, *, catalog: Catalog) -> str | None:
+    """Why later plans could not use it."""
+    here = [this_machine(catalog, processor_only=only) for only in (True, False)]
+    try:
+        scales_of((point,), Known(catalog, {node.device.id: node for node in here}))
+    except UserInputError as error:
+        return first_line(error)
+    return None
 
 
 def _silent(words: str) -> None:

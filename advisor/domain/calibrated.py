@@ -23,7 +23,7 @@ class MachineRates:
     def __post_init__(self) -> None:
         for name in ("threads", "read_bytes_per_s", "copy_bytes_per_s"):
             if getattr(self, name) <= 0:
-                raise FieldFault(name, f"{getattr(self, name):g}: must be above 0")
+                raise FieldFault(name, f"{name}: {getattr(self, name):g} must be above 0")
 
     @property
     def bytes_per_s(self) -> float:

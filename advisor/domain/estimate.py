@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from advisor.domain.near import Nearest
 from advisor.domain.quantity import Quantity
 
 
@@ -95,7 +96,8 @@ class PerformanceEstimate:
     in_flight: Quantity  # mean requests in service per replica
     decode_step: StepTime  # one step at the mean batch
     prefill_step: StepTime  # the whole prompt of the median request, alone
-    scaled_by: str = ""  # what was measured near, by which all times were scaled, in words
+    scaled_by: str = ""  # what was measured near, by which times were scaled, in words
+    nearest: Nearest | None = None  # the nearest measurement, also where it scales nothing
 
 
 @dataclass(frozen=True, slots=True)

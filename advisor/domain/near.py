@@ -93,6 +93,15 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
+class Nearest:
+    """The measurement that is nearest to what is asked, and whether the prediction was scaled by it."""
+
+    scale: Scale
+    grade: Grade
+    applied: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NearBand:
     """How much of a scale is believed, and what is then the 80 % range of true over predicted time, from series that were held out.
 

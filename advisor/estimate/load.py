@@ -116,6 +116,7 @@ def _estimate(runs: tuple[Observed, ...], curve: ReplicaCurve, demand: Demand, *
         decode_step=steps.decode(batch, demand.input_tokens.p50 + demand.output_tokens.p50 / 2),
         prefill_step=steps.prefill(demand.input_tokens.p50),
         scaled_by=in_words(steps.applied),
+        nearest=steps.nearest,
     )
 
 

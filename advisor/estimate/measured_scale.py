@@ -28,7 +28,6 @@ _ROUNDS: Final = 12
 _CLOSE: Final = 0.005  # relative: the prediction then is the measurement
 _FARTHEST: Final = 10.0  # times slower or faster than predicted: a slip of units or of the subject
 _BELOW_FLOOR: Final = 0.95  # of the floor: nominal rates are exceeded by boost clocks, hardly by more
-_BELOW_MEASURED_FLOOR: Final = 0.67  # of a floor from a bandwidth that was itself measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +56,16 @@ _DOUBT: Final = "is it of this model, format and device, and in seconds?"
 
 
 def _require_possible(point: MeasuredPoint, subject: MeasuredCandidate) -> None:
-    steps, context = subject.steps, (point.input_tokens or 0) + (point.output_tokens or 0) / 2
-    share = _BELOW_MEASURED_FLOOR if subject.deployment.candidate.node.id.startswith(MEASURED_MACHINE) else _BELOW_FLOOR
+    """By published rates: those of a machine that was measured itself, or of a processor's arithmetic, are no law."""
+    candidate, steps, context = subject.deployment.candidate, subject.steps, (point.input_tokens or 0) + (point.output_tokens or 0) / 2
+    if candidate.node.id.startswith(MEASURED_MACHINE):
+        return
     prompt = point.prompt_tokens or point.input_tokens or 1
-    floors = (("tpot_s", point.tpot_s, steps.floor_decode_s(1, context)), ("ttft_s", point.ttft_s, steps.floor_prefill_s(prompt)))
+    published = candidate.node.device.bf16_flops_per_s is not None and not candidate.on_cpu
+    prompt_s = steps.floor_prefill_s(prompt) if published else 0.0
+    floors = (("tpot_s", point.tpot_s, steps.floor_decode_s(1, context)), ("ttft_s", point.ttft_s, prompt_s))
     for name, measured, floor_s in floors:
-        if measured is not None and measured < share * floor_s:
+        if measured is not None and measured < _BELOW_FLOOR * floor_s:
             why = "reading the weights once at nominal bandwidth" if name == "tpot_s" else "the prompt's arithmetic at the device's peak"
             raise UserInputError(
                 f"{point.source}: {name} {significant(measured)} at {point.pace} is below {significant(floor_s)} s, {why}: "

@@ -1,8 +1,8 @@
 """Step times corrected by what was measured near: which measurements count, how far they are believed, what range is left.
 
 A prediction is multiplied by (measured / predicted)^shrink of the nearest class of measurements, geometric mean over its series. The
-nearest class is the one with the narrowest range on series that were held out; where that is not narrower than the model's own
-range, nothing is scaled.
+nearest class is the user's own measurement of the same setup, else the one with the narrowest range on series that were held out;
+where that is not narrower than the model's own range, nothing is scaled.
 """
 
 import math
@@ -15,7 +15,7 @@ from typing import Final
 from advisor.domain.calibration import Calibration, ErrorBand, Metric, error_band
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import LlamaCppSettings
-from advisor.domain.near import Grade, NearRules, Origin, Scale, Setup
+from advisor.domain.near import Grade, Nearest, NearRules, Origin, Scale, Setup
 from advisor.domain.quantity import Basis
 
 METRICS: Final[tuple[Metric, ...]] = ("decode", "prefill")
@@ -88,10 +88,12 @@ class Believing:
         if (origin, grade) == ("own", "same"):
             return 1.0, error_band(self.calibration, metric, "point")
         known = self.own[metric].level in _KNOWN
-        band = self.rules.band(self.calibration.engine, origin, grade, metric, known_device=known)
-        if band is None or band.high / band.low >= self.own[metric].high / self.own[metric].low:
+        band, own = self.rules.band(self.calibration.engine, origin, grade, metric, known_device=known), self.own[metric]
+        if band is None:
             return None
-        return band.shrink, ErrorBand(metric, "point", band.low, band.high, band.note)
+        unmeasured_kind = own.high / error_band(self.calibration, metric, own.level).high if grade == "device" else 1.0
+        high = band.high * unmeasured_kind
+        return (band.shrink, ErrorBand(metric, "point", band.low, high, band.note)) if high / band.low < own.high / own.low else None
 
 
 def applied(candidate: Candidate, scales: Sequence[Scale], believing: Believing) -> dict[Metric, Applied]:
@@ -101,12 +103,29 @@ def applied(candidate: Candidate, scales: Sequence[Scale], believing: Believing)
     graded = [(scale, grade) for scale in scales if (grade := setup.grade(scale.setup, generations)) is not None]
     if _offloads(candidate):
         graded = [(scale, grade) for scale, grade in graded if scale.origin == "own"]
-    found = {metric: min(_classes(graded, metric, believing, candidate), key=_width, default=None) for metric in METRICS}
+    found = {metric: min(_classes(graded, metric, believing, candidate), key=_preference, default=None) for metric in METRICS}
     return {metric: one for metric, one in found.items() if one is not None}
 
 
-def _width(one: Applied) -> float:
-    return one.band.high / one.band.low
+def nearest(candidate: Candidate, scales: Sequence[Scale], rules: NearRules, found: Mapping[Metric, Applied]) -> Nearest | None:
+    """What scaled the prediction; else the nearest published series of the same model, which only stands beside it."""
+    for one in found.values():
+        return Nearest(one.scales[0], one.grade, applied=True)
+    setup = setup_of(candidate)
+    generations = rules.generations.get(setup.engine, ())
+    graded = [(scale, grade) for scale in scales if (grade := setup.grade(scale.setup, generations)) in ("same", "variant")]
+    graded.sort(key=lambda pair: _apart(setup, pair[0].setup))
+    return Nearest(*graded[0], applied=False) if graded and not _offloads(candidate) else None
+
+
+def _apart(setup: Setup, other: Setup) -> tuple[bool, bool, bool]:
+    """What of format and layout differs, the weightiest first."""
+    return setup.quantization != other.quantization, setup.tensor != other.tensor, setup.devices != other.devices
+
+
+def _preference(one: Applied) -> tuple[bool, float]:
+    """Own measurements of the very setup first, then the narrowest range."""
+    return (one.origin, one.grade) != ("own", "same"), one.band.high / one.band.low
 
 
 def _classes(graded: Sequence[tuple[Scale, Grade]], metric: Metric, believing: Believing, candidate: Candidate) -> Iterator[Applied]:

@@ -1,5 +1,6 @@
 """The step-time model of a candidate, by its engine, corrected by what was measured near it."""
 
+from dataclasses import replace
 from typing import Protocol
 
 from advisor.domain.calibration import Calibration, LlamaCppCalibration
@@ -9,7 +10,7 @@ from advisor.domain.quantization import Quantization
 from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
 from advisor.estimate.llama_cpp_replica import llama_cpp_steps
-from advisor.estimate.scaling import METRICS, Believing, applied
+from advisor.estimate.scaling import METRICS, Believing, applied, nearest
 from advisor.estimate.step_time_base import SpeedRange, StepTimeModel
 from advisor.estimate.step_time_vllm import vllm_steps
 
@@ -39,7 +40,8 @@ def step_time_model(
     if near is None or not scales:
         return steps
     own = {metric: steps.speed.of(metric) for metric in METRICS}
-    return steps.scaled_by(applied(candidate, scales, Believing(near.rules, calibration, own)))
+    found = applied(candidate, scales, Believing(near.rules, calibration, own))
+    return replace(steps.scaled_by(found), nearest=nearest(candidate, scales, near.rules, found))
 
 
 def _modelled(candidate: Candidate, weights: WeightBytes, calibration: Calibration, quantization: Quantization) -> StepTimeModel:

@@ -10,6 +10,7 @@ from typing import Self
 
 from advisor.domain.calibration import Calibration, ErrorBand, ErrorLevel, Metric, error_band
 from advisor.domain.estimate import StepTime
+from advisor.domain.near import Nearest
 from advisor.domain.quantity import Basis, Quantity
 from advisor.estimate.scaling import METRICS, Applied, in_words
 
@@ -41,7 +42,8 @@ def speed_range(calibration: Calibration, *, decode: ErrorLevel, prefill: ErrorL
 class StepTimeModel(ABC):
     """Step times of one replica. Parts are memoised: the load simulation asks for the same batch thousands of times.
 
-    `request_floor_s` is spent per request outside the engine's steps. `applied` is what was measured near, by which it was scaled.
+    `request_floor_s` is spent per request outside the engine's steps. `applied` is what was measured near, by which it was scaled;
+    `nearest` is named also where it scales nothing.
     """
 
     source: str
@@ -51,6 +53,7 @@ class StepTimeModel(ABC):
     decode_scale: float = 1.0
     prefill_scale: float = 1.0
     applied: Mapping[Metric, Applied] = field(default_factory=dict)
+    nearest: Nearest | None = None
     _decode_by_batch: dict[int, float] = field(default_factory=dict, repr=False)
 
     @abstractmethod

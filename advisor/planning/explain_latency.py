@@ -85,10 +85,14 @@ def _parts(step: StepTime, sized: Sized, *, prompt_tokens: int, batch: int) -> I
 
 def _nearest(step: StepTime, sized: Sized, metric: Metric) -> Iterator[Term]:
     """Beside the sum: what was measured near, and what the step would be without it."""
-    one = sized.steps.applied.get(metric)
+    one, near = sized.steps.applied.get(metric), sized.steps.nearest
     if one is not None:
         text = f"the same step by the fit alone; its parts are x {one.factor:.3g} because of {one.by}"
         yield Term(step.value_s.value / one.factor, " s", text, one.scales[0].source, adds=False, basis=Basis.MODELLED)
+    elif near is not None and not near.applied and (scale := near.scale.of(metric)) is not None:
+        what = "this setup" if near.grade == "same" else "this model in another format or layout"
+        text = f"times the fit was measured of {what} on another host; it scales nothing: held out, such a ratio did not carry over"
+        yield Term(scale, " x", text, near.scale.source, adds=False, basis=Basis.MEASURED)
 
 
 def _part_text(name: str, sized: Sized, *, prompt_tokens: int, batch: int) -> str:

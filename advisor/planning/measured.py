@@ -16,7 +16,6 @@ from advisor.domain.workload import Workload
 from advisor.intake.measured import Known, scales_of
 from advisor.planning.resolve import embedded_node
 
-
 _SAME: Final = (
     *("engine", "model", "quantization", "device", "devices", "tensor", "pipeline", "data"),
     *("concurrency", "input_tokens", "output_tokens", "prompt_tokens", "bare"),

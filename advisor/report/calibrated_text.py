@@ -1,6 +1,7 @@
 """A calibrated machine for the terminal: rates, what each engine did, what was not run."""
 
 import textwrap
+from collections import defaultdict
 from collections.abc import Iterator
 
 from advisor.domain.calibrated import CalibratedMachine
@@ -24,11 +25,19 @@ def _lines(found: CalibratedMachine, contention: Contention) -> Iterator[str]:
     if found.points:
         yield ""
         yield f"{'Engine':<11}{'model':<20}{'format':<9}{'at once':>8}{'per token':>12}{'first token':>14}"
-    for point in found.points:
-        first = f"{significant(point.ttft_s * 1e3)} ms" if point.ttft_s else "-"
-        token = f"{significant((point.tpot_s or 0) * 1e3)} ms"
-        yield f"{point.engine:<11}{point.model:<20}{point.quantization:<9}{point.concurrency:>8}{token:>12}{first:>14}"
+    yield from _runs(found)
     for reason in found.not_run:
         yield from textwrap.wrap(f"not run: {reason}", _WIDTH, subsequent_indent="  ")
     yield ""
-    yield f"While it ran, {contention.words()}."
+    yield from textwrap.wrap(f"While it ran, {contention.words()}.", _WIDTH)
+
+
+def _runs(found: CalibratedMachine) -> Iterator[str]:
+    """A line for each load; its two sides are points of their own."""
+    loads: dict[tuple[object, ...], dict[str, float]] = defaultdict(dict)
+    for point in found.points:
+        seen = loads[point.engine, point.model, point.quantization, point.concurrency]
+        seen |= {name: value for name in ("tpot_s", "ttft_s") if (value := getattr(point, name)) is not None}
+    for (engine, model, quantization, at_once), seen in loads.items():
+        token, first = (f"{significant(seen[name] * 1e3)} ms" if name in seen else "-" for name in ("tpot_s", "ttft_s"))
+        yield f"{engine:<11}{model:<20}{quantization:<9}{at_once:>8}{token:>12}{first:>14}"

@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from advisor.accuracy.case import Case  # noqa: E402
 from advisor.accuracy.llama_cpp_cases import llama_cpp_cases  # noqa: E402
+from advisor.accuracy.vllm_cases import vllm_cases  # noqa: E402
 from advisor.catalog import Catalog, load_catalog  # noqa: E402
 from advisor.catalog.measurements import load_published  # noqa: E402
 from advisor.domain.near import NearBand, NearSeries  # noqa: E402
@@ -46,11 +47,11 @@ def main(arguments: Sequence[str]) -> None:
 def _cases(catalog: Catalog) -> Iterable[Case]:
     published = load_published(ROOT / "catalog")
     yield from llama_cpp_cases(catalog, published)[0]
+    yield from vllm_cases(published.vllm, catalog, published.names, catalog.memory_constants)[0]
 
 
 def _write(series: Sequence[Series], bands: Sequence[NearBand]) -> None:
-    used = {(band.engine, band.origin) for band in bands}
-    rows = [one.row() for one in series if (one.setup.engine, "published") in used]
+    rows = [one.row() for one in series]
     rows.sort(key=lambda row: (row.engine, row.device, row.model, row.quantization, row.tensor, row.devices, row.version, row.source))
     (FOLDER / "near.csv").write_text(_table(rows), encoding="utf-8")
     path = FOLDER / "near.yaml"

@@ -8,17 +8,14 @@ from statistics import median
 from advisor.accuracy.case import Case
 from advisor.accuracy.errors import grouped, quantile
 from advisor.accuracy.llama_cpp_cases import is_bench
-from advisor.accuracy.predict import case_demand, predicted_steps
+from advisor.accuracy.predict import case_demand, case_deployment, case_memory, predict, steps_of
 from advisor.catalog import Catalog
 from advisor.domain.calibration import Metric
-from advisor.domain.deployment import Deployment
 from advisor.domain.measurement import Split
 from advisor.domain.near import Loads, NearSeries, Setup
 from advisor.errors import UserInputError
 from advisor.estimate.load import estimate_performance
-from advisor.estimate.memory import estimate_memory
 from advisor.estimate.scaling import setup_of
-from advisor.estimate.step_time import step_time_model
 
 MOST_IN_FLIGHT = 16  # above it a first token is mostly queueing
 _METRICS: Mapping[str, Metric] = {"tpot_s": "decode", "prefill_s": "prefill", "ttft_s": "prefill"}
@@ -124,16 +121,10 @@ def _residuals(case: Case, catalog: Catalog) -> Iterator[Residual]:
 
 def _predicted(case: Case, catalog: Catalog) -> Mapping[str, float]:
     """By the step-time model alone. Raises UserInputError for what would not start."""
-    candidate = case.candidate
-    steps = step_time_model(candidate, case.weights, catalog.calibrations[candidate.runtime.engine], quantization=case.quantization)
     if is_bench(case):
-        return {name: quantity.value for name, quantity in predicted_steps(case, steps).items()}
+        return {name: quantity.value for name, quantity in predict(case, catalog, near=False).metrics.items()}
     if case.in_flight is None:
         return {}
-    demand = case_demand(case)
-    tokens = demand.typical_tokens
-    memory = estimate_memory(candidate, case.weights, constants=catalog.memory_constants, typical_tokens=tokens, longest_tokens=tokens)
-    if memory.fits is False or tokens > memory.context_per_request_tokens:
-        raise UserInputError("does not fit")
-    found = estimate_performance(Deployment("near", candidate, 1), demand, memory=memory, steps=steps, replicas_up=1, ranges=False)
+    steps, demand, memory = steps_of(case, catalog, near=False), case_demand(case), case_memory(case, catalog)
+    found = estimate_performance(case_deployment(case), demand, memory=memory, steps=steps, replicas_up=1, ranges=False)
     return {"tpot_s": found.tpot_s.p50.value, "ttft_s": found.ttft_s.p50.value}

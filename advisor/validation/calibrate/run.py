@@ -31,6 +31,7 @@ class Bench:
     runs: Sequence[MachineRun]
     absent: dict[EngineName, str]  # engines that are not here, and what was said
     equip: Callable[[MachineRun], Equipped]
+    doubt: Callable[[MeasuredPoint], str | None]  # why a point cannot be used
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,10 @@ def calibrate(bench: Bench, terms: Terms, say: Say) -> tuple[CalibratedMachine, 
             not_run.append(f"{name}: not kept: {curve.contention.words()}")
             continue
         states.append(curve.contention)
-        points += _points(run, side, curve, bench, terms)
+        for point in _points(run, side, curve, bench, terms):
+            doubt = bench.doubt(point)
+            points += [] if doubt else [point]
+            not_run += [f"{name}: not kept: {doubt}"] if doubt else []
     state = worst([*states, *([] if points else disturbed)])
     made = CalibratedMachine(
         schema="advisor.machine/1",
