@@ -51,7 +51,7 @@ def study(catalog: Catalog, published: PublishedTables, split: Split, peers: tup
         unseen=_lines(judged, lambda one: seen[one.engine].unseen(one.case.group), LEVELS) if near else (),
         without_near=_lines(plain, lambda one: ""),
         before_one_point=_lines(_same(plain, after), lambda one: ""),
-        after_one_point=_lines(after, lambda one: ""),
+        after_one_point=_lines(_same(after, plain), lambda one: ""),
         bands=tuple(_bands(catalog)),
         baselines=tuple(_baselines(judged)),
         peers=peer_lines(judged, peers[0]),
