@@ -70,6 +70,7 @@ class VllmGeneration:
 
     __pydantic_config__ = STRICT
     name: str
+    experts_efficiency: Fitted  # of the rate at which the dense weights of such a model are read
     kv_efficiency: Fitted  # of nominal memory bandwidth
     layer_s: Fitted  # per layer and step: launches and host time
     sequence_s: Fitted  # per sequence and step: scheduling and sampling
@@ -100,6 +101,7 @@ class VllmCalibration:
     as_of: str
     source: str
     measured_backends: tuple[str, ...]  # where an estimate is of a known class
+    measured_devices: tuple[str, ...]  # ids
     measured_kinds: tuple[str, ...]  # of ModelArchitecture.kinds
     generations: tuple[VllmGeneration, ...]
     weights_efficiency: Fitted
@@ -114,6 +116,9 @@ class VllmCalibration:
     prefill_mfu: dict[Arithmetic, Fitted]
     prefill_mfu_moe_factor: Fitted
     prefill_tensor_exponent: Fitted  # MFU falls as tensor-parallel size to the power of minus this
+    attention_mfu: Fitted  # of the 16-bit peak
+    prompt_layer_s: Fitted  # per layer of a step with a prompt, more than in a decode step: launches outside of captured graphs
+    overlap_norm: float  # p of the p-norm of reading and arithmetic
     flops_per_byte: Fitted  # dense 16-bit peak per byte of bandwidth of an accelerator without published arithmetic
     unmeasured_kind_factor: float  # upper end of the range is multiplied by this for an unmeasured kind of architecture
     cpu: VllmCpu

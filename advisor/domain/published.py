@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from advisor.domain.engine import EngineName
 from advisor.domain.measurement import Split
 from advisor.domain.strict import STRICT
 
@@ -232,6 +233,22 @@ class FreeName:
     id: str | None = None
     why: str | None = None
     drawn_as: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.id is None and not self.why:
+            raise ValueError("say in `why` what is missing, or give the id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreeFormat:
+    """Which weight format a source's own word means for an engine; with `model`, as the source spells it, for that model alone."""
+
+    __pydantic_config__ = STRICT
+    spelling: str
+    engine: EngineName
+    model: str | None = None
+    id: str | None = None
+    why: str | None = None
 
     def __post_init__(self) -> None:
         if self.id is None and not self.why:

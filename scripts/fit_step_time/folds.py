@@ -45,6 +45,14 @@ def bootstrap(
     predict: Predict, observed: Observations, priors: Sequence[Prior], *, start: Constants, draws: int = 25, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
     """The 10th and 90th percentile of each constant over fits of groups drawn with replacement."""
+    fits = bootstrap_fits(predict, observed, priors, start=start, draws=draws, seed=seed)
+    return {prior.name: spread([constants[prior.name] for constants in fits]) for prior in priors}
+
+
+def bootstrap_fits(
+    predict: Predict, observed: Observations, priors: Sequence[Prior], *, start: Constants, draws: int = 25, seed: int = 0
+) -> list[dict[str, float]]:
+    """Fits of groups drawn with replacement, the same each time."""
     groups = sorted({row.group for row in observed.rows})
     place = {group: index for index, group in enumerate(groups)}
     of_row = np.array([place[row.group] for row in observed.rows])
@@ -53,5 +61,10 @@ def bootstrap(
     for _ in range(draws):
         times = np.bincount(random.integers(0, len(groups), len(groups)), minlength=len(groups))
         fits.append(fit(predict, observed, priors, weight=observed.weight * times[of_row], start=start))
-    spread = {prior.name: np.quantile([constants[prior.name] for constants in fits], (0.1, 0.9)) for prior in priors}
-    return {name: (float(low), float(high)) for name, (low, high) in spread.items()}
+    return fits
+
+
+def spread(values: Sequence[float]) -> tuple[float, float]:
+    """The 10th and 90th percentile: an 80 % range."""
+    low, high = np.quantile(values, (0.1, 0.9))
+    return float(low), float(high)

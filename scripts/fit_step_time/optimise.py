@@ -47,7 +47,7 @@ def fit(
         return np.concatenate((root * robust(errors), at))
 
     first = [log((start or {}).get(prior.name, prior.value) / prior.value) / prior.sigma for prior in free]
-    found = least_squares(residuals, first, method="trf", x_scale=1.0, ftol=1e-6, xtol=1e-6)
+    found = least_squares(residuals, first, method="trf", diff_step=1e-4, ftol=1e-6, xtol=1e-6)
     return constants(found.x)
 
 

@@ -5,6 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from advisor.domain.calibration import ErrorBand, Fitted
 
+_FLOW = r"(?: (?P<flow>\{.*\}|\[.*\])(?: *#.*)?)?"
+_KEY = re.compile(r"( *)([\w.-]+):" + _FLOW)  # `  layer_s: {value: …}  # why`
+_ITEM = re.compile(r"( *)- \w+: \"?([^\"{]+?)\"?(?P<flow>)")  # `  - name: V1`
+
 
 def fitted(value: float, spread: tuple[float, float], *, most: float = float("inf"), note: str = "") -> Fitted:
     """A constant with its 80 % range, at no more digits than it has; both ends hold the value."""
@@ -42,21 +46,24 @@ def band_lines(bands: Sequence[ErrorBand]) -> list[str]:
     ]
 
 
+def with_bands(text: str, bands: Sequence[ErrorBand]) -> str:
+    """The file's text with these `errors`, its last entry."""
+    return text[: text.index("\nerrors:\n")] + "\n".join(["\nerrors:", *band_lines(bands)]) + "\n"
+
+
 def replaced(text: str, values: Mapping[str, str]) -> str:
-    """The file's text with the flow values at these dotted places replaced. Raises KeyError for a place that the file does not have."""
-    left, path, lines = dict(values), [], []
+    """The file's text with the flow values at these dotted places replaced; an item of a list is named by its first value.
+
+    Raises KeyError for a place that the file does not have.
+    """
+    left, lines = dict(values), []
+    path: list[tuple[int, str]] = []
     for line in text.splitlines():
-        match = re.fullmatch(r"( *)(?:- )?([\w.-]+):(?: (\{.*\})( *#.*)?)?", line)
+        match = _ITEM.fullmatch(line) or _KEY.fullmatch(line)
         if match:
-            indent = len(match[1]) + (2 if line.lstrip().startswith("- ") else 0)
-            while path and path[-1][0] >= indent:
-                path.pop()
-            place = ".".join([*(name for _, name in path), match[2]])
-            path.append((indent, match[2]))
-            if match[3] and place in left:
-                lines.append(line.replace(match[3], left.pop(place)))
-                continue
-        lines.append(line)
+            path = [*(step for step in path if step[0] < len(match[1])), (len(match[1]), match[2])]
+        place = ".".join(name for _, name in path)
+        lines.append(line.replace(match["flow"], left.pop(place)) if match and match["flow"] and place in left else line)
     if left:
         raise KeyError(f"the file has no {', '.join(left)}")
     return "\n".join(lines) + "\n"

@@ -113,3 +113,9 @@ def test_values_are_written_where_they_stand_and_nothing_else_moves():
     assert write.replaced(text, {"a.b": value}) == text.replace("{value: 1, low: 0, high: 2}", value)
     with pytest.raises(KeyError, match=r"a\.d"):
         write.replaced(text, {"a.d": value})
+
+
+def test_items_of_a_list_are_named_by_their_first_value():
+    text = 'list:\n  - name: old\n    before: "3"\n    b: {value: 1}\n  - name: new one\n    b: {value: 1}\nkinds: [a]\n'
+    changed = write.replaced(text, {"list.new one.b": "{value: 2}", "kinds": "[a, b]"})
+    assert changed == text.replace("new one\n    b: {value: 1}", "new one\n    b: {value: 2}").replace("[a]", "[a, b]")
