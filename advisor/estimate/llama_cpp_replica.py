@@ -152,7 +152,8 @@ def _peaks(candidate: Candidate, bandwidth: float, *, flops_per_byte: Fitted) ->
     """The peak of 16-bit products (of a CPU: of its vectors), and the fastest that products with weights may reach."""
     device = candidate.node.device
     if candidate.on_cpu:
-        vectors = (device.bf16_flops_per_s if device.is_cpu else None) or bandwidth * flops_per_byte.value
+        own = (device.bf16_flops_per_s or device.vector_flops_per_s) if device.is_cpu else None
+        vectors = own or bandwidth * flops_per_byte.value
         return vectors, vectors
     sixteen = sixteen_bit_rate(device, flops_per_byte=flops_per_byte).flops_per_s
     return sixteen, max(sixteen, device.int8_ops_per_s or 0.0, device.fp8_flops_per_s or 0.0)

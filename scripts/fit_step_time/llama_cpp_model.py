@@ -59,6 +59,7 @@ OF_CPU: Final = {  # a CPU's peak is that of its vectors in 32 bits: integer pro
     "unpack_s": Prior("unpack_s", 5e-12, 0.5, "five operations a weight"),
     "prefill_mfu": Prior("prefill_mfu", 1.0, 0.4),
     "batch_mfu": Prior("batch_mfu", 0.5, 0.5),
+    "attention_mfu": Prior("attention_mfu", 0.15, 0.4),
     "prefill_layer_s": Prior("prefill_layer_s", 50e-6, 0.7),
 }
 OF_FORMAT: Final = (Prior("unpack", 1.0, 0.5), Prior("prefill", 1.0, 0.22))
