@@ -20,7 +20,12 @@ from advisor.domain.quantity import Basis
 
 METRICS: Final[tuple[Metric, ...]] = ("decode", "prefill")
 _KNOWN: Final = ("point", "group", "model")  # levels at which the fit has seen the device
-_OF: Final[Mapping[Grade, str]] = {"same": "", "variant": ", of another format or layout", "device": ", of other models on this device"}
+_OF: Final[Mapping[Grade, str]] = {
+    "same": "",
+    "variant": ", of another format or layout",
+    "model": ", of other models in this format on this device",
+    "device": ", of other models and formats on this device",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ class Believing:
         band, own = self.rules.band(self.calibration.engine, origin, grade, metric, known_device=known), self.own[metric]
         if band is None:
             return None
-        unmeasured_kind = own.high / error_band(self.calibration, metric, own.level).high if grade == "device" else 1.0
+        unmeasured_kind = own.high / error_band(self.calibration, metric, own.level).high if grade in ("model", "device") else 1.0
         high = band.high * unmeasured_kind
         return (band.shrink, ErrorBand(metric, "point", band.low, high, band.note)) if high / band.low < own.high / own.low else None
 
