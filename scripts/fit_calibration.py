@@ -10,9 +10,9 @@ from typing import Final
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # many small fits: threads only get in each other's way
 
-from fit_step_time import vllm
+from fit_step_time import llama_cpp, vllm
 
-ENGINES: Final[Mapping[str, Callable[[bool], str]]] = {"vllm": vllm.run}
+ENGINES: Final[Mapping[str, Callable[[bool], str]]] = {"vllm": vllm.run, "llama.cpp": llama_cpp.run}
 
 
 def main() -> None:

@@ -13,7 +13,8 @@ from typing import Final
 from advisor.accuracy.case import Case, CaseMetric, Group, LeftOut
 from advisor.accuracy.llama_cpp_physics import impossible
 from advisor.catalog import Catalog
-from advisor.catalog.measurements import Names, PublishedTables
+from advisor.catalog.coverage import unmapped
+from advisor.catalog.measurements import Names
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import Parallelism
 from advisor.domain.model import Checkpoint, Model
@@ -69,12 +70,13 @@ class _Reader:
         return self.weights[key]
 
 
-def llama_cpp_cases(catalog: Catalog, published: PublishedTables) -> tuple[tuple[Case, ...], tuple[LeftOut, ...]]:
-    """Every row of llama.cpp, either as a case or left out with the reason."""
-    reader = _Reader(catalog, published.names, _file_bytes(published.llama_cpp))
+def llama_cpp_cases(rows: Iterable[LlamaCppRun], catalog: Catalog, names: Names) -> tuple[tuple[Case, ...], tuple[LeftOut, ...]]:
+    """Every row as a case, or why it is none. File sizes and what is impossible are told from all rows of a group: give whole groups."""
+    listed = tuple(rows)
+    reader = _Reader(catalog, names, _file_bytes(listed))
     cases: list[Case] = []
     left_out: list[LeftOut] = []
-    for row in published.llama_cpp:
+    for row in listed:
         try:
             cases.append(_case(row, reader))
         except (_Unclear, UserInputError) as reason:
@@ -145,11 +147,12 @@ def _measured(row: LlamaCppRun, prompt_tokens: float, in_flight: int) -> Iterato
 
 
 def _candidate(row: LlamaCppRun, reader: _Reader) -> Candidate:
-    catalog = reader.catalog
-    model, device_id = _model(row, reader), reader.names.device_id(row)
-    if device_id is None:
-        raise _Unclear("the device is not named")
-    quantization = _quantization(row, model, catalog)
+    catalog, names = reader.catalog, reader.names
+    reason = _refused(row) or unmapped(row, names, catalog)
+    if reason is not None:
+        raise _Unclear(reason)
+    model, device_id = catalog.models[names.model_id(row) or ""], names.device_id(row) or ""
+    quantization = _quantization(row, model, reader)
     backend = _backend(row)
     devices = max(row.gpu_count or 1, 1)
     candidate = build_candidate(
@@ -171,15 +174,13 @@ def _candidate(row: LlamaCppRun, reader: _Reader) -> Candidate:
     return dataclasses.replace(candidate, runtime=dataclasses.replace(candidate.runtime, version=f"b{build[1]}"))
 
 
-def _model(row: LlamaCppRun, reader: _Reader) -> Model:
+def _refused(row: LlamaCppRun) -> str | None:
+    """What makes a row incomparable by what it says of itself."""
     if _SPECULATIVE.search(row.flags or ""):
-        raise _Unclear("tokens are drafted speculatively")
+        return "tokens are drafted speculatively"
     if _FORK.search(row.build or ""):
-        raise _Unclear("a fork of llama.cpp or a build with changes of its own")
-    model_id = reader.names.model_id(row)
-    if model_id is None or model_id not in reader.catalog.models:
-        raise _Unclear("no model of the catalog has the layers of what is named")
-    return reader.catalog.models[model_id]
+        return "a fork of llama.cpp, or a build with changes of its own"
+    return None
 
 
 def _backend(row: LlamaCppRun) -> str | None:
@@ -192,27 +193,16 @@ def _backend(row: LlamaCppRun) -> str | None:
     return found[0]
 
 
-def _quantization(row: LlamaCppRun, model: Model, catalog: Catalog) -> Quantization:
-    """The file type nearest to the source's word: `UD-Q4_K_XL` and `Q4_K - Medium` are Q4_K_M. Experts released in 4 bits stay so."""
-    types = {q.id: q for q in catalog.quantizations.values() if q.format == "gguf"}
-    released = [catalog.quantization(c.quantization).scheme for c in model.checkpoints if c.format == "safetensors"]
+def _quantization(row: LlamaCppRun, model: Model, reader: _Reader) -> Quantization:
+    """The file type that the source's word means. Experts that were released in few bits stay so, whatever the rest is stored in."""
+    released = [reader.catalog.quantization(c.quantization).scheme for c in model.checkpoints if c.format == "safetensors"]
     kept = [c.quantization for c in model.checkpoints if c.format == "gguf"]
     if kept and released and all(scheme and scheme.weight_bits < _FEW_BITS for scheme in released):
-        return types[kept[0]]
-    spelled = {name.upper(): q for q in types.values() for name in (q.id, *q.aliases)}
-    for word in _words(row.quant):
-        found = max((name for name in spelled if re.search(rf"(^|_){name}(_|$)", word)), key=len, default=None)
-        if found is not None:
-            return spelled[found]
-    raise _Unclear(f"weight format {row.quant}")
-
-
-def _words(quant: str) -> Iterator[str]:
-    """The word itself, then what it is short for: 8 bits come in one kind, a bare XXS is an I-quant."""
-    word = re.sub(r"[^A-Z0-9]+", "_", quant.upper())
-    yield word
-    yield re.sub(r"Q8_K(_[A-Z]+)?", "Q8_0", word)
-    yield f"I{word}"
+        return reader.catalog.quantizations[kept[0]]
+    meant = reader.names.format("llama.cpp", row.quant, row.model)
+    if meant is None or meant.id is None:
+        raise _Unclear(f"weight format: {meant.why if meant else row.quant}")
+    return reader.catalog.quantizations[meant.id]
 
 
 def _flags(row: LlamaCppRun) -> dict[str, object]:

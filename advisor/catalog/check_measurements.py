@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from advisor.catalog.layers import Root, layers_of
 from advisor.catalog.measurements import NAME_TABLES, NAMES, PEER_ERRORS, PEERS, PUBLISHED, PublishedTables, load_published, name_table
 from advisor.catalog.records import csv_faults
+from advisor.domain.engine import EngineName
 from advisor.domain.measurement import split_of
 from advisor.domain.published import PeerAnswer, PeerError
 from advisor.errors import DataError, Fault
@@ -60,14 +61,18 @@ def _unnamed(tables: PublishedTables) -> Iterator[Fault]:
 
 
 def _unnamed_formats(tables: PublishedTables) -> Iterator[Fault]:
-    """Words for weight formats: of vLLM's rows, whose sources have words of their own."""
-    used = {(row.weight_quant, row.model) for row in tables.vllm if row.weight_quant}
-    for spelling, model in sorted(used):
-        if tables.names.format("vllm", spelling, model) is None:
-            yield Fault(f"catalog/{NAMES}", f"weight_quant: {spelling!r} is missing: give its id, or why it has none")
-    for engine, spelling, only in sorted(tables.names.formats, key=str):
-        if engine == "vllm" and not any(spelling == word and only in (None, model) for word, model in used):
-            yield Fault(f"catalog/{NAMES}", f"weight_quant: no row of {engine} uses {spelling!r}{f' with {only}' if only else ''}")
+    """The sources' own words for weight formats, and those of the name table that no row uses."""
+    of_vllm = {(row.weight_quant, row.model) for row in tables.vllm if row.weight_quant}
+    of_llama_cpp = {(row.quant, row.model) for row in tables.llama_cpp}
+    words: dict[EngineName, set[tuple[str, str]]] = {"vllm": of_vllm, "llama.cpp": of_llama_cpp}
+    for engine, used in words.items():
+        for spelling, model in sorted(used):
+            if tables.names.format(engine, spelling, model) is None:
+                yield Fault(f"catalog/{NAMES}", f"format of {engine}: {spelling!r} is missing: give its id, or why it has none")
+        for of, spelling, only in sorted(tables.names.formats, key=str):
+            if of == engine and not any(spelling == word and only in (None, model) for word, model in used):
+                with_model = f" with {only}" if only else ""
+                yield Fault(f"catalog/{NAMES}", f"format of {engine}: no row uses {spelling!r}{with_model}")
 
 
 def _redrawn(tables: PublishedTables) -> Iterator[Fault]:

@@ -39,6 +39,7 @@ class Device:
     peer_link_bytes_per_s: float | None = None  # one direction, to one other device; None: a switch gives the whole link
     slices_per_card: int | None = None  # of a slice: as many of its kind as its card holds; None: a whole device
     processor_features: tuple[ProcessorFeature, ...] | None = None  # of a CPU; None: nobody has said which
+    vector_flops_per_s: float | None = None  # of a CPU of no published rate: cores x base clock x FP32 operations of its vectors
 
     def has(self, feature: ProcessorFeature) -> bool | None:
         """Whether the processor has this feature; None where its features are not known."""

@@ -9,9 +9,9 @@ from advisor.domain.near import NearRules, Scale
 from advisor.domain.quantization import Quantization
 from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
-from advisor.estimate.llama_cpp_replica import llama_cpp_steps
 from advisor.estimate.scaling import METRICS, Believing, applied, nearest
 from advisor.estimate.step_time_base import SpeedRange, StepTimeModel
+from advisor.estimate.step_time_llama_cpp import llama_cpp_steps
 from advisor.estimate.step_time_vllm import vllm_steps
 
 __all__ = ["SpeedRange", "StepTimeModel", "step_time_model"]
@@ -40,7 +40,7 @@ def step_time_model(
     if near is None or not scales:
         return steps
     own = {metric: steps.speed.of(metric) for metric in METRICS}
-    found = applied(candidate, scales, Believing(near.rules, calibration, own))
+    found = applied(candidate, scales, Believing(near.rules, calibration, candidate.runtime.backend, own))
     return replace(steps.scaled_by(found), nearest=nearest(candidate, scales, near.rules, found))
 
 

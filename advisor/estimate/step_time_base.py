@@ -29,9 +29,11 @@ class SpeedRange:
         return self.decode if metric == "decode" else self.prefill
 
 
-def speed_range(calibration: Calibration, *, decode: ErrorLevel, prefill: ErrorLevel, measured_architecture: bool) -> SpeedRange:
+def speed_range(
+    calibration: Calibration, *, decode: ErrorLevel, prefill: ErrorLevel, measured_architecture: bool, backend: str | None = None
+) -> SpeedRange:
     """The error bands that apply; an unmeasured kind of architecture raises the slow end only, because misses are nearly all slower."""
-    bands = SpeedRange(error_band(calibration, "decode", decode), error_band(calibration, "prefill", prefill))
+    bands = SpeedRange(error_band(calibration, "decode", decode, backend), error_band(calibration, "prefill", prefill, backend))
     if measured_architecture:
         return bands
     factor = calibration.unmeasured_kind_factor

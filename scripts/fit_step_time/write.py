@@ -42,7 +42,9 @@ def quoted(text: str) -> str:
 def band_lines(bands: Sequence[ErrorBand]) -> list[str]:
     """The entries of `errors`."""
     return [
-        f"  - {{metric: {b.metric}, level: {b.level}, low: {number(b.low)}, high: {number(b.high)}, note: {quoted(b.note)}}}" for b in bands
+        f"  - {{metric: {b.metric}, level: {b.level}, {f'backend: {b.backend}, ' if b.backend else ''}"
+        f"low: {number(b.low)}, high: {number(b.high)}, note: {quoted(b.note)}}}"
+        for b in bands
     ]
 
 
