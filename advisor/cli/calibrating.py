@@ -12,7 +12,7 @@ import typer
 
 from advisor.catalog import Catalog, load_catalog
 from advisor.cli.dates import today
-from advisor.domain.calibrated import CalibratedMachine
+from advisor.domain.calibrated import CalibratedMachine, MachineRates
 from advisor.domain.engine import EngineName
 from advisor.domain.machine_runs import MachineRun
 from advisor.domain.measured import MeasuredPoint
@@ -21,6 +21,7 @@ from advisor.engines.interruption import raised
 from advisor.engines.launch_environment import launch_environment
 from advisor.engines.places import models_folder
 from advisor.errors import NotProven, UserInputError
+from advisor.intake.calibrated import with_rates
 from advisor.intake.machine import inspect_machine, this_machine
 from advisor.intake.measured import Known, scales_of
 from advisor.resources import advisor_version
@@ -90,13 +91,20 @@ def _find_vllm(asked: Asked) -> FoundVllm:
 
 
 def _equip(
-    run: MachineRun, *, catalog: Catalog, loads: Loads, folder: Path, llama_cpp: _LlamaCpp | None, vllm: FoundVllm | None
+    run: MachineRun,
+    rates: MachineRates,
+    *,
+    catalog: Catalog,
+    loads: Loads,
+    folder: Path,
+    llama_cpp: _LlamaCpp | None,
+    vllm: FoundVllm | None,
 ) -> Equipped:
     """One run with its model written. Raises UserInputError for what the engine would refuse."""
     offloads = llama_cpp.binding.offloads if run.engine == "llama.cpp" and llama_cpp else bool(vllm and vllm.backend != "cpu")
     model = catalog.yardsticks.model(run.model)
     assert model is not None  # noqa: S101 - the file's own check
-    node = this_machine(catalog, processor_only=not offloads)
+    node = with_rates(this_machine(catalog, processor_only=not offloads), rates)
     size = partial(contender, catalog, run.engine, model=model, quantization=run.quantization, node=node, loads=loads)
     if run.engine == "llama.cpp" and llama_cpp:
         return _llama_cpp_side(size(), llama_cpp, folder)
@@ -123,9 +131,9 @@ def _say(words: str) -> None:
     typer.echo(f"  {words}", err=True)
 
 
-def _doubt(point: MeasuredPoint, *, catalog: Catalog) -> str | None:
+def _doubt(point: MeasuredPoint, *, rates: MachineRates, catalog: Catalog) -> str | None:
     """Why later plans could not use it."""
-    here = [this_machine(catalog, processor_only=only) for only in (True, False)]
+    here = [with_rates(this_machine(catalog, processor_only=only), rates) for only in (True, False)]
     try:
         scales_of((point,), Known(catalog, {node.device.id: node for node in here}))
     except UserInputError as error:

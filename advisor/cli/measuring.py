@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from advisor.domain.measured import MeasuredPoint
 
 MeasuredOption = Annotated[
@@ -16,6 +18,18 @@ MeasuredOption = Annotated[
         "guidellm, vllm bench serve or llama-bench -o json. May be repeated.",
     ),
 ]
+
+
+def recorded_beside(plan: "Path | None") -> tuple["MeasuredPoint", ...]:
+    """What `advisor validate --record` kept beside a plan. Raises DataError for a faulty table."""
+    from advisor.files.measurements import FOLDER
+
+    if plan is None or not (plan.parent / FOLDER).is_dir():
+        return ()
+    from advisor.catalog.measurements import load_measurements
+    from advisor.validation.measured.rows import sound_points
+
+    return sound_points(load_measurements(plan.parent))
 
 
 def measured_points(given: list[str] | None) -> tuple["MeasuredPoint", ...]:

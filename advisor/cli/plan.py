@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from advisor.cli.measuring import MeasuredOption, measured_points
+from advisor.cli.measuring import MeasuredOption, measured_points, recorded_beside
 from advisor.cli.output import AskEngineOption, CatalogOption, EnginePythonOption, Format, FormatOption, RulesOption
 
 
@@ -27,6 +27,9 @@ def plan(
 ) -> None:
     """Decide engine, weights format, hardware, settings and replicas for a workload.
 
+    Predictions near a measurement are scaled by it: one that is given with --measured, what `advisor validate --record` kept beside the
+    plan, and for this machine what `advisor calibrate` found. The plan keeps what it used.
+
     Exit code 0: a deployment is expected to keep every requirement. 1: none is; the nearest one and what to relax are printed.
 
     [bold]Examples[/bold]
@@ -41,20 +44,21 @@ def plan(
     """
     from advisor.catalog import load_catalog
     from advisor.cli.output import say_overrides
-    from advisor.cli.planning import asker, decide_from_file, update_plan
+    from advisor.cli.planning import Measured, asker, decide_from_file, update_plan
     from advisor.errors import UserInputError
 
-    ask, points = asker(ask_engine, engine_python), measured_points(measured)
+    ask = asker(ask_engine, engine_python)
+    points = Measured(measured_points(measured), recorded_beside(update or output))
     if update is not None:
         update_plan(update, rules or [], quiet=quiet, ask=ask, measured=points)
         return
     if workload is None:
         raise UserInputError("name a workload.yaml; `advisor ask -o workload.yaml` writes one by asking you")
     say_overrides(load_catalog(), quiet=quiet)
-    decision, points = decide_from_file(workload, rules or [], insist=_pairs(insist), ask=ask, measured=points)
+    decision, used = decide_from_file(workload, rules or [], insist=_pairs(insist), ask=ask, measured=points)
     _show(decision, format=format, quiet=quiet, plan=output)
     if output is not None and decision.chosen is not None:
-        _write(decision, workload, output, points, force=force, quiet=quiet or format == "json")
+        _write(decision, workload, output, used, force=force, quiet=quiet or format == "json")
     raise typer.Exit(0 if decision.feasible else 1)
 
 

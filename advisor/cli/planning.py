@@ -1,7 +1,7 @@
 """What plan, check and validate share on the command line: read the files, find this machine, decide."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,23 +18,40 @@ from advisor.intake.workload_names import read_known_workload
 from advisor.planning.case import case_of, demand_of, workload_of
 from advisor.planning.compose import claims_of
 from advisor.planning.decision import Decision, with_engine_asked
-from advisor.planning.measured import newest, nodes_here, of_deployment, of_question, scales_for, used_points
+from advisor.planning.measured import (
+    newest,
+    nodes_here,
+    nodes_of,
+    of_deployment,
+    of_question,
+    scales_for,
+    usable,
+    used_points,
+)
 from advisor.planning.planner import decide
 from advisor.planning.resolve import resolved_in
 from advisor.resources import advisor_version
 from advisor.rules.load import load_rules
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured: given for this question, and recorded beside the plan by earlier validations."""
+
+    given: tuple[MeasuredPoint, ...] = ()
+    recorded: tuple[MeasuredPoint, ...] = ()
+
+
 def decide_from_file(
-    path: Path, rules: Sequence[Path], *, insist: Mapping[str, str], ask: Ask | None = None, measured: Sequence[MeasuredPoint] = ()
+    path: Path, rules: Sequence[Path], *, insist: Mapping[str, str], ask: Ask | None = None, measured: Measured | None = None
 ) -> tuple[Decision, tuple[MeasuredPoint, ...]]:
     """The decision for a workload file, and what was measured that it may rest on; `ask` lets the chosen engine size its own memory."""
-    catalog = load_catalog()
+    catalog, told = load_catalog(), measured or Measured()
     workload, document = read_known_workload(path, catalog)
     here = machine_of(workload)
     machine = here.node if here else None
-    points = of_question(measured, workload, demand_of(workload), insist=insist, machine=machine)
-    points = (*points, *(here.points if here else ()))
+    points = of_question(told.given, workload, demand_of(workload), insist=insist, machine=machine)
+    points = newest((*usable(told.recorded, catalog, nodes_here(machine)), *(here.points if here else ()), *points))
     known = catalog.with_measured(scales_for(points, catalog, nodes_here(machine)))
     decision = decide(workload, known, load_rules(rules), machine=machine, insist=insist)
     placed = tuple(replace(wish, place=str(document.position(wish.path))) for wish in decision.impossible)
@@ -57,16 +74,17 @@ def machine_of(workload: Workload) -> ThisMachine | None:
     return calibrated_machine(load_catalog()) if wanted else None
 
 
-def update_plan(path: Path, rules: Sequence[Path], *, quiet: bool, ask: Ask | None = None, measured: Sequence[MeasuredPoint] = ()) -> None:
+def update_plan(path: Path, rules: Sequence[Path], *, quiet: bool, ask: Ask | None = None, measured: Measured | None = None) -> None:
     """Recompute the derived half of a plan, leaving the edited half as it is, comments included; `ask` lets the engines size memory.
 
     What was measured since is added to what the plan was made with.
     """
     import typer
 
-    plan, document = read_plan(path)
+    (plan, document), told = read_plan(path), measured or Measured()
     workload, digest = workload_of(plan, path)
-    points = newest((*plan.measured, *of_deployment(measured, plan.deployments, demand_of(workload))))
+    recorded = usable((*plan.measured, *told.recorded), load_catalog(), nodes_of(plan))
+    points = newest((*recorded, *of_deployment(told.given, plan.deployments, demand_of(workload))))
     case = case_of(workload, rules, replace(plan, measured=points))
     resolved = [resolved_in(document, index, workload, case.catalog, plan=plan) for index in range(len(plan.deployments))]
     assessments = [assess(*one, case) if ask is None else assess_asked(*one, case, ask)[0] for one in resolved]

@@ -15,11 +15,12 @@ from advisor.domain.strict import STRICT, FieldFault
 Origin = Literal["own", "published"]
 """`own`: measured by whoever asks, on the very hosts that are planned. `published`: of a stranger's host."""
 
-Grade = Literal["same", "variant", "device"]
+Grade = Literal["same", "variant", "model", "device"]
 """What a measurement shares with what is asked, beyond engine, backend, device and the engine's generation of versions:
 
 `same` model, format, devices and how they are split · `variant` the same model in another format, on another number of devices or
-split otherwise · `device` another model of the same kind, dense or with experts.
+split otherwise · `model` another model of the same kind, dense or with experts, in the same format · `device` another model of the same
+kind in another format.
 """
 
 _DIGITS: Final = re.compile(r"\d+")
@@ -47,7 +48,8 @@ class Setup:
         if generation(self.version, generations) != generation(other.version, generations):
             return None
         if self.model != other.model:
-            return "device" if self.experts == other.experts else None
+            same_format = self.quantization == other.quantization
+            return ("model" if same_format else "device") if self.experts == other.experts else None
         layout = ("quantization", "devices", "tensor")
         return "same" if all(getattr(self, name) == getattr(other, name) for name in layout) else "variant"
 

@@ -2,7 +2,7 @@
 
 A prediction is multiplied by (measured / predicted)^shrink of the nearest class of measurements, geometric mean over its series. The
 nearest class is the user's own measurement of the same setup, else the one with the narrowest range on series that were held out;
-where that is not narrower than the model's own range, nothing is scaled.
+where the fit knows the device and that is not narrower than the model's own range, nothing is scaled.
 """
 
 import math
@@ -20,7 +20,12 @@ from advisor.domain.quantity import Basis
 
 METRICS: Final[tuple[Metric, ...]] = ("decode", "prefill")
 _KNOWN: Final = ("point", "group", "model")  # levels at which the fit has seen the device
-_OF: Final[Mapping[Grade, str]] = {"same": "", "variant": ", of another format or layout", "device": ", of other models on this device"}
+_OF: Final[Mapping[Grade, str]] = {
+    "same": "",
+    "variant": ", of another format or layout",
+    "model": ", of other models in this format on this device",
+    "device": ", of other models and formats on this device",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +82,32 @@ def setup_of(candidate: Candidate) -> Setup:
 
 @dataclass(frozen=True, slots=True)
 class Believing:
-    """What decides how much is believed: the rules, the engine's calibration, and the model's own range of each side."""
+    """What decides how much is believed: the rules, the engine's calibration, the backend, and the model's own range of each side."""
 
     rules: NearRules
     calibration: Calibration
+    backend: str
     own: Mapping[Metric, ErrorBand]
 
     def of(self, origin: Origin, grade: Grade, metric: Metric) -> tuple[float, ErrorBand] | None:
-        """The power that a scale is raised to, and the range that is left; None where it says nothing, or less than the model itself."""
+        """The power that a scale is raised to, and the range that is left; None where it says nothing.
+
+        Of a device that the fit knows a measurement must say more than the model itself does; of another any is better than none.
+        """
         if (origin, grade) == ("own", "same"):
-            return 1.0, error_band(self.calibration, metric, "point")
-        known = self.own[metric].level in _KNOWN
-        band, own = self.rules.band(self.calibration.engine, origin, grade, metric, known_device=known), self.own[metric]
+            return 1.0, error_band(self.calibration, metric, "point", self.backend)
+        own = self.own[metric]
+        known = own.level in _KNOWN
+        band = self.rules.band(self.calibration.engine, origin, grade, metric, known_device=known)
         if band is None:
             return None
-        unmeasured_kind = own.high / error_band(self.calibration, metric, own.level).high if grade == "device" else 1.0
-        high = band.high * unmeasured_kind
-        return (band.shrink, ErrorBand(metric, "point", band.low, high, band.note)) if high / band.low < own.high / own.low else None
+        left = ErrorBand(metric, "point", band.low, band.high * self._unmeasured_kind(metric, grade), note=band.note)
+        return (band.shrink, left) if not known or left.high / left.low < own.high / own.low else None
+
+    def _unmeasured_kind(self, metric: Metric, grade: Grade) -> float:
+        """By how much the slow end is raised for a kind of architecture that only other models' measurements could tell of."""
+        own = self.own[metric]
+        return own.high / error_band(self.calibration, metric, own.level, self.backend).high if grade in ("model", "device") else 1.0
 
 
 def applied(candidate: Candidate, scales: Sequence[Scale], believing: Believing) -> dict[Metric, Applied]:

@@ -40,7 +40,7 @@ def step_time_model(
     if near is None or not scales:
         return steps
     own = {metric: steps.speed.of(metric) for metric in METRICS}
-    found = applied(candidate, scales, Believing(near.rules, calibration, own))
+    found = applied(candidate, scales, Believing(near.rules, calibration, candidate.runtime.backend, own))
     return replace(steps.scaled_by(found), nearest=nearest(candidate, scales, near.rules, found))
 
 

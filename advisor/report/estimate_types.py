@@ -81,11 +81,12 @@ class PercentilesJson(TypedDict):
 class NearestJson(TypedDict):
     """The measurement that is nearest to what is asked, its times over those that the fit predicts of it, whether they scaled the answer.
 
-    `same`: the same model, format and layout · `variant`: another format or layout · `device`: another model on the device.
+    `same`: the same model, format and layout · `variant`: another format or layout · `model`: another model in this format ·
+    `device`: another model in another format on the device.
     """
 
     source: str
-    grade: Literal["same", "variant", "device"]
+    grade: Literal["same", "variant", "model", "device"]
     decode_scale: float | None
     prefill_scale: float | None
     applied: bool

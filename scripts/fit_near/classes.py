@@ -15,7 +15,7 @@ from fit_near.series import Series
 
 Class = tuple[EngineName, Origin, Grade, Metric]
 _SHRINKS = [step / 20 for step in range(21)]
-_LEAST_GROUPS = 6  # fewer tell nothing
+_LEAST_GROUPS = 10  # of fewer the best share is chance
 _WORTH = 0.97  # of the error without: a class must lower it by more than noise
 NOMINAL = 0.80
 

@@ -1,12 +1,13 @@
 """One calibration: the rates, then each engine with each model as far as the time goes."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from advisor.domain.calibrated import CalibratedMachine
+from advisor.domain.calibrated import CalibratedMachine, MachineRates
 from advisor.domain.engine import EngineName
 from advisor.domain.machine_runs import MachineRun
 from advisor.domain.measured import MeasuredPoint
@@ -30,8 +31,8 @@ class Bench:
     loads: Loads
     runs: Sequence[MachineRun]
     absent: dict[EngineName, str]  # engines that are not here, and what was said
-    equip: Callable[[MachineRun], Equipped]
-    doubt: Callable[[MeasuredPoint], str | None]  # why a point cannot be used
+    equip: Callable[[MachineRun, MachineRates], Equipped]
+    doubt: Callable[..., str | None]  # why later plans could not use a point
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,55 +47,78 @@ class Terms:
 def calibrate(bench: Bench, terms: Terms, say: Say) -> tuple[CalibratedMachine, Contention]:
     """Everything that the time allows, and the state of the machine meanwhile: disturbed where memory or every run was.
 
-    Raises what the memory test raises, and Interrupted; an engine that fails is only left out."""
-    began_s = monotonic()
+    Raises what the memory test raises, and Interrupted; an engine that fails is only left out.
+    """
+    began_s, found = monotonic(), _Found()
 
     def left_s() -> float:
         return terms.time_limit_s - (monotonic() - began_s)
 
     rates, contention = measure_rates(bench.python, left_s=left_s, say=say)
-    states, disturbed, not_run = [contention], list[Contention](), list[str]()
-    points: list[MeasuredPoint] = []
     for number, run in enumerate(bench.runs, 1):
-        name = f"{run.engine} {run.model} {run.quantization}"
-        say(f"{number} of {len(bench.runs)}: {name}, {max(left_s(), 0):.0f} s left")
+        say(f"{number} of {len(bench.runs)}: {_name(run)}, {max(left_s(), 0):.0f} s left")
         try:
-            side, curve = _run(bench, run, left_s=left_s(), say=say)
+            side, curve = _run(bench, run, rates, left_s=left_s(), say=say)
         except _Left as reason:
-            not_run.append(f"{name}: {reason}")
-            continue
-        if curve.contention.disturbed:
-            disturbed.append(curve.contention)
-            not_run.append(f"{name}: not kept: {curve.contention.words()}")
-            continue
-        states.append(curve.contention)
-        for point in _points(run, side, curve, bench, terms):
-            doubt = bench.doubt(point)
-            points += [] if doubt else [point]
-            not_run += [f"{name}: not kept: {doubt}"] if doubt else []
-    state = worst([*states, *([] if points else disturbed)])
+            found.not_run.append(f"{_name(run)}: {reason}")
+        else:
+            found.add(run, curve, _points(run, side, curve, bench, terms), partial(bench.doubt, rates=rates))
+    state = worst([contention, *found.states])
     made = CalibratedMachine(
         schema="advisor.machine/1",
         machine=bench.machine,
         measured_on=terms.today,
         made_with=terms.made_with,
         rates=rates,
-        points=tuple(points),
-        not_run=tuple(not_run),
+        points=tuple(found.points),
+        not_run=tuple(found.not_run),
         contention=state.as_dict(),
     )
     return made, state
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the runs gave so far."""
+
+    points: list[MeasuredPoint] = field(default_factory=list)
+    not_run: list[str] = field(default_factory=list)
+    _quiet: list[Contention] = field(default_factory=list)
+    _disturbed: list[Contention] = field(default_factory=list)
+
+    @property
+    def states(self) -> list[Contention]:
+        """The machine during the runs that count; during all of them where none does."""
+        return self._quiet if self.points else [*self._quiet, *self._disturbed]
+
+    def add(self, run: MachineRun, curve: Curve, points: Iterable[MeasuredPoint], doubt: Callable[[MeasuredPoint], str | None]) -> None:
+        """The points of a run that nobody disturbed, those apart that later plans could not use."""
+        if curve.contention.disturbed:
+            self._disturbed.append(curve.contention)
+            self.not_run.append(f"{_name(run)}: not kept: {curve.contention.words()}")
+            return
+        self._quiet.append(curve.contention)
+        for point in points:
+            reason = doubt(point)
+            if reason is None:
+                self.points.append(point)
+            else:
+                self.not_run.append(f"{_name(run)}: not kept: {reason}")
+
+
+def _name(run: MachineRun) -> str:
+    return f"{run.engine} {run.model} {run.quantization}"
 
 
 class _Left(Exception):
     """Why a run was left out."""
 
 
-def _run(bench: Bench, run: MachineRun, *, left_s: float, say: Say) -> tuple[Contender, Curve]:
+def _run(bench: Bench, run: MachineRun, rates: MachineRates, *, left_s: float, say: Say) -> tuple[Contender, Curve]:
     if run.engine in bench.absent:
         raise _Left(bench.absent[run.engine])
     try:
-        side = bench.equip(run)
+        side = bench.equip(run, rates)
         expected_s = side.contender.steps.start_s.value + _LEAST_S
         if left_s < expected_s:
             raise _Left(f"no time left: it takes about {expected_s:.0f} s")

@@ -15,12 +15,22 @@ _BINDING = "llama-cpp-python "
 
 def row_points(rows: Iterable[Measurement], where: str) -> tuple[MeasuredPoint, ...]:
     """Rows of memory alone are passed over. Raises UserInputError where all that is left was disturbed or scaled down."""
-    timed = [row for row in rows if row.max_concurrency and (row.tpot_p50_ms or row.ttft_p50_ms)]
-    sound = [row for row in timed if not set((row.flags or "").split(";")) & set(_WORTHLESS)]
-    if timed and not sound:
+    timed = [row for row in rows if _timed(row)]
+    points = sound_points(timed)
+    if timed and not points:
         flags = ", ".join(sorted({row.flags or "" for row in timed}))
         raise UserInputError(f"{where}: every speed in it is {flags}: no measurement of the deployment")
+    return points
+
+
+def sound_points(rows: Iterable[Measurement]) -> tuple[MeasuredPoint, ...]:
+    """Of rows with a speed that were neither disturbed nor scaled down."""
+    sound = [row for row in rows if _timed(row) and not set((row.flags or "").split(";")) & set(_WORTHLESS)]
     return tuple(point for row in sound for point in _points(row))
+
+
+def _timed(row: Measurement) -> bool:
+    return bool(row.max_concurrency and (row.tpot_p50_ms or row.ttft_p50_ms))
 
 
 def _points(row: Measurement) -> Iterator[MeasuredPoint]:

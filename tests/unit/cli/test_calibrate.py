@@ -91,7 +91,7 @@ def test_real_servers_are_started_and_what_is_beyond_belief_is_not_kept(machine)
     document = json.loads(ended.out)
     assert {(point["engine"], point["concurrency"]) for point in document["points"]} >= {("llama.cpp", 1), ("llama.cpp", 4), ("vllm", 4)}
     assert all("ttft_s" not in point for point in document["points"])
-    assert sum("times faster than predicted" in reason for reason in document["not_run"]) == 4
+    assert sum("faster than predicted" in reason for reason in document["not_run"]) >= 4
     assert "1 of 4: llama.cpp calibrate/narrow Q4_K_M" in ended.err
 
 

@@ -1,11 +1,15 @@
 """--measured on estimate and plan: predictions move to what was measured, say so, and a plan keeps what it used."""
 
+import dataclasses
 import json
 
 import pytest
 
+from advisor.domain.measurement import row_id_of
+from advisor.files.measurements import append_measurements
 from tests.unit.cli.command_line import advisor, refused
 from tests.unit.cli.small_plan import small_workload
+from tests.unit.validation.measured.test_read import ROW
 
 ESTIMATE = ("estimate", "Qwen/Qwen3-32B", "--engine", "vllm", "--quantization", "fp8", "--device", "h100-sxm")
 LOAD = ("--input-tokens", "4000", "--output-tokens", "500", "--concurrency", "8")
@@ -165,3 +169,30 @@ def test_explain_names_the_measurement_and_what_it_did(folder):
     ended = advisor("explain", folder / "plan.yaml", "tpot_p95_s")
     said = " ".join(ended.out.split())
     assert "the same step by the fit alone" in said and "because of your measurement tpot_s=0.12@2" in said
+
+
+def recorded(folder, **changes):
+    row = dataclasses.replace(ROW, model="Qwen/Qwen3-0.6B", max_concurrency=2, output_len_tokens=50.0, **changes)
+    append_measurements(folder / "plan.yaml", "notes", [dataclasses.replace(row, row_id=row_id_of(row))])
+
+
+def test_what_a_validation_recorded_beside_the_plan_scales_the_next_one(folder):
+    recorded(folder, tpot_p50_ms=120.0, ttft_p50_ms=None)
+    text = planned(folder, *INSIST)
+    assert "basis: scaled" in claim(text) and "run of notes 0123456789ab" in text
+    assert advisor("check", folder / "plan.yaml").code == 0
+
+
+def test_recorded_rows_that_mean_nothing_here_are_passed_over(folder):
+    recorded(folder, gpu="machine-0123456789ab")  # another machine
+    recorded(folder, tpot_p50_ms=0.001)  # beyond belief
+    recorded(folder, flags="disturbed")
+    text = planned(folder, *INSIST)
+    assert "measured:" not in text and "basis: modelled" in claim(text)
+
+
+def test_an_update_reads_what_was_recorded_since(folder):
+    planned(folder, *INSIST)
+    recorded(folder, tpot_p50_ms=120.0)
+    advisor("plan", "--update", folder / "plan.yaml")
+    assert "run of notes 0123456789ab" in (folder / "plan.yaml").read_text()

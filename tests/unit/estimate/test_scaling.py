@@ -28,6 +28,7 @@ from tests.unit.estimate.serving_for_tests import (
 
 BANDS = (
     ("own", "variant", 0.8, 0.85, 1.20),
+    ("own", "model", 0.6, 0.82, 1.28),
     ("own", "device", 0.5, 0.80, 1.30),
     ("published", "same", 1.0, 0.82, 1.25),
     ("published", "device", 0.3, 0.78, 1.38),
@@ -93,9 +94,15 @@ def test_one_side_alone_leaves_the_other_as_it_was():
 FORMAT = vllm_candidate(THIRTY_TWO_B, "h100-sxm", quantization="bf16", tensor=2)
 SPLIT = vllm_candidate(THIRTY_TWO_B, "h100-sxm", quantization="fp8", tensor=2)
 OTHER_MODEL = vllm_candidate(EIGHT_B, "h100-sxm", quantization="fp8")
+OTHER_BOTH = vllm_candidate(EIGHT_B, "h100-sxm", quantization="bf16")
 
 
-LESS_NEAR = {"format": (FORMAT, 0.8, (0.85, 1.20)), "split": (SPLIT, 0.8, (0.85, 1.20)), "model": (OTHER_MODEL, 0.5, (0.80, 1.30))}
+LESS_NEAR = {
+    "format": (FORMAT, 0.8, (0.85, 1.20)),
+    "split": (SPLIT, 0.8, (0.85, 1.20)),
+    "model": (OTHER_MODEL, 0.6, (0.82, 1.28)),
+    "both": (OTHER_BOTH, 0.5, (0.80, 1.30)),
+}
 
 
 @pytest.mark.parametrize(("near", "shrink", "band"), LESS_NEAR.values(), ids=LESS_NEAR)
@@ -129,7 +136,7 @@ def test_the_class_with_the_narrowest_range_counts_and_is_averaged():
 
 
 def test_a_range_that_is_not_narrower_than_the_models_own_scales_nothing():
-    wide = rules(bands=(("own", "device", 0.5, 0.3, 3.0),))
+    wide = rules(bands=(("own", "model", 0.5, 0.3, 3.0),))
     assert steps(CANDIDATE, measured(OTHER_MODEL), rules=wide).applied == {}
 
 
