@@ -72,10 +72,11 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """The 80 % range of measured over predicted time that the calibration gives where this much was held out."""
+    """The 80 % range of measured over predicted time that the calibration gives where this much was held out; of one backend or any."""
 
     __pydantic_config__ = STRICT
     engine: str
+    backend: str | None
     metric: str
     level: str
     low: float

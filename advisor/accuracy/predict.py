@@ -37,7 +37,7 @@ class Prediction:
 def predict(case: Case, catalog: Catalog, *, near: bool = True) -> Prediction:
     """The prediction, with or without measurements near it. Raises UserInputError for what the advisor says would not start."""
     steps = steps_of(case, catalog, near=near)
-    familiar = steps.speed.decode.level != "device"
+    familiar = steps.speed.decode.level not in ("device", "source")
     if is_bench(case):
         return Prediction(_bench(case, steps), _bench_floors(case, steps), familiar)
     demand, memory = case_demand(case), case_memory(case, catalog)

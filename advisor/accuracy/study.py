@@ -121,7 +121,7 @@ def _by_metric(judged: Iterable[Judged]) -> Iterator[tuple[tuple[str, str], list
 def _bands(catalog: Catalog) -> Iterator[Band]:
     for engine, calibration in sorted(catalog.calibrations.items()):
         for band in calibration.errors:
-            yield Band(engine, band.metric, band.level, band.low, band.high, band.note)
+            yield Band(engine, band.backend, band.metric, band.level, band.low, band.high, band.note)
 
 
 # ---- what stands out, what is missing

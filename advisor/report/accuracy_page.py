@@ -86,7 +86,8 @@ def _bands(study: Study) -> Iterator[str]:
     yield "80 % ranges of measured over predicted time, by what was held out when they were fitted (`catalog/calibration`)."
     yield from ("", "| engine | metric | held out | low | high | |", "|---|---|---|---|---|---|")
     for band in study.bands:
-        yield f"| {band.engine} | {band.metric} | {band.level} | {band.low:.2f} | {band.high:.2f} | {band.note} |"
+        engine = f"{band.engine}, {band.backend}" if band.backend else band.engine
+        yield f"| {engine} | {band.metric} | {band.level} | {band.low:.2f} | {band.high:.2f} | {band.note} |"
 
 
 def _baselines(study: Study) -> Iterator[str]:

@@ -55,7 +55,7 @@ def test_the_committed_figures_are_of_the_catalog_as_it_is():
 
 
 def _band(band):
-    return band.metric, band.level, band.low, band.high
+    return band.backend, band.metric, band.level, band.low, band.high
 
 
 @pytest.mark.parametrize(("engine", "metric"), AT_MOST)
