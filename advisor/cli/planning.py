@@ -14,6 +14,7 @@ from advisor.domain.workload import Workload
 from advisor.files.plan import deployments_sha256, read_plan, updated_text
 from advisor.files.writing import write_atomically
 from advisor.intake.calibrated import ThisMachine, calibrated_machine
+from advisor.intake.measured import Known, usable
 from advisor.intake.workload_names import read_known_workload
 from advisor.planning.case import case_of, demand_of, workload_of
 from advisor.planning.compose import claims_of
@@ -25,7 +26,6 @@ from advisor.planning.measured import (
     of_deployment,
     of_question,
     scales_for,
-    usable,
     used_points,
 )
 from advisor.planning.planner import decide
@@ -51,7 +51,7 @@ def decide_from_file(
     here = machine_of(workload)
     machine = here.node if here else None
     points = of_question(told.given, workload, demand_of(workload), insist=insist, machine=machine)
-    points = newest((*usable(told.recorded, catalog, nodes_here(machine)), *(here.points if here else ()), *points))
+    points = newest((*usable(newest(told.recorded), Known(catalog, nodes_here(machine))), *(here.points if here else ()), *points))
     known = catalog.with_measured(scales_for(points, catalog, nodes_here(machine)))
     decision = decide(workload, known, load_rules(rules), machine=machine, insist=insist)
     placed = tuple(replace(wish, place=str(document.position(wish.path))) for wish in decision.impossible)
@@ -83,7 +83,7 @@ def update_plan(path: Path, rules: Sequence[Path], *, quiet: bool, ask: Ask | No
 
     (plan, document), told = read_plan(path), measured or Measured()
     workload, digest = workload_of(plan, path)
-    recorded = usable((*plan.measured, *told.recorded), load_catalog(), nodes_of(plan))
+    recorded = usable(newest((*plan.measured, *told.recorded)), Known(load_catalog(), nodes_of(plan)))
     points = newest((*recorded, *of_deployment(told.given, plan.deployments, demand_of(workload))))
     case = case_of(workload, rules, replace(plan, measured=points))
     resolved = [resolved_in(document, index, workload, case.catalog, plan=plan) for index in range(len(plan.deployments))]

@@ -1,6 +1,5 @@
 """This machine as it was calibrated: its measured memory bandwidth, and what its engines did there."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from advisor.domain.measured import MeasuredPoint
 from advisor.engines.places import machines_folder
 from advisor.files.calibrated import read_calibrated
 from advisor.intake.machine import inspect_machine, this_machine
+from advisor.intake.measured import Known, usable
 
 NAME = "this-machine"  # on the command line
 
@@ -39,12 +39,9 @@ def calibrated_machine(catalog: Catalog, *, processor_only: bool = False) -> Thi
     node, found = this_machine(catalog, processor_only=processor_only), calibration_here()
     if found is None:
         return ThisMachine(node)
-    return ThisMachine(with_rates(node, found.rates), of_device(found.points, node.device.id))
-
-
-def of_device(points: Sequence[MeasuredPoint], device: str) -> tuple[MeasuredPoint, ...]:
-    """Those that were measured on this device of the machine."""
-    return tuple(point for point in points if point.device == device)
+    rated = with_rates(node, found.rates)
+    points = [point for point in found.points if point.device == node.device.id]
+    return ThisMachine(rated, usable(points, Known(catalog, {node.device.id: rated})))
 
 
 def with_rates(node: Node, rates: MachineRates) -> Node:

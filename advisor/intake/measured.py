@@ -1,8 +1,8 @@
 """Measured points as scales: each is predicted as it was measured, and those of one setup must agree with each other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 from typing import Any, Final
 
 from advisor.catalog import Catalog
@@ -30,6 +30,9 @@ _SAME_MODEL: Final = 1.06  # parameters: some count a tied head or a vision towe
 _SAME_BYTES: Final = 1.15  # neighbouring formats differ by more
 
 
+_Scaled = tuple[MeasuredPoint, Scale]
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What a point may name beyond the catalog: machines and models of the question, by id."""
@@ -49,11 +52,27 @@ class Known:
 
 def scales_of(points: Sequence[MeasuredPoint], known: Known) -> tuple[Scale, ...]:
     """What the points say about what was measured. Raises UserInputError for those that are impossible or contradict each other."""
-    scales = [(point, scale_of(point, measured_candidate(point, known))) for point in points]
-    for (one, first), (other, second) in combinations(scales, 2):
-        if first.setup == second.setup:
-            _require_agreement(one, first, other, second)
-    return tuple(scale for _, scale in scales)
+    found: list[_Scaled] = []
+    for point in points:
+        found.append(_scaled(point, known, found))
+    return tuple(scale for _, scale in found)
+
+
+def usable(points: Iterable[MeasuredPoint], known: Known) -> tuple[MeasuredPoint, ...]:
+    """Of points that nobody named for this question, those that mean something here; a later one that contradicts is left out."""
+    found: list[_Scaled] = []
+    for point in points:
+        with suppress(UserInputError):
+            found.append(_scaled(point, known, found))
+    return tuple(point for point, _ in found)
+
+
+def _scaled(point: MeasuredPoint, known: Known, others: Iterable[_Scaled]) -> _Scaled:
+    scale = scale_of(point, measured_candidate(point, known))
+    for other, second in others:
+        if second.setup == scale.setup:
+            _require_agreement(other, second, point, scale)
+    return point, scale
 
 
 def of_candidate(

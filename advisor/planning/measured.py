@@ -13,7 +13,6 @@ from advisor.domain.measured import MeasuredPoint
 from advisor.domain.near import Scale
 from advisor.domain.plan import Plan, PlannedDeployment
 from advisor.domain.workload import Workload
-from advisor.errors import UserInputError
 from advisor.intake.measured import Known, scales_of
 from advisor.planning.resolve import embedded_node
 
@@ -71,18 +70,6 @@ def newest(points: Iterable[MeasuredPoint]) -> tuple[MeasuredPoint, ...]:
 def scales_for(points: Sequence[MeasuredPoint], catalog: Catalog, nodes: Mapping[str, Node]) -> tuple[Scale, ...]:
     """What the points say. Raises UserInputError for those that are impossible, contradict each other, or are of unknown things."""
     return scales_of(points, Known(catalog, nodes))
-
-
-def usable(points: Iterable[MeasuredPoint], catalog: Catalog, nodes: Mapping[str, Node]) -> tuple[MeasuredPoint, ...]:
-    """Of points that nobody named for this question, those that mean something here: of a device that is known, possible, the newest."""
-    found: list[MeasuredPoint] = []
-    for point in newest(points):
-        try:
-            scales_for((*found, point), catalog, nodes)
-        except UserInputError:
-            continue
-        found.append(point)
-    return tuple(found)
 
 
 def nodes_of(plan: Plan) -> dict[str, Node]:

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def _cases(catalog: Catalog) -> Iterable[Case]:
     published = load_published(ROOT / "catalog")
-    yield from llama_cpp_cases(catalog, published)[0]
+    yield from llama_cpp_cases(published.llama_cpp, catalog, published.names)[0]
     yield from vllm_cases(published.vllm, catalog, published.names, catalog.memory_constants)[0]
 
 

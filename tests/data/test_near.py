@@ -1,14 +1,17 @@
 """The tables of near measurements: made of rows that a fit may see, of things that the catalog knows, and honest about themselves."""
 
+import json
+
 import pytest
 
 from advisor.catalog import load_catalog
 from advisor.catalog.layers import over
 from advisor.catalog.measurements import load_published
 from advisor.catalog.records import csv_table
-from advisor.domain.near import NearSeries
+from advisor.domain.near import NearSeries, generation
 from advisor.errors import DataError
 from advisor.resources import folder
+from tests.unit.cli.command_line import advisor
 
 CATALOG = load_catalog()
 ROOT = folder("catalog")
@@ -64,3 +67,19 @@ def test_the_table_is_read_when_it_is_needed_and_its_faults_have_a_place(tmp_pat
         catalog = load_catalog()
         with pytest.raises(DataError, match=r"near\.csv:2:1: "):
             catalog.near.scales("vllm", "h100-sxm")
+
+
+def test_an_estimate_names_the_nearest_measurement_and_that_it_scaled_nothing():
+    newest = RULES.generations["vllm"]
+    row = next(
+        row for row in SERIES if row.engine == "vllm" and row.devices == row.tensor and generation(row.version, newest) == len(newest)
+    )
+    setup = ("--engine", "vllm", "--device", row.device, "--quantization", row.quantization)
+    load = ("--tensor-parallel", str(row.tensor), "--input-tokens", "1000", "--output-tokens", "100", "--max-model-len", "2048")
+    ended = advisor("estimate", row.model, *setup, *load, "--format", "json")
+    assert ended.code == 0, ended.err
+    performance = json.loads(ended.out)["performance"]
+    nearest = performance["nearest_measurement"]
+    assert (nearest["grade"], nearest["applied"]) == ("same", False)
+    assert nearest["source"].startswith("http")
+    assert performance["tpot_s"]["p50"]["basis"] == "modelled"

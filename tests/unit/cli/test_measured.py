@@ -193,6 +193,6 @@ def test_recorded_rows_that_mean_nothing_here_are_passed_over(folder):
 
 def test_an_update_reads_what_was_recorded_since(folder):
     planned(folder, *INSIST)
-    recorded(folder, tpot_p50_ms=120.0)
+    recorded(folder, tpot_p50_ms=120.0, ttft_p50_ms=None)
     advisor("plan", "--update", folder / "plan.yaml")
     assert "run of notes 0123456789ab" in (folder / "plan.yaml").read_text()
