@@ -37,9 +37,7 @@ def _lines(study: Study) -> Iterator[str]:
     yield "`group`: source, device and model are each known from other rows; else the hardest thing that no fitted row has."
     yield ""
     yield from _section("By basis", study.bases, "basis")
-    yield "`scaled` predictions are corrected by published measurements near them, of the other side of the split. The same rows without:"
-    yield ""
-    yield from _table(study.without_near)
+    yield from _without_near(study)
     yield from ("", "## After one measured point", "")
     yield "The least loaded run of a series is given as with `--measured`; its other runs are predicted. Before, the same runs:"
     yield ""
@@ -53,6 +51,15 @@ def _lines(study: Study) -> Iterator[str]:
     yield from _excluded(study)
     yield from ("", "## What limits the rest", "", "Not stated by the rows, so no model can know it:", "")
     yield from (f"- {limit.what} ({limit.rows:,} rows)" for limit in study.limits)
+
+
+def _without_near(study: Study) -> Iterator[str]:
+    if all(line.of == "modelled" for line in study.bases):
+        yield "No published measurement of the other side of the split is near enough to narrow the range of one of these: none is scaled."
+        return
+    yield "`scaled` predictions are corrected by published measurements near them, of the other side of the split. The same rows without:"
+    yield ""
+    yield from _table(study.without_near)
 
 
 def _section(title: str, lines: Sequence[Line], of: str) -> Iterator[str]:
