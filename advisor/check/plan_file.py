@@ -26,7 +26,7 @@ def check_plan(path: Path, rules: Sequence[Path], report: CheckReport) -> None:
     """Add what is to be said about a plan. Raises DataError for a faulty file, UserInputError when its workload is not there."""
     plan, document = read_plan(path)
     workload, digest = workload_of(plan, path)
-    case = case_of(workload, rules)
+    case = case_of(workload, rules, plan)
     assessed: list[tuple[PlannedDeployment, Assessment]] = []
     placed: list[Placed] = []
     for index, planned in enumerate(plan.deployments):

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from advisor.cli.measuring import MeasuredOption, measured_points
 from advisor.cli.output import AskEngineOption, CatalogOption, EnginePythonOption, FormatOption
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ EPILOG = (
     "Examples: [bold]advisor estimate google/gemma-3-27b-it --engine llama.cpp --quantization Q4_K_M --device rtx-3090 --context 32768 "
     "--parallel 4 --unified-kv[/bold]\n\n"
     "[bold]advisor estimate Qwen/Qwen3-32B --engine vllm --quantization fp8 --device h100-sxm --input-tokens 4000 --output-tokens 500 "
-    "--concurrency 22 --price-per-hour 11.06[/bold]"
+    "--concurrency 22 --price-per-hour 11.06[/bold]\n\n"
+    "[bold]advisor estimate Qwen/Qwen3-32B --engine vllm --quantization fp8 --device h100-sxm --input-tokens 4000 --output-tokens 500 "
+    "--concurrency 22 --measured tpot_s=0.021@8,ttft_s=0.42[/bold]"
 )
 _Model = Annotated[
     str, typer.Argument(help="Catalog id or alias, config.json, folder with one, .gguf, hf://org/repo[@revision]. Write it first.")
@@ -48,6 +51,10 @@ _Output = Annotated[int | None, typer.Option("--output-tokens", help="Tokens gen
 _Concurrency = Annotated[int | None, typer.Option("--concurrency", help="Requests always in flight.")]
 _Rate = Annotated[float | None, typer.Option("--request-rate", help="Requests per second that arrive.")]
 _Price = Annotated[float | None, typer.Option("--price-per-hour", help="USD per hour of the whole deployment.")]
+_Download = Annotated[
+    float | None,
+    typer.Option("--download-speed", help="MB/s at which the weights are fetched before they are read."),
+]
 _Like = Annotated[str | None, typer.Option("--like", help="The model whose architecture yours has; MODEL is then its name only.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", help="Only the answer on one line: fits, does not fit, may not fit.")]
 
@@ -77,6 +84,8 @@ def estimate(
     concurrency: _Concurrency = None,
     request_rate: _Rate = None,
     price_per_hour: _Price = None,
+    download_speed: _Download = None,
+    measured: MeasuredOption = None,
     ask_engine: AskEngineOption = False,
     engine_python: EnginePythonOption = None,
     catalogs: CatalogOption = None,
@@ -92,9 +101,11 @@ def estimate(
     spread = Parallelism(tensor, pipeline, data, expert)
     traffic = Traffic(input_tokens, output_tokens, concurrency, request_rate)
     flags, drafts = _flags(program, ctx.args), (draft_model, draft_quantization)
+    points = measured_points(measured)
     asked = EstimateRequest(
-        model, device, program, weights, spread, traffic, flags, devices, price_per_hour, like, memory_in_use_bytes, *drafts
-    )
+        model, device, program, weights, spread, traffic, flags, devices, price_per_hour, like, memory_in_use_bytes, *drafts, points,
+        download_speed,
+    )  # fmt: skip
     _print(asked, _witness(model, engine_python) if ask_engine else None, output, quiet=quiet)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from advisor.domain.near import Nearest
 from advisor.domain.quantity import Quantity, exact
 
 NOTHING: Final = exact(0, "not used here")
@@ -102,6 +103,8 @@ class PerformanceEstimate:
     in_flight: Quantity  # mean requests in service per replica
     decode_step: StepTime  # one step at the mean batch
     prefill_step: StepTime  # the whole prompt of the median request, alone
+    scaled_by: str = ""  # what was measured near, by which times were scaled, in words
+    nearest: Nearest | None = None  # the nearest measurement, also where it scales nothing
 
 
 @dataclass(frozen=True, slots=True)

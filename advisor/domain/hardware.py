@@ -40,6 +40,7 @@ class Device:
     slices_per_card: int | None = None  # of a slice: as many of its kind as its card holds; None: a whole device
     processor_features: tuple[ProcessorFeature, ...] | None = None  # of a CPU; None: nobody has said which
     in_use_bytes: int = 0  # what other processes hold of it already
+    vector_flops_per_s: float | None = None  # of a CPU of no published rate: cores x base clock x FP32 operations of its vectors
 
     @property
     def free_bytes(self) -> int:
@@ -83,6 +84,7 @@ class Host:
     device_link_bytes_per_s: float  # host to one device
     repacks_weights: bool = False  # llama.cpp copies Q4 tensors into a CPU-friendly layout here (AVX2/AVX-512/ARM)
     source: str = ""
+    download_bytes_per_s: float | None = None  # from where the weights are fetched; None: they are there, or nobody has said
 
 
 @dataclass(frozen=True, slots=True)

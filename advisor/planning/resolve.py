@@ -59,8 +59,7 @@ def flags_of_settings(settings: Mapping[str, Setting]) -> dict[str, object]:
 
 def _available(hardware: PlannedHardware, workload: Workload, catalog: Catalog) -> Available:
     if hardware.node is not None:
-        node: Node = _embedded(hardware.node, Node, "hardware.node")
-        return Available(node, 1, hardware.acquisition)
+        return Available(embedded_node(hardware.node), 1, hardware.acquisition)
     if hardware.offer is not None:
         offer: Offer = _embedded(hardware.offer, Offer, "hardware.offer")
         return Available(catalog.node_of(offer), None, "rent", offer)
@@ -70,6 +69,12 @@ def _available(hardware: PlannedHardware, workload: Workload, catalog: Catalog) 
         if same and available.node.devices >= hardware.devices:
             return available
     return Available(catalog.node(device, hardware.devices), None, hardware.acquisition)
+
+
+def embedded_node(facts: dict[str, Any]) -> Node:
+    """The machine that a plan holds the facts of. Raises UserInputError for facts of another version."""
+    node: Node = _embedded(facts, Node, "hardware.node")
+    return node
 
 
 def _embedded(facts: dict[str, Any], kind: Any, where: str) -> Any:  # noqa: ANN401 - typed by the caller
