@@ -46,9 +46,14 @@ def cases_of(split: str) -> tuple[tuple[Case, ...], tuple[LeftOut, ...]]:
     return vllm_cases(rows, load_catalog(), published.names, load_memory_constants())
 
 
+def fitted_cases(cases: Sequence[Case], file: VllmCalibration) -> list[Case]:
+    """Closed loops on the backends that the constants are of."""
+    return [case for case in fit_cases(cases) if case.candidate.runtime.backend in file.measured_backends]
+
+
 def fitted_to(cases: Sequence[Case], file: VllmCalibration) -> Fit:
     """Constants, their ranges and the errors on what was held out."""
-    data = columns([case for case in fit_cases(cases) if case.candidate.runtime.backend in file.measured_backends], file)
+    data = columns(fitted_cases(cases, file), file)
     predict = predictor(data)
     constants = fit(predict, data.observed, PRIORS)
     errors: dict[ErrorLevel, Array] = {

@@ -137,7 +137,7 @@ def test_latent_cache_is_not_divided_by_tensor_parallelism():
 def test_eight_bits_read_half_and_compute_faster_four_bits_only_read_less():
     full, eight, four = (vllm_steps(THIRTY_TWO_B, "h100-sxm", quantization=q) for q in ("bf16", "fp8", "awq-int4"))
     assert eight.batch_parts_s(1)["weights"] == pytest.approx(0.52 * full.batch_parts_s(1)["weights"], rel=0.05)
-    assert eight.prefill_s(4000) < 0.75 * full.prefill_s(4000)
+    assert eight.prefill_s(4000) < 0.9 * full.prefill_s(4000)  # twice the peak, but a smaller share of it is reached
     assert four.prefill_s(4000) == pytest.approx(full.prefill_s(4000), rel=0.02)
     assert four.decode_s(1, 100) < eight.decode_s(1, 100)
 
