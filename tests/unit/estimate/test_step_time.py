@@ -10,6 +10,7 @@ from advisor.errors import UserInputError
 from advisor.estimate.placement_llama_cpp import place, step_reads
 from advisor.estimate.step_time import step_time_model
 from advisor.estimate.token_work import WindowedSum, expected_experts_share, token_work
+from advisor.estimate.vllm_parts import mixed_prompt_parts
 from tests.unit.estimate.architectures_for_tests import dense
 from tests.unit.estimate.candidates_for_tests import LLAMA_CPP, VLLM, candidate, equal_layers
 from tests.unit.estimate.serving_for_tests import (
@@ -259,3 +260,12 @@ def test_a_calibration_times_its_own_engine_only():
     candidate = vllm_candidate(EIGHT_B, "h100-sxm")
     with pytest.raises(UserInputError, match="vllm"):
         step_time_model(candidate, weights_of(candidate), CALIBRATIONS["llama.cpp"], quantization=CATALOG.quantization("bf16"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(["vllm dense", "vllm moe tp"]), st.floats(1, 9000), st.integers(0, 9000), st.integers(1, 4))
+def test_what_a_prompt_adds_to_a_step_is_the_sum_of_its_parts(name, tokens, context, prompts):
+    steps = STEPS[name]
+    parts = mixed_prompt_parts(steps.rank.prompt_work(tokens, context, prompts), steps.rates)
+    added = steps.mixed_prefill_s(tokens, context, prompts=prompts, batch=8)
+    assert added == pytest.approx(sum(parts.values()), rel=1e-6)
