@@ -22,7 +22,7 @@ from fit_step_time.optimise import Constants, fit
 from fit_step_time.vllm_model import ARITHMETICS, GENERATIONS, PRIORS, Columns, Generations, columns, constants_of, fit_cases, predictor
 from fit_step_time.write import band_lines, fitted, flow, quoted, replaced, with_bands
 
-OF_A_GENERATION: Final = ("weights_efficiency", "weights_efficiency_datacenter", "layer_s", "layer_factor_moe", "sequence_s")
+OF_A_GENERATION: Final = ("weights_efficiency", "layer_s", "layer_factor_moe", "sequence_s")
 METRICS: Final[tuple[Metric, ...]] = ("decode", "prefill")
 LEVELS: Final[tuple[ErrorLevel, ...]] = ("point", "group", "model", "device", "source")
 FILE: Final = resources.folder("catalog") / "calibration" / "vllm.yaml"
@@ -70,7 +70,7 @@ def bands(data: Columns, errors: Mapping[ErrorLevel, Array]) -> tuple[ErrorBand,
     for metric in METRICS:
         wider = ErrorBand(metric, "point", 1.0, 1.0)
         for level in LEVELS:
-            own = error_band(data.observed, errors[level], metric=metric, level=level)
+            own = error_band(data.observed, errors[level], metric=metric, level=level, corrected=True)
             wider = ErrorBand(metric, level, min(own.low, wider.low), max(own.high, wider.high), own.note)
             found.append(wider)
     return tuple(found)
