@@ -91,8 +91,8 @@ def assess(deployment: Deployment, available: Available, case: Case, sized: Size
     """Estimate a deployment under the case's load, hold it against what is required, and let the rules judge."""
     sized = sized or size(deployment.candidate, case)
     down = min(case.demand.replicas_down, deployment.replicas - 1)
-    worst = _performance(deployment, case.demand, sized, down=down, ranges=look != "quick")
-    performance = worst if look != "full" or not down else _performance(deployment, case.demand, sized, down=0, ranges=True)
+    worst = _performance(deployment, case, sized, down=down, ranges=look != "quick")
+    performance = worst if look != "full" or not down else _performance(deployment, case, sized, down=0, ranges=True)
     degraded = worst if down else None
     cost = estimate_cost(deployment, available, demand=case.demand, terms=case.workload.cost, performance=performance)
     estimate = Estimate(sized.memory, performance, degraded, cost)
@@ -152,9 +152,17 @@ def facts_of(
     )
 
 
-def _performance(deployment: Deployment, demand: Demand, sized: Sized, *, down: int, ranges: bool) -> PerformanceEstimate:
-    up = deployment.replicas - down
-    return estimate_performance(deployment, demand, memory=sized.memory, steps=sized.steps, replicas_up=up, seed=SEED, ranges=ranges)
+def _performance(deployment: Deployment, case: Case, sized: Sized, *, down: int, ranges: bool) -> PerformanceEstimate:
+    return estimate_performance(
+        deployment,
+        case.demand,
+        memory=sized.memory,
+        steps=sized.steps,
+        replicas_up=deployment.replicas - down,
+        seed=SEED,
+        ranges=ranges,
+        level=case.workload.service_level,
+    )
 
 
 # ---- requirements
