@@ -20,6 +20,7 @@ from advisor.domain.workload import Workload
 from advisor.engines.support import processor_needs
 from advisor.estimate.cost import estimate_cost
 from advisor.estimate.load import estimate_performance
+from advisor.estimate.load_observed import FAILED_AT_MOST
 from advisor.estimate.memory import estimate_memory
 from advisor.estimate.step_time import StepTimeModel, step_time_model
 from advisor.estimate.weights import checkpoint_weights
@@ -200,6 +201,8 @@ def _latency(performance: PerformanceEstimate | None, workload: Workload, *, suf
         if limit is not None:
             given = getattr(performance, name.replace("_p95_s", "_s")).p95 if performance else None
             yield Requirement(name + suffix, given, at_most=limit)
+    if performance is not None and performance.failed_share.value > FAILED_AT_MOST:
+        yield Requirement("failed_pct" + suffix, performance.failed_share.times(100), at_most=100 * FAILED_AT_MOST)
     if performance is not None and not any((level.ttft_p95_s, level.tpot_p95_s, level.e2e_p95_s)):
         yield Requirement("utilization" + suffix, performance.utilization, at_most=1.0)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from statistics import fmean
 from typing import Final
 
@@ -11,6 +12,7 @@ from advisor.estimate.load_simulation import SimulatedRequest, Simulation
 
 Three = tuple[float, float, float]
 SHARES: Final = (0.50, 0.95, 0.99)
+FAILED_AT_MOST: Final = 0.001  # of the requests: a full pool fails whoever is in service, so one failure is never one alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,14 @@ def observed(
     ttft = [(r.first_token_s or r.finished_s or 0.0) - r.arrived_s + floor_s for r in shown]
     e2e = [(r.finished_s or 0.0) - r.arrived_s + floor_s for r in shown]
     tpot = [(whole - first) / (r.output_tokens - 1) if r.output_tokens > 1 else 0.0 for whole, first, r in zip(e2e, ttft, shown, strict=True)]
+    itl = weighted_percentiles(simulation.gaps)
     waited_s = fmean((r.admitted_s or 0.0) - r.arrived_s for r in measured)
     served_s = fmean((r.finished_s or 0.0) - (r.admitted_s or 0.0) for r in measured)
     served_share = len(served) / len(measured)
     return Observed(
         ttft_s=percentiles(ttft),
-        tpot_s=percentiles([t for t, r in zip(tpot, shown, strict=True) if r.output_tokens > 1] or [0.0]),
-        itl_s=weighted_percentiles(simulation.gaps),
+        tpot_s=percentiles([t for t, r in zip(tpot, shown, strict=True) if r.output_tokens > 1] or [0.0]) if served else itl,
+        itl_s=itl,
         e2e_s=percentiles(e2e),
         requests_per_s=arrived_per_s * served_share,
         good_share=_good(ttft, tpot, e2e, level) * served_share if served else 0.0,
@@ -91,8 +94,8 @@ def percentiles(values: list[float]) -> Three:
 
 def weighted_percentiles(values: Sequence[tuple[float, int]]) -> Three:
     """The same of values with a count."""
-    ordered = sorted(values)
-    total = sum(count for _, count in ordered)
+    ordered = sorted(values, key=itemgetter(0))
+    total = sum(map(itemgetter(1), ordered))
     found: list[float] = []
     seen = 0
     for value, count in ordered:

@@ -5,11 +5,7 @@ what a preempted request had computed is found again until new blocks have eaten
 single cells: blocks of one token.
 """
 
-import math
 from dataclasses import dataclass, field
-
-_WITHOUT_LIMIT = 1 << 60
-
 
 @dataclass(slots=True)
 class CachePool:
@@ -90,6 +86,4 @@ class CachePool:
 
 def cache_pool(cache_tokens: float, block_tokens: int, shared_tokens: int) -> CachePool:
     """An empty pool; a prefix that all requests share lies in it once and for all."""
-    if math.isinf(cache_tokens):
-        return CachePool(_WITHOUT_LIMIT, block_tokens)
     return CachePool(max(1, (int(cache_tokens) - shared_tokens) // block_tokens), block_tokens)

@@ -18,33 +18,35 @@ from advisor.estimate.load_pool import CachePool, cache_pool
 from advisor.estimate.replica_limits import ReplicaLimits
 from advisor.estimate.step_time_base import StepTimeModel
 
+_LONG_STRETCH = 24  # steps, from which on the gaps at its end are told from those at its beginning
 _place = attrgetter("place")
 
 
-@dataclass(slots=True, eq=False)
 class SimulatedRequest:
-    """One request; times are None until they happen. `cached_tokens` is what attention reads, as of `joined_tick` or the last chunk."""
+    """One request; times are None until they happen. `cached_tokens` is what attention reads, as of `joined_tick` or the last chunk.
 
-    arrived_s: float
-    input_tokens: int
-    output_tokens: int
-    measured: bool
-    prompt_tokens: int = field(init=False)  # to be cached before the next token; after a preemption with what was generated
-    generated_tokens: int = 0
-    cached_tokens: int = 0
-    shared_blocks: int = 0  # of its cache, held for all
-    joined_tick: int = 0
-    place: int = 0  # in the order of admission, or the slot
+    What has not happened is a default of the class: thousands are made, and most of it never happens.
+    """
+
+    generated_tokens = 0
+    cached_tokens = 0
+    shared_blocks = 0  # of its cache, held for all
+    joined_tick = 0
+    place = 0  # in the order of admission, or the slot
     left: tuple[int, int] | None = None  # full blocks when preempted, and how many the pool will have given out before the first of them
     silent_since_s: float | None = None
-    preemptions: int = 0
-    failed: bool = False
+    preemptions = 0
+    failed = False
     admitted_s: float | None = None
     first_token_s: float | None = None
     finished_s: float | None = None
 
-    def __post_init__(self) -> None:
-        self.prompt_tokens = self.input_tokens
+    def __init__(self, arrived_s: float, input_tokens: int, output_tokens: int, measured: bool) -> None:  # noqa: FBT001
+        self.arrived_s = arrived_s
+        self.input_tokens = input_tokens
+        self.output_tokens = output_tokens
+        self.measured = measured
+        self.prompt_tokens = input_tokens  # to be cached before the next token; after a preemption with what was generated
 
 
 @dataclass(slots=True)
@@ -148,7 +150,7 @@ class Simulation:
     def _prompt_step(self) -> None:
         """One token for each running request, the rest of the budget for prompts; a completed prompt samples its first token."""
         pool, prefilling, preempts = self.pool, self.prefilling, self.limits.preempts
-        fits = pool.needed(self.tick) <= pool.free_blocks
+        fits = pool.growing[self.tick % pool.block_tokens] <= pool.capacity_blocks - pool.used_blocks
         if not fits and preempts:
             self._make_room()
         batch = len(self.running)
@@ -170,7 +172,7 @@ class Simulation:
 
     def _fill(self, budget: int, *, may_admit: bool) -> tuple[int, int, int]:
         """Chunks of prompts into one step: tokens, tokens times what is cached before them, and prompts. llama-server asks no pool."""
-        prefilling, pool, preempts = self.prefilling, self.pool, self.limits.preempts
+        prefilling, pool, preempts, block = self.prefilling, self.pool, self.limits.preempts, self.limits.block_tokens
         tokens = weighted = prompts = 0
         while tokens < budget:
             if prompts == len(prefilling):
@@ -180,8 +182,8 @@ class Simulation:
             request = prefilling[prompts]
             cached = request.cached_tokens
             chunk = min(budget - tokens, request.prompt_tokens - cached)
-            blocks = pool.blocks(cached + chunk) - pool.blocks(cached)
-            if preempts and blocks > pool.free_blocks and len(prefilling) + len(self.running) > 1:
+            blocks = -(-(cached + chunk) // block) + -cached // block
+            if preempts and blocks > pool.capacity_blocks - pool.used_blocks and len(prefilling) + len(self.running) > 1:
                 self._preempt(prefilling.pop())
                 break
             pool.take(blocks)
@@ -207,7 +209,13 @@ class Simulation:
         pool.grow(self.tick, steps)
         pool.take(blocks)
         request.cached_tokens += steps * budget
-        self._pass(steps, step_s, batch, before)
+        late_s = None
+        if batch:
+            late = steps / 4
+            late_s = self.steps.mixed_step_s(
+                batch, context + late, prefill_tokens=budget, prefill_context_tokens=behind + late * budget
+            )
+        self._pass(steps, step_s, batch, before, late_s)
         return True
 
     # ---- steps without
@@ -215,39 +223,51 @@ class Simulation:
     def _decode_stretch(self) -> None:
         """As many steps as pass before the next last token, the next arrival that finds a place, or the end of the pool."""
         pool, batch = self.pool, len(self.running)
-        if pool.needed(self.tick) > pool.free_blocks and batch > 1:
-            if not self.limits.preempts:
-                self._fail_all(self.steps.decode_s(batch, self.context_tokens / batch))
-                return
-            self._make_room()
-            batch = len(self.running)
         steps = self.running[0][0] - self.tick
+        if (steps // pool.block_tokens + 1) * batch > pool.capacity_blocks - pool.used_blocks and batch > 1:
+            if not pool.room_steps(self.tick, 1):
+                if not self.limits.preempts:
+                    self._fail_all(self.steps.decode_s(batch, self.context_tokens / batch))
+                    return
+                self._make_room()
+                batch = len(self.running)
+                steps = self.running[0][0] - self.tick
+            steps = pool.room_steps(self.tick, steps) if batch > 1 else steps
         context = self.context_tokens / batch
-        if self.arrivals and not self.waiting and batch < self.limits.slots:
-            steps = self._steps_to_arrival(steps, batch, context)
-        if batch > 1:
-            steps = pool.room_steps(self.tick, steps)
+        step_s = self.steps.decode_s(batch, context + (steps - 1) / 2)
+        late_s = None
+        if self.arrivals and self.arrivals[0][0] < self.now_s + steps * step_s and not self.waiting and batch < self.limits.slots:
+            steps, step_s = self._until_arrival(steps, step_s, self.steps.decode_s(batch, context))
+        elif steps > _LONG_STRETCH:
+            late_s = self.steps.decode_s(batch, context + 0.75 * steps)
         before = pool.used_blocks
         pool.grow(self.tick, steps)
-        self._pass(steps, self.steps.decode_s(batch, context + (steps - 1) / 2), batch, before)
+        self._pass(steps, step_s, batch, before, late_s)
 
-    def _steps_to_arrival(self, steps: int, batch: int, context: float) -> int:
-        """The first of so many steps that ends after the next arrival; steps grow longer with the context."""
+    def _until_arrival(self, steps: int, mean_s: float, first_s: float) -> tuple[int, float]:
+        """The fewest of so many steps that end after the next arrival, and their mean; steps grow longer with the context."""
         left_s = self.arrivals[0][0] - self.now_s
-        first = ceil(left_s / self.steps.decode_s(batch, context))
-        if first > 2:
-            first = ceil(left_s / self.steps.decode_s(batch, context + (min(first, steps) - 1) / 2))
-        return max(1, min(steps, first))
+        slope = (mean_s - first_s) / max(steps - 1, 1)  # of the mean, by the number of steps
+        fewest = max(1, ceil(left_s / first_s))
+        fewest = max(1, ceil(left_s / (first_s + slope * (fewest - 1))))
+        return fewest, first_s + slope * (fewest - 1)
 
-    def _pass(self, steps: int, step_s: float, batch: int, before: int) -> None:
-        """Time passes; everybody running writes a token a step. The pool held `before` blocks, and more with every step."""
+    def _pass(self, steps: int, step_s: float, batch: int, before: int, late_s: float | None = None) -> None:
+        """Time passes; everybody running writes a token a step. The pool held `before` blocks, and more with every step.
+
+        `late_s` is a step three quarters through: in a long stretch the first half of the gaps is told from the second.
+        """
         used, passed_s = self.pool.used_blocks, steps * step_s
         self.now_s += passed_s
         self.tick += steps
         self.block_seconds += (used - (used - before) * (steps - 1) / (2 * steps)) * passed_s
         if batch:
             self.context_tokens += steps * batch
-            self.gaps.append((step_s, steps * batch))
+            if late_s is None:
+                self.gaps.append((step_s, steps * batch))
+            else:
+                half = steps // 2 * batch
+                self.gaps += ((2 * step_s - late_s, half), (late_s, steps * batch - half))
 
     # ---- a full pool
 

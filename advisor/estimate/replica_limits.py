@@ -1,6 +1,5 @@
 """How much one replica takes in at once: slots, tokens per step, cache, and what it reuses of a shared prefix."""
 
-import math
 from dataclasses import dataclass
 
 from advisor.domain.demand import Demand
@@ -14,8 +13,8 @@ class ReplicaLimits:
     """Limits of one replica (of one data-parallel rank, where there are several).
 
     `preempts`: the engine admits by the prompt and takes a request's cache away when the pool runs out (vLLM); otherwise a full pool
-    fails every request in service (llama.cpp; infinite where each slot has a context of its own). `reused_tokens` of each prompt are
-    cached already, with `shares_prefix` once for all requests. `keeps_blocks`: a preempted request finds what nobody has overwritten.
+    fails every request in service (llama.cpp with a shared context; slots with contexts of their own never fill more than theirs).
+    `reused_tokens` of each prompt are cached already, with `shares_prefix` once for all requests. `keeps_blocks`: a preempted request finds what nobody has overwritten.
     """
 
     slots: int
@@ -41,7 +40,7 @@ def replica_limits(candidate: Candidate, memory: MemoryEstimate, demand: Demand)
         return ReplicaLimits(
             slots=max(memory.parallel_requests, 1),
             step_tokens=settings.batch_size,
-            cache_tokens=memory.context_total_tokens if settings.kv_unified else math.inf,
+            cache_tokens=memory.context_total_tokens,
             request_tokens=memory.context_per_request_tokens,
             preempts=False,
             reused_tokens=demand.shared_prefix_tokens if _reuses_prefix(candidate, settings) else 0,

@@ -92,15 +92,28 @@ class PercentilesJson(TypedDict):
 
 
 class PerformanceJson(TypedDict):
-    """Latency and throughput; all null but `start_s` when no lengths were given or it does not fit."""
+    """Latency and throughput; all null but `start_s` when no lengths were given or it does not fit.
+
+    `itl_s` is over all gaps between two tokens. `queued` and `in_flight` are mean requests of a replica, shares are between 0 and 1;
+    goodput counts what is served within the limits that were stated, all that is served where there are none.
+    """
 
     ttft_s: PercentilesJson
     tpot_s: PercentilesJson
+    itl_s: PercentilesJson
     e2e_s: PercentilesJson
     output_tokens_per_s: QuantityJson | None
     requests_per_s: QuantityJson | None
+    capacity_requests_per_s: QuantityJson | None
+    goodput_share: QuantityJson | None
+    goodput_requests_per_s: QuantityJson | None
+    failed_share: QuantityJson | None
+    preemptions_per_request: QuantityJson | None
     prefill_tokens_per_s: QuantityJson | None
     utilization: QuantityJson | None
+    in_flight: QuantityJson | None
+    queued: QuantityJson | None
+    kv_cache_used_share: QuantityJson | None
     saturated: bool | None
     start_s: QuantityJson
 
@@ -232,11 +245,20 @@ def _performance(performance: PerformanceEstimate | None, start_s: Quantity) -> 
     return {
         "ttft_s": _percentiles(known.ttft_s if known else None),
         "tpot_s": _percentiles(known.tpot_s if known else None),
+        "itl_s": _percentiles(known.itl_s if known else None),
         "e2e_s": _percentiles(known.e2e_s if known else None),
         "output_tokens_per_s": _optional(known.output_tokens_per_s if known else None),
         "requests_per_s": _optional(known.requests_per_s if known else None),
+        "capacity_requests_per_s": _optional(known.capacity_requests_per_s if known else None),
+        "goodput_share": _optional(known.goodput_share if known else None),
+        "goodput_requests_per_s": _optional(known.goodput_requests_per_s if known else None),
+        "failed_share": _optional(known.failed_share if known else None),
+        "preemptions_per_request": _optional(known.preemptions_per_request if known else None),
         "prefill_tokens_per_s": _optional(known.prefill_tokens_per_s if known else None),
         "utilization": _optional(known.utilization if known else None),
+        "in_flight": _optional(known.in_flight if known else None),
+        "queued": _optional(known.queued if known else None),
+        "kv_cache_used_share": _optional(known.kv_cache_used_share if known else None),
         "saturated": known.saturated if known else None,
         "start_s": _number(start_s),
     }
