@@ -12,8 +12,8 @@ from advisor.domain.quantity import Basis, Quantity
 from advisor.domain.workload import Load, ServiceLevel
 from advisor.estimate.load import share_of_load, speed_curves
 from advisor.estimate.load_equilibrium import ReplicaCurve
-from advisor.estimate.load_requests import RequestStream, request_stream
 from advisor.estimate.load_observed import FAILED_AT_MOST, Observed
+from advisor.estimate.load_requests import RequestStream, request_stream
 from advisor.estimate.load_run import observe
 from advisor.estimate.step_time_base import StepTimeModel
 
@@ -101,4 +101,8 @@ def _sized(load: Load, size: float) -> Load:
 def within(observed: Observed, limits: ServiceLevel) -> bool:
     """The expected percentiles keep every stated limit, and nothing falls behind."""
     pairs = ((observed.ttft_s, limits.ttft_p95_s), (observed.tpot_s, limits.tpot_p95_s), (observed.e2e_s, limits.e2e_p95_s))
-    return not observed.saturated and observed.failed_share <= FAILED_AT_MOST and all(limit is None or values[1] <= limit for values, limit in pairs)
+    return (
+        not observed.saturated
+        and observed.failed_share <= FAILED_AT_MOST
+        and all(limit is None or values[1] <= limit for values, limit in pairs)
+    )

@@ -11,8 +11,8 @@ from advisor.domain.quantity import Basis, Quantity
 from advisor.domain.workload import Load, ServiceLevel
 from advisor.errors import UserInputError
 from advisor.estimate.load_equilibrium import ReplicaCurve
-from advisor.estimate.load_requests import RequestStream, request_stream
 from advisor.estimate.load_observed import Observed, Three
+from advisor.estimate.load_requests import RequestStream, request_stream
 from advisor.estimate.load_run import NO_LIMITS, observe
 from advisor.estimate.replica_limits import replica_limits
 from advisor.estimate.step_time_base import StepTimeModel

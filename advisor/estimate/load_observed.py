@@ -8,7 +8,8 @@ from typing import Final
 
 from advisor.domain.workload import ServiceLevel
 from advisor.estimate.load_equilibrium import ReplicaCurve
-from advisor.estimate.load_simulation import SimulatedRequest, Simulation
+from advisor.estimate.load_requests import SimulatedRequest
+from advisor.estimate.load_simulation import Simulation
 
 Three = tuple[float, float, float]
 SHARES: Final = (0.50, 0.95, 0.99)
@@ -54,7 +55,9 @@ def observed(
     shown = served or measured  # of requests that all failed: how long they lasted
     ttft = [(r.first_token_s or r.finished_s or 0.0) - r.arrived_s + floor_s for r in shown]
     e2e = [(r.finished_s or 0.0) - r.arrived_s + floor_s for r in shown]
-    tpot = [(whole - first) / (r.output_tokens - 1) if r.output_tokens > 1 else 0.0 for whole, first, r in zip(e2e, ttft, shown, strict=True)]
+    tpot = [
+        (whole - first) / (r.output_tokens - 1) if r.output_tokens > 1 else 0.0 for whole, first, r in zip(e2e, ttft, shown, strict=True)
+    ]
     itl = weighted_percentiles(simulation.gaps)
     waited_s = fmean((r.admitted_s or 0.0) - r.arrived_s for r in measured)
     served_s = fmean((r.finished_s or 0.0) - (r.admitted_s or 0.0) for r in measured)

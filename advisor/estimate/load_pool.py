@@ -7,6 +7,7 @@ single cells: blocks of one token.
 
 from dataclasses import dataclass, field
 
+
 @dataclass(slots=True)
 class CachePool:
     """`growing[r]` requests in decode need a new block in the steps whose tick is r modulo the block size; listed twice for slices."""
@@ -30,10 +31,22 @@ class CachePool:
         """Blocks that hold so many tokens of one request."""
         return -(-tokens // self.block_tokens)
 
-    def take(self, blocks: int, *, found: int = 0) -> None:
-        """Hold blocks, of which so many were found with their contents."""
+    def take(self, blocks: int) -> None:
+        """Hold new blocks."""
         self.used_blocks += blocks
-        self.allocated_blocks += blocks - found
+        self.allocated_blocks += blocks
+
+    def leaves(self, cached_tokens: int, shared_blocks: int) -> tuple[int, int]:
+        """Of a request that is about to give its blocks back: the full ones, and what is allocated in all when they begin to be taken."""
+        full, partial = divmod(cached_tokens, self.block_tokens)
+        return full - shared_blocks, self.allocated_blocks + self.free_blocks + (partial > 0)
+
+    def find(self, left: tuple[int, int], *, at_most: int) -> int:
+        """Hold again what nobody has taken of the blocks that it left; how many."""
+        full, taken_from = left
+        found = max(0, min(at_most, full - max(0, self.allocated_blocks - taken_from)))
+        self.used_blocks += found
+        return found
 
     def clear(self) -> None:
         """Nobody holds anything any more."""

@@ -26,6 +26,33 @@ class RequestStream:
     mean_output_tokens: float
 
 
+class SimulatedRequest:
+    """One request; times are None until they happen. `cached_tokens` is what attention reads, as of `joined_tick` or the last chunk.
+
+    What has not happened is a default of the class: thousands are made, and most of it never happens.
+    """
+
+    generated_tokens = 0
+    cached_tokens = 0
+    shared_blocks = 0  # of its cache, held for all
+    joined_tick = 0
+    place = 0  # in the order of admission, or the slot
+    left: tuple[int, int] | None = None  # full blocks when preempted, and how many the pool will have given out before the first of them
+    silent_since_s: float | None = None
+    preemptions = 0
+    failed = False
+    admitted_s: float | None = None
+    first_token_s: float | None = None
+    finished_s: float | None = None
+
+    def __init__(self, arrived_s: float, input_tokens: int, output_tokens: int, measured: bool) -> None:
+        self.arrived_s = arrived_s
+        self.input_tokens = input_tokens
+        self.output_tokens = output_tokens
+        self.measured = measured
+        self.prompt_tokens = input_tokens  # to be cached before the next token; after a preemption with what was generated
+
+
 def request_stream(demand: Demand, seed: int) -> RequestStream:
     """The stream of a demand: log-normal lengths through p50 and p95, cut at the longest; gaps exponential, or gamma in bursts."""
     return _stream(demand.input_tokens, demand.output_tokens, demand.load.gaps_cv or 1.0, seed)

@@ -9,8 +9,8 @@ from typing import Final
 from advisor.domain.workload import Load, ServiceLevel
 from advisor.estimate.load_equilibrium import Equilibrium, ReplicaCurve
 from advisor.estimate.load_observed import Observed, observed
-from advisor.estimate.load_requests import DRAWN, RequestStream
-from advisor.estimate.load_simulation import SimulatedRequest, Simulation
+from advisor.estimate.load_requests import DRAWN, RequestStream, SimulatedRequest
+from advisor.estimate.load_simulation import Simulation
 
 MEASURED: Final = 320  # requests in the percentiles
 _WARM_UP: Final = 32
@@ -76,10 +76,11 @@ def _steady(curve: ReplicaCurve, stream: RequestStream, load: Load, level: Servi
     for index in range(queued):
         simulation.submit(feed.request(-(queued - index) / settled.requests_per_s))
     rate = _open_rate(load, settled)
-    if rate is not None:
+    if rate is None:
+        rate = _run_closed(simulation, feed, load, settled.in_service + queued)
+    else:
         _run_open(simulation, feed, rate, settled.in_service)
-        return observed(curve, simulation, feed.measured, level=level, arrived_per_s=rate, saturated=settled.saturated)
-    return _run_closed(curve, simulation, feed, load, settled.in_service + queued, level, saturated=settled.saturated)
+    return observed(curve, simulation, feed.measured, level=level, arrived_per_s=rate, saturated=settled.saturated)
 
 
 def _fill(simulation: Simulation, feed: _Feed, in_service: int) -> None:
@@ -111,10 +112,8 @@ def _run_open(simulation: Simulation, feed: _Feed, rate: float, in_service: int)
     simulation.run(feed.finished)
 
 
-def _run_closed(
-    curve: ReplicaCurve, simulation: Simulation, feed: _Feed, load: Load, started: int, level: ServiceLevel, *, saturated: bool
-) -> Observed:
-    """Each user pauses, asks, waits for the whole answer, and pauses again: rate = users / (pause + response)."""
+def _run_closed(simulation: Simulation, feed: _Feed, load: Load, started: int) -> float:
+    """Each user pauses, asks, waits for the whole answer, and pauses again. The rate that comes of it: users / (pause + response)."""
     population, pause = _population(load)
     pauses, submit, finished = feed.stream.pauses, simulation.submit, feed.finished
 
@@ -125,10 +124,8 @@ def _run_closed(
     for index in range(max(population - started, 0)):
         submit(feed.request(pause * pauses[-1 - index % DRAWN]))
     simulation.run(ask_again)
-    floor_s = curve.steps.request_floor_s * curve.steps.prefill_scale
-    response_s = floor_s + fmean((r.finished_s or 0.0) - r.arrived_s for r in feed.measured)
-    rate = population / (pause + response_s)
-    return observed(curve, simulation, feed.measured, level=level, arrived_per_s=rate, saturated=saturated)
+    floor_s = simulation.steps.request_floor_s * simulation.steps.prefill_scale
+    return population / (pause + floor_s + fmean((r.finished_s or 0.0) - r.arrived_s for r in feed.measured))
 
 
 def _together(curve: ReplicaCurve, stream: RequestStream, load: Load, level: ServiceLevel, settled: Equilibrium) -> Observed:
@@ -139,7 +136,8 @@ def _together(curve: ReplicaCurve, stream: RequestStream, load: Load, level: Ser
     feed = _Feed(simulation, stream, 0, min(population, _TOGETHER_AT_MOST) * rounds)
     for _ in range(population):
         simulation.submit(feed.request(0.0))
-    return _run_closed(curve, simulation, feed, load, population, level, saturated=settled.saturated)
+    rate = _run_closed(simulation, feed, load, population)
+    return observed(curve, simulation, feed.measured, level=level, arrived_per_s=rate, saturated=settled.saturated)
 
 
 def _backlog(curve: ReplicaCurve, stream: RequestStream, load: Load, level: ServiceLevel) -> Observed:

@@ -15,38 +15,12 @@ from math import ceil
 from operator import attrgetter
 
 from advisor.estimate.load_pool import CachePool, cache_pool
+from advisor.estimate.load_requests import SimulatedRequest
 from advisor.estimate.replica_limits import ReplicaLimits
 from advisor.estimate.step_time_base import StepTimeModel
 
 _LONG_STRETCH = 24  # steps, from which on the gaps at its end are told from those at its beginning
 _place = attrgetter("place")
-
-
-class SimulatedRequest:
-    """One request; times are None until they happen. `cached_tokens` is what attention reads, as of `joined_tick` or the last chunk.
-
-    What has not happened is a default of the class: thousands are made, and most of it never happens.
-    """
-
-    generated_tokens = 0
-    cached_tokens = 0
-    shared_blocks = 0  # of its cache, held for all
-    joined_tick = 0
-    place = 0  # in the order of admission, or the slot
-    left: tuple[int, int] | None = None  # full blocks when preempted, and how many the pool will have given out before the first of them
-    silent_since_s: float | None = None
-    preemptions = 0
-    failed = False
-    admitted_s: float | None = None
-    first_token_s: float | None = None
-    finished_s: float | None = None
-
-    def __init__(self, arrived_s: float, input_tokens: int, output_tokens: int, measured: bool) -> None:  # noqa: FBT001
-        self.arrived_s = arrived_s
-        self.input_tokens = input_tokens
-        self.output_tokens = output_tokens
-        self.measured = measured
-        self.prompt_tokens = input_tokens  # to be cached before the next token; after a preemption with what was generated
 
 
 @dataclass(slots=True)
@@ -86,7 +60,7 @@ class Simulation:
         request.generated_tokens = generated_tokens
         request.prompt_tokens = request.input_tokens + generated_tokens
         self._seat(request)
-        self.pool.take(self.pool.blocks(request.prompt_tokens) - request.shared_blocks)
+        self.pool.take(self.pool.blocks(request.prompt_tokens) - self.pool.blocks(request.cached_tokens))
         request.cached_tokens = request.prompt_tokens
         self._join(request)
 
@@ -106,7 +80,7 @@ class Simulation:
             elif arrivals:
                 self.now_s = arrivals[0][0]
             else:
-                return
+                break
             while running and running[0][0] <= self.tick:
                 self._finish()
 
@@ -122,10 +96,7 @@ class Simulation:
         cached = min(limits.reused_tokens, request.input_tokens - 1) // block
         request.shared_blocks = cached if limits.shares_prefix else 0
         if request.left is not None:
-            blocks, taken = request.left
-            found = max(0, min((request.prompt_tokens - 1) // block - cached, blocks - max(0, self.pool.allocated_blocks - taken)))
-            self.pool.take(found, found=found)
-            cached += found
+            cached += self.pool.find(request.left, at_most=(request.prompt_tokens - 1) // block - cached)
         elif cached and not limits.shares_prefix:
             self.pool.take(cached)
         request.cached_tokens = cached * block
@@ -212,9 +183,7 @@ class Simulation:
         late_s = None
         if batch:
             late = steps / 4
-            late_s = self.steps.mixed_step_s(
-                batch, context + late, prefill_tokens=budget, prefill_context_tokens=behind + late * budget
-            )
+            late_s = self.steps.mixed_step_s(batch, context + late, prefill_tokens=budget, prefill_context_tokens=behind + late * budget)
         self._pass(steps, step_s, batch, before, late_s)
         return True
 
@@ -288,8 +257,7 @@ class Simulation:
         """Its blocks go to the end of the queue of free ones, the last tokens' first; it waits at the front."""
         pool = self.pool
         if self.limits.keeps_blocks:
-            full, partial = divmod(request.cached_tokens, self.limits.block_tokens)
-            request.left = (full - request.shared_blocks, pool.allocated_blocks + pool.free_blocks + (partial > 0))
+            request.left = pool.leaves(request.cached_tokens, request.shared_blocks)
         pool.used_blocks -= pool.blocks(request.cached_tokens) - request.shared_blocks
         request.prompt_tokens = request.input_tokens + request.generated_tokens
         request.preemptions += 1

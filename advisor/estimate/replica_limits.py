@@ -14,7 +14,8 @@ class ReplicaLimits:
 
     `preempts`: the engine admits by the prompt and takes a request's cache away when the pool runs out (vLLM); otherwise a full pool
     fails every request in service (llama.cpp with a shared context; slots with contexts of their own never fill more than theirs).
-    `reused_tokens` of each prompt are cached already, with `shares_prefix` once for all requests. `keeps_blocks`: a preempted request finds what nobody has overwritten.
+    `reused_tokens` of each prompt are cached already, with `shares_prefix` once for all requests. `keeps_blocks`: a preempted request
+    finds again what nobody has overwritten.
     """
 
     slots: int

@@ -99,42 +99,46 @@ class Vllm(Reference):
         return sum(len(asked.blocks) for asked in self.running)
 
     def step(self):
-        scheduled, budget, preempted, at = [], self.limits.step_tokens, False, 0
-        while at < len(self.running) and budget > 0:
-            asked = self.running[at]
-            new = min(asked.tokens - asked.computed, budget)
-            while not self.allocate(asked, asked.computed + new):
-                victim = self.running.pop()
-                self.preempt(victim)
-                preempted = True
-                if victim is asked:
-                    break
-            if asked not in self.running:
-                break
-            scheduled.append((asked, new))
-            budget -= new
-            at += 1
+        scheduled, budget, preempted = self.schedule_running()
         while not preempted and self.waiting and budget > 0 and len(self.running) < self.limits.slots:
-            asked = self.waiting[0]
-            new = self.admit(asked, budget)
+            new = self.admit(self.waiting[0], budget)
             if new is None:
                 break
-            self.waiting.popleft()
-            scheduled.append((asked, new))
+            scheduled.append((self.waiting.popleft(), new))
             budget -= new
         if not scheduled:
             return False
         self.pass_step(scheduled)
-        for asked, _ in scheduled:
-            if self.limits.keeps_blocks:
-                for index in range(asked.shared, asked.computed // self.block):
-                    self.content[asked.blocks[index - asked.shared]] = (asked.number, index)
-                    self.cached[asked.number, index] = asked.blocks[index - asked.shared]
+        if self.limits.keeps_blocks:
+            self.remember(scheduled)
         for asked in [one for one, _ in scheduled if len(one.token_s) >= one.output]:
             self.running.remove(asked)
             self.give_back(asked)
             self.finish(asked)
         return True
+
+    def schedule_running(self):
+        """Who runs already, each with what the budget leaves; who finds no block takes those of the last."""
+        scheduled, budget, preempted, at = [], self.limits.step_tokens, False, 0
+        while at < len(self.running) and budget > 0:
+            asked = self.running[at]
+            new = min(asked.tokens - asked.computed, budget)
+            while asked in self.running and not self.allocate(asked, asked.computed + new):
+                self.preempt(self.running.pop())
+                preempted = True
+            if asked not in self.running:
+                break
+            scheduled.append((asked, new))
+            budget -= new
+            at += 1
+        return scheduled, budget, preempted
+
+    def remember(self, scheduled):
+        """Full blocks can be found by what is in them."""
+        for asked, _ in scheduled:
+            for index in range(asked.shared, asked.computed // self.block):
+                self.content[asked.blocks[index - asked.shared]] = (asked.number, index)
+                self.cached[asked.number, index] = asked.blocks[index - asked.shared]
 
     def admit(self, asked, budget):
         """Its cached tokens are found again; the whole prompt must fit."""

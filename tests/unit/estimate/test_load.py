@@ -11,8 +11,8 @@ from advisor.errors import UserInputError
 from advisor.estimate.largest_load import largest_load
 from advisor.estimate.load import estimate_performance, speed_curves
 from advisor.estimate.load_bounds import capacity_bound
-from advisor.estimate.load_requests import request_stream
-from advisor.estimate.load_simulation import SimulatedRequest, Simulation
+from advisor.estimate.load_requests import SimulatedRequest, request_stream
+from advisor.estimate.load_simulation import Simulation
 from advisor.estimate.replica_limits import ReplicaLimits, replica_limits
 from tests.unit.estimate.candidates_for_tests import LLAMA_CPP, VLLM
 from tests.unit.estimate.serving_for_tests import (

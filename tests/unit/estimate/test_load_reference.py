@@ -6,7 +6,8 @@ from functools import cache
 import pytest
 
 from advisor.estimate.load_observed import percentiles, weighted_percentiles
-from advisor.estimate.load_simulation import SimulatedRequest, Simulation
+from advisor.estimate.load_requests import SimulatedRequest
+from advisor.estimate.load_simulation import Simulation
 from advisor.estimate.replica_limits import ReplicaLimits
 from tests.unit.estimate.reference_scheduler import Asked, LlamaServer, Vllm
 from tests.unit.estimate.serving_for_tests import EIGHT_B, llama_cpp_steps, vllm_steps
@@ -33,7 +34,9 @@ class Scenario:
             pool = draw.choice((5, 8, 4000, 10**9)) * whole if slots > 1 else 10**9 * whole
             self.limits = ReplicaLimits(slots, 2048, pool, 10**6, False, reused, False)
         self.mode = draw.choice(("open", "open", "closed", "together"))
-        self.lengths = [tuple(max(1, min(4 * n, round(draw.lognormvariate(0, 0.6) * n))) for n in (sent, generated)) for _ in range(REQUESTS)]
+        self.lengths = [
+            tuple(max(1, min(4 * n, round(draw.lognormvariate(0, 0.6) * n))) for n in (sent, generated)) for _ in range(REQUESTS)
+        ]
         busy = max(1, min(slots, 20, pool // whole))
         steps = STEPS[self.engine]
         capacity = busy / (generated * steps.decode_s(busy, sent) + busy * steps.prefill_s(max(sent - reused, 1)))

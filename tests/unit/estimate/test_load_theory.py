@@ -12,9 +12,9 @@ from advisor.domain.quantity import exact
 from advisor.domain.workload import Load, Users
 from advisor.estimate.load import speed_curves
 from advisor.estimate.load_observed import percentiles
-from advisor.estimate.load_requests import request_stream
+from advisor.estimate.load_requests import SimulatedRequest, request_stream
 from advisor.estimate.load_run import observe
-from advisor.estimate.load_simulation import SimulatedRequest, Simulation
+from advisor.estimate.load_simulation import Simulation
 from advisor.estimate.replica_limits import ReplicaLimits
 from advisor.estimate.step_time_base import SpeedRange, StepTimeModel
 from tests.unit.estimate.serving_for_tests import EIGHT_B, demand, deployment, memory_of, steps_of, vllm_candidate
@@ -128,9 +128,9 @@ def stationary(population, pause_s, rate_per_s):
     return sum(weight * rate_per_s(number) for number, weight in enumerate(weights) if number) / total
 
 
-def closed(steps, limits, population, pause_s, requests=20_000, seed=5):
+def closed(steps, limits, population, pause_s):
     """Requests per second, and mean seconds from asking to the last token."""
-    random, simulation, over = Random(seed), Simulation(steps, limits), []
+    requests, random, simulation, over = 20_000, Random(5), Simulation(steps, limits), []
 
     def ask(_=None):
         simulation.submit(SimulatedRequest(simulation.now_s + random.expovariate(1 / pause_s), 1, geometric(random), True))
