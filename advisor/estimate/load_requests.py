@@ -40,16 +40,16 @@ class SimulatedRequest:
     left: tuple[int, int] | None = None  # full blocks when preempted, and how many the pool will have given out before the first of them
     silent_since_s: float | None = None
     preemptions = 0
+    measured = False
     failed = False
     admitted_s: float | None = None
     first_token_s: float | None = None
     finished_s: float | None = None
 
-    def __init__(self, arrived_s: float, input_tokens: int, output_tokens: int, measured: bool) -> None:
+    def __init__(self, arrived_s: float, input_tokens: int, output_tokens: int) -> None:
         self.arrived_s = arrived_s
         self.input_tokens = input_tokens
         self.output_tokens = output_tokens
-        self.measured = measured
         self.prompt_tokens = input_tokens  # to be cached before the next token; after a preemption with what was generated
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from operator import attrgetter
 from statistics import fmean
 from typing import Final
 
@@ -34,61 +34,51 @@ def observe(curve: ReplicaCurve, stream: RequestStream, load: Load, level: Servi
     return _steady(curve, stream, load, level, settled)
 
 
-@dataclass(slots=True)
 class _Feed:
-    """Numbers requests off the stream; those from `first` on are measured, `wanted` of them, and then the simulation stops."""
+    """Draws requests off the stream; those that arrive from `first` on are measured, `wanted` of them, and then the simulation stops."""
 
-    simulation: Simulation
-    stream: RequestStream
-    first: int
-    wanted: int = MEASURED
-    drawn: int = 0
-    over: int = 0
-    measured: list[SimulatedRequest] = field(default_factory=list)
+    def __init__(self, curve: ReplicaCurve, stream: RequestStream, first: int, wanted: int = MEASURED) -> None:
+        self.simulation = Simulation(curve.steps, curve.limits, measured=range(first, first + wanted))
+        self.stream, self.last, self.wanted = stream, first + wanted, wanted
+        self.drawn = 0
+        self.measured: list[SimulatedRequest] = []
 
     def request(self, arrived_s: float) -> SimulatedRequest:
-        index = self.drawn
-        self.drawn = index + 1
-        at = index % DRAWN
+        at = self.drawn % DRAWN
+        self.drawn += 1
         longest = self.simulation.limits.request_tokens
         prompt, output = self.stream.input_tokens[at], self.stream.output_tokens[at]
         if prompt + output > longest:
             prompt = max(min(prompt, longest - 1), 1)
             output = max(min(output, longest - prompt), 1)
-        counted = self.first <= index < self.first + self.wanted
-        request = SimulatedRequest(arrived_s, prompt, output, counted)
-        if counted:
-            self.measured.append(request)
-        return request
+        return SimulatedRequest(arrived_s, prompt, output)
 
     def finished(self, request: SimulatedRequest) -> None:
         if request.measured:
-            self.over += 1
-            self.simulation.stopped = self.over == self.wanted
+            self.measured.append(request)
+            self.simulation.stopped = len(self.measured) == self.wanted
 
 
 def _steady(curve: ReplicaCurve, stream: RequestStream, load: Load, level: ServiceLevel, settled: Equilibrium) -> Observed:
     """Start with the expected number in service and waiting, then let the load run."""
-    simulation = Simulation(curve.steps, curve.limits)
-    queued = round(settled.waiting)
-    feed = _Feed(simulation, stream, settled.in_service + _WARM_UP)
-    _fill(simulation, feed, settled.in_service)
+    feed, queued = _Feed(curve, stream, _WARM_UP), round(settled.waiting)
+    _fill(feed, settled.in_service)
     for index in range(queued):
-        simulation.submit(feed.request(-(queued - index) / settled.requests_per_s))
+        feed.simulation.submit(feed.request(-(queued - index) / settled.requests_per_s))
     rate = _open_rate(load, settled)
     if rate is None:
-        rate = _run_closed(simulation, feed, load, settled.in_service + queued)
+        rate = _run_closed(feed, load, settled.in_service + queued)
     else:
-        _run_open(simulation, feed, rate, settled.in_service)
-    return observed(curve, simulation, feed.measured, level=level, arrived_per_s=rate, saturated=settled.saturated)
+        _run_open(feed, rate)
+    return observed(curve, feed.simulation, feed.measured, level=level, arrived_per_s=rate, saturated=settled.saturated)
 
 
-def _fill(simulation: Simulation, feed: _Feed, in_service: int) -> None:
+def _fill(feed: _Feed, in_service: int) -> None:
     """Requests anywhere in their output, without a pattern."""
     for index in range(in_service):
         request = feed.request(0.0)
         done = 1 - math.exp(-feed.stream.pauses[index % DRAWN])
-        simulation.start_running(request, round(done * (request.output_tokens - 1)))
+        feed.simulation.start_running(request, round(done * (request.output_tokens - 1)))
 
 
 def _population(load: Load) -> tuple[int, float]:
@@ -103,19 +93,20 @@ def _open_rate(load: Load, settled: Equilibrium) -> float | None:
     return load.requests_per_s
 
 
-def _run_open(simulation: Simulation, feed: _Feed, rate: float, in_service: int) -> None:
-    """Arrivals that ask nobody whether there is room."""
+def _run_open(feed: _Feed, rate: float) -> None:
+    """Arrivals that ask nobody whether there is room; enough of them for the last that is measured to have company."""
     gaps, at = feed.stream.gaps, 0.0
-    for index in range(feed.first + feed.wanted + feed.wanted // 4 + in_service):
+    for index in range(feed.last + feed.wanted // 4):
         at += gaps[index % DRAWN] / rate
-        simulation.submit(feed.request(at))
-    simulation.run(feed.finished)
+        feed.simulation.submit(feed.request(at))
+    feed.simulation.run(feed.finished)
 
 
-def _run_closed(simulation: Simulation, feed: _Feed, load: Load, started: int) -> float:
+def _run_closed(feed: _Feed, load: Load, started: int) -> float:
     """Each user pauses, asks, waits for the whole answer, and pauses again. The rate that comes of it: users / (pause + response)."""
     population, pause = _population(load)
-    pauses, submit, finished = feed.stream.pauses, simulation.submit, feed.finished
+    simulation, pauses, finished = feed.simulation, feed.stream.pauses, feed.finished
+    submit = simulation.submit
 
     def ask_again(request: SimulatedRequest) -> None:
         finished(request)
@@ -132,32 +123,29 @@ def _together(curve: ReplicaCurve, stream: RequestStream, load: Load, level: Ser
     """Everybody asks in the same moment: users once each, requests kept in flight for some rounds, as long as those stay in step."""
     population, _ = _population(load)
     rounds = 1 if load.users is not None else _ROUNDS
-    simulation = Simulation(curve.steps, curve.limits)
-    feed = _Feed(simulation, stream, 0, min(population, _TOGETHER_AT_MOST) * rounds)
+    feed = _Feed(curve, stream, 0, min(population, _TOGETHER_AT_MOST) * rounds)
     for _ in range(population):
-        simulation.submit(feed.request(0.0))
-    rate = _run_closed(simulation, feed, load, population)
-    return observed(curve, simulation, feed.measured, level=level, arrived_per_s=rate, saturated=settled.saturated)
+        feed.simulation.submit(feed.request(0.0))
+    rate = _run_closed(feed, load, population)
+    return observed(curve, feed.simulation, feed.measured, level=level, arrived_per_s=rate, saturated=settled.saturated)
 
 
 def _backlog(curve: ReplicaCurve, stream: RequestStream, load: Load, level: ServiceLevel) -> Observed:
     """A queue that never empties: the replica at its limit. The wait in it follows from the rate that is reached."""
-    simulation = Simulation(curve.steps, curve.limits)
     started = curve.most_in_service
-    feed = _Feed(simulation, stream, started + _WARM_UP)
-    _fill(simulation, feed, started)
+    feed = _Feed(curve, stream, _WARM_UP)
+    _fill(feed, started)
     for _ in range(_WARM_UP + MEASURED + 2 * started):
-        simulation.submit(feed.request(0.0))
-    simulation.run(feed.finished)
-    measured = feed.measured
-    admitted = sorted(r.admitted_s or 0.0 for r in measured)
-    span_s = admitted[-1] - admitted[0]
+        feed.simulation.submit(feed.request(0.0))
+    feed.simulation.run(feed.finished)
+    measured = sorted(feed.measured, key=attrgetter("admitted_s"))
+    span_s = (measured[-1].admitted_s or 0.0) - (measured[0].admitted_s or 0.0)
     rate = (len(measured) - 1) / span_s if span_s > 0 else curve.capacity_per_s
     in_service = rate * fmean((r.finished_s or 0.0) - (r.admitted_s or 0.0) for r in measured)
     wait_s = _wait(load, rate, in_service)
     for index, request in enumerate(measured):
         request.arrived_s = (request.admitted_s or 0.0) - wait_s(index / (len(measured) - 1))
-    return observed(curve, simulation, measured, level=level, arrived_per_s=rate, saturated=True)
+    return observed(curve, feed.simulation, measured, level=level, arrived_per_s=rate, saturated=True)
 
 
 def _wait(load: Load, rate: float, in_service: float) -> Callable[[float], float]:
@@ -174,9 +162,8 @@ def _wait(load: Load, rate: float, in_service: float) -> Callable[[float], float
 
 def _whole_batch(curve: ReplicaCurve, stream: RequestStream, requests: int, level: ServiceLevel) -> Observed:
     """A small batch from its first request to its last."""
-    simulation = Simulation(curve.steps, curve.limits)
-    feed = _Feed(simulation, stream, 0, requests)
+    feed = _Feed(curve, stream, 0, requests)
     for _ in range(requests):
-        simulation.submit(feed.request(0.0))
-    simulation.run(feed.finished)
-    return observed(curve, simulation, feed.measured, level=level, arrived_per_s=requests / simulation.now_s, saturated=True)
+        feed.simulation.submit(feed.request(0.0))
+    feed.simulation.run(feed.finished)
+    return observed(curve, feed.simulation, feed.measured, level=level, arrived_per_s=requests / feed.simulation.now_s, saturated=True)

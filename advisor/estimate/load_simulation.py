@@ -34,6 +34,8 @@ class Simulation:
     now_s: float = 0.0
     tick: int = 0  # steps in which everybody running wrote a token
     context_tokens: int = 0  # of all running requests
+    measured: range = range(1 << 60)  # by the order of arrival
+    arrived: int = 0
     arrivals: list[tuple[float, int, SimulatedRequest]] = field(default_factory=list)
     waiting: deque[SimulatedRequest] = field(default_factory=deque)
     prefilling: list[SimulatedRequest] = field(default_factory=list)
@@ -70,7 +72,10 @@ class Simulation:
         arrivals, waiting, running, prefilling = self.arrivals, self.waiting, self.running, self.prefilling
         while not self.stopped:
             while arrivals and arrivals[0][0] <= self.now_s:
-                waiting.append(heapq.heappop(arrivals)[2])
+                request = heapq.heappop(arrivals)[2]
+                request.measured = self.arrived in self.measured
+                self.arrived += 1
+                waiting.append(request)
             while waiting and self.free_slots:
                 insort(prefilling, self._seat(waiting.popleft()), key=_place)
             if prefilling or (waiting and self._admissible(waiting[0])):

@@ -90,11 +90,12 @@ class Missed:
         return self.expect / self.at_most
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Dropped:
     """A recipe that was not simulated, with the verdict of the rule, of physics or of the engine itself that removed it.
 
-    `prospect` is there for what would run and is only too slow.
+    `prospect` is there for what would run and is only too slow. The verdict holds for `alike` points: the recipe in other machines of the
+    same device too.
     """
 
     family: Family
@@ -103,12 +104,17 @@ class Dropped:
     verdict: Verdict
     missed: Missed | None = None
     prospect: Prospect | None = None
+    alike: int = 1
 
 
 @dataclass(slots=True)
 class Space:
-    """What was looked at and put aside: recipes that were dropped, hardware that a rule removed."""
+    """What was looked at and put aside: recipes that were dropped, hardware that a rule removed, and how many points it all was.
 
+    A point is a model in a format on so many devices of a machine.
+    """
+
+    points: int = 0
     dropped: list[Dropped] = field(default_factory=list)
     removed_hardware: list[tuple[Available, Verdict]] = field(default_factory=list)
 

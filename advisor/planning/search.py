@@ -25,12 +25,13 @@ SIMULATED_PER_FAMILY = 3
 SIMULATED_AT_MOST = 60
 SIMULATED_IN_PASSING = 20
 _MODELS_OF_ANY = 6  # where any model will do, so many that keep the service level are found, for their owner to choose from
-SIZED_AT_MOST = 120
+_SIZED_PER_MODEL = 120
+_SIZED_OF_ANY = (4, 24)  # where any model will do: fewer with every model that fails, for the smaller ones to be reached at all
 _OVER_BUDGET = 3  # so many are looked at even when all cost too much: the nearest is one of them
 _STEP = 1.3  # replicas grow by at least one, or by this factor
 _TRIES = 6
 _JUMP = 2.5
-Promise = tuple[int, float, int, float, int]
+Promise = tuple[float, int, float, int]
 Reason = Literal["dearer", "over budget", "later model", "alike", "limit"]
 
 
@@ -55,6 +56,9 @@ class Searched:
     left: list[Left] = field(default_factory=list)
     by_family: Counter[object] = field(default_factory=Counter)
     sized: int = 0
+    sized_of_model: int = 0
+    sized_at_most: int = _SIZED_PER_MODEL
+    models: int = 0  # that were looked at
 
     best_usd: float = math.inf  # the month's price of the cheapest that is recommended
     recommended_ranks: set[int] = field(default_factory=set)  # places in the owner's list of models
@@ -68,11 +72,28 @@ class Searched:
             self.recommended_ranks.add(option.prospect.model_rank)
 
 
-def search(case: Case, prospects: Iterable[Prospect], space: Space, *, at_most: int = SIMULATED_AT_MOST) -> Searched:
-    """Simulate the most promising options first, `at_most` so many."""
-    searched, ties = Searched(), itertools.count()
+def search(case: Case, models: Iterable[Iterable[Prospect]], space: Space, *, at_most: int = SIMULATED_AT_MOST) -> Searched:
+    """Simulate the most promising options first, `at_most` so many; the prospects come model by model, in the owner's order.
+
+    Where any model will do, those after enough that are recommended are not even enumerated.
+    """
+    searched, any_model = Searched(), case.workload.models in (None, "any")
+    fewest, most = _SIZED_OF_ANY
+    for rank, prospects in enumerate(models):
+        if any_model:
+            if _enough_better_liked(searched, rank, any_model=True) or len(searched.assessments) >= at_most:
+                break
+            searched.sized_at_most = max(fewest, most // (1 + rank - len(searched.recommended_ranks)))
+        searched.models += 1
+        _search_model(case, searched, prospects, space, at_most=at_most)
+    return searched
+
+
+def _search_model(case: Case, searched: Searched, prospects: Iterable[Prospect], space: Space, *, at_most: int) -> None:
+    ties = itertools.count()
     heap: list[tuple[Promise, Prospect | Option]] = [(_promise(prospect, next(ties)), prospect) for prospect in prospects]
     heapq.heapify(heap)
+    searched.sized_of_model = 0
     while heap:
         _, entry = heapq.heappop(heap)
         reason = _left_for(case, searched, entry, at_most=at_most)
@@ -82,12 +103,17 @@ def search(case: Case, prospects: Iterable[Prospect], space: Space, *, at_most: 
             searched.add(replicated(case, _affordable(case, entry, searched.best_usd * COST_BAND)), entry)
         else:
             searched.sized += 1
+            searched.sized_of_model += 1
             found = size_prospect(case, entry)
             if isinstance(found, Dropped):
                 space.dropped.append(found)
             else:
                 heapq.heappush(heap, (_promise(found, next(ties)), found))
-    return searched
+
+
+def _enough_better_liked(searched: Searched, rank: int, *, any_model: bool) -> bool:
+    """Enough models that stand before this one are recommended already."""
+    return sum(other < rank for other in searched.recommended_ranks) >= (_MODELS_OF_ANY if any_model else 1)
 
 
 def _affordable(case: Case, option: Option, usd: float) -> Option:
@@ -101,8 +127,7 @@ def _affordable(case: Case, option: Option, usd: float) -> Option:
 
 def _left_for(case: Case, searched: Searched, entry: Prospect | Option, *, at_most: int) -> Reason | None:
     prospect = entry.prospect if isinstance(entry, Option) else entry
-    better_liked = sum(rank < prospect.model_rank for rank in searched.recommended_ranks)
-    if better_liked >= (_MODELS_OF_ANY if case.workload.models in (None, "any") else 1):
+    if _enough_better_liked(searched, prospect.model_rank, any_model=case.workload.models in (None, "any")):
         return "later model"
     if entry.usd_per_month_at_least > searched.best_usd * COST_BAND:
         return "dearer"
@@ -111,14 +136,16 @@ def _left_for(case: Case, searched: Searched, entry: Prospect | Option, *, at_mo
         return "over budget"
     if searched.by_family[prospect.family] >= SIMULATED_PER_FAMILY:
         return "alike"
-    return "limit" if len(searched.assessments) >= at_most or searched.sized >= SIZED_AT_MOST else None
+    if isinstance(entry, Option):
+        return "limit" if len(searched.assessments) >= at_most else None
+    return "limit" if searched.sized_of_model >= searched.sized_at_most else None
 
 
 def _promise(entry: Prospect | Option, tie: int) -> Promise:
-    """The owner's order of models, the bound on the price, how much hardware it takes, how large the weights are."""
+    """Within a model: the bound on the price, how much hardware it takes, how large the weights are."""
     prospect = entry.prospect if isinstance(entry, Option) else entry
     weights = prospect.checkpoint.weights_bytes or 0
-    return (prospect.model_rank, entry.usd_per_month_at_least, prospect.devices, -weights, tie)
+    return (entry.usd_per_month_at_least, prospect.devices, -weights, tie)
 
 
 # ---- how many replicas

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 from advisor.assess import Case, Sized, size
 from advisor.domain.architecture import ModelArchitecture
@@ -16,18 +17,34 @@ _CELLS = 256  # llama.cpp rounds contexts up to this
 
 def llama_cpp_size(case: Case, prospect: Prospect, *, in_flight: float) -> Sized:
     """As many slots as the load may use and the memory and the time per token allow; offloaded to the host where nothing else fits."""
-    slots = _slots_wanted(case, in_flight)
-    while True:
-        sized = _sized(case, prospect, slots=slots, flags={})
-        if sized.memory.fits is not False and (slots == 1 or _quick_enough(sized, case, slots)):
-            return sized
-        if slots == 1:
-            break
-        slots = max(s for s in _SLOTS if s < slots)
+    wanted = _slots_wanted(case, in_flight)
+    sized = _sized(case, prospect, slots=wanted, flags={})
+    if _serves(sized, case, wanted):
+        return sized
+    one = sized if wanted == 1 else _sized(case, prospect, slots=1, flags={})
+    if one.memory.fits is not False:
+        return _most_slots(case, prospect, one, [slots for slots in _SLOTS if 1 < slots < wanted])
     node = prospect.available.node
     if prospect.devices == node.devices and not node.device.is_cpu and not node.device.unified_memory:
-        return _offloaded(case, prospect) or sized
-    return sized
+        return _offloaded(case, prospect) or one
+    return one
+
+
+def _serves(sized: Sized, case: Case, slots: int) -> bool:
+    return sized.memory.fits is not False and (slots == 1 or _quick_enough(sized, case, slots))
+
+
+def _most_slots(case: Case, prospect: Prospect, one: Sized, ladder: Sequence[int]) -> Sized:
+    """The most that serve, by bisection: more slots take more memory and more time for a token."""
+    low, high, best = 0, len(ladder), one
+    while low < high:
+        middle = (low + high) // 2
+        sized = _sized(case, prospect, slots=ladder[middle], flags={})
+        if _serves(sized, case, ladder[middle]):
+            low, best = middle + 1, sized
+        else:
+            high = middle
+    return best
 
 
 def _slots_wanted(case: Case, in_flight: float) -> int:

@@ -67,7 +67,7 @@ def _burst_mean_ttft_s(in_flight):
     simulation, done = Simulation(curve.steps, curve.limits), []
 
     def submit(index):
-        request = SimulatedRequest(simulation.now_s, stream.input_tokens[index], stream.output_tokens[index], True)
+        request = SimulatedRequest(simulation.now_s, stream.input_tokens[index], stream.output_tokens[index])
         simulation.submit(request)
 
     def next_one(request):
@@ -281,7 +281,7 @@ def run(requests, limits, steps=NOTES_STEPS):
 @pytest.mark.parametrize("cache_tokens", [400, 1500, 100_000])
 def test_every_request_finishes_once_and_gives_its_cache_back(preempts, cache_tokens):
     limits = ReplicaLimits(16, 512, cache_tokens, 4096, preempts, 0, False, 16 if preempts else 1)
-    asked = [SimulatedRequest(0.05 * i, 50 + 37 * i % 300, 1 + 13 * i % 90, True) for i in range(60)]
+    asked = [SimulatedRequest(0.05 * i, 50 + 37 * i % 300, 1 + 13 * i % 90) for i in range(60)]
     simulation, finished = run(asked, limits)
     assert sorted(map(id, finished)) == sorted(map(id, asked))
     assert simulation.pool.used_blocks == simulation.context_tokens == 0
@@ -294,7 +294,7 @@ def test_every_request_finishes_once_and_gives_its_cache_back(preempts, cache_to
 
 def test_a_full_cache_takes_the_last_request_back():
     limits = ReplicaLimits(16, 512, 520, 4096, preempts=True, reused_tokens=0, shares_prefix=False)
-    first, last = SimulatedRequest(0.0, 100, 300, True), SimulatedRequest(0.0, 100, 300, True)
+    first, last = SimulatedRequest(0.0, 100, 300), SimulatedRequest(0.0, 100, 300)
     run([first, last], limits)
     alone_s = 299 * NOTES_STEPS.decode_s(1, 250)
     assert first.finished_s < 1.5 * alone_s
@@ -304,11 +304,11 @@ def test_a_full_cache_takes_the_last_request_back():
 
 def test_a_long_prompt_takes_its_chunks_whether_or_not_others_run():
     chunked = ReplicaLimits(4, 512, 10**6, 10**6, preempts=True, reused_tokens=0, shares_prefix=False)
-    alone = SimulatedRequest(0.0, 20_000, 1, True)
+    alone = SimulatedRequest(0.0, 20_000, 1)
     run([alone], chunked)
     chunks_s = sum(NOTES_STEPS.prefill_s(min(512, 20_000 - at), at) for at in range(0, 20_000, 512))
     assert alone.first_token_s == pytest.approx(chunks_s, rel=0.001)
-    other, late = SimulatedRequest(0.0, 10, 400, True), SimulatedRequest(0.01, 20_000, 1, True)
+    other, late = SimulatedRequest(0.0, 10, 400), SimulatedRequest(0.01, 20_000, 1)
     run([other, late], chunked)
     assert late.first_token_s > alone.first_token_s
     assert other.finished_s > chunks_s

@@ -87,7 +87,7 @@ def both(seed):
     plain = (Vllm if scenario.engine == "vllm" else LlamaServer)(STEPS[scenario.engine], scenario.limits)
     slow = scenario.play(Asked, plain, plain.serve)
     quick = Simulation(STEPS[scenario.engine], scenario.limits)
-    fast = scenario.play(lambda _, at, sent, generated: SimulatedRequest(at, sent, generated, True), quick, quick.run)
+    fast = scenario.play(lambda _, at, sent, generated: SimulatedRequest(at, sent, generated), quick, quick.run)
     gaps = [(gap, 1) for gap in plain.gaps]
     return (
         seen(slow, plain, gaps, plain.busy_block_s, lambda one: one.token_s[0]),

@@ -71,7 +71,7 @@ def waits_and_theirs(servers, rate, outputs, requests, seed=3):
     free_s, exactly = [0.0] * servers, []
     for _ in range(requests):
         at += random.expovariate(rate)
-        made.append(SimulatedRequest(at, 1, outputs(random), True))
+        made.append(SimulatedRequest(at, 1, outputs(random)))
         simulation.submit(made[-1])
         begins_s = max(at, heapq.heappop(free_s))
         heapq.heappush(free_s, begins_s + made[-1].output_tokens / TOKENS)
@@ -133,7 +133,7 @@ def closed(steps, limits, population, pause_s):
     requests, random, simulation, over = 20_000, Random(5), Simulation(steps, limits), []
 
     def ask(_=None):
-        simulation.submit(SimulatedRequest(simulation.now_s + random.expovariate(1 / pause_s), 1, geometric(random), True))
+        simulation.submit(SimulatedRequest(simulation.now_s + random.expovariate(1 / pause_s), 1, geometric(random)))
 
     def ask_again(request):
         over.append(request)
