@@ -12,6 +12,7 @@ from advisor.planning.configure import configured_candidate
 from advisor.planning.option import Prospect
 
 _SLOTS = (1, 2, 4, 8, 16, 32)
+_NEAR_THE_LINE = 4  # so many steps from there, then bisection
 _CELLS = 256  # llama.cpp rounds contexts up to this
 
 
@@ -26,7 +27,7 @@ def llama_cpp_size(case: Case, prospect: Prospect, *, in_flight: float) -> Sized
         return _most_slots(case, prospect, one, [slots for slots in _SLOTS if 1 < slots < wanted])
     node = prospect.available.node
     if prospect.devices == node.devices and not node.device.is_cpu and not node.device.unified_memory:
-        return _offloaded(case, prospect) or one
+        return _offloaded(case, prospect, one) or one
     return one
 
 
@@ -57,21 +58,38 @@ def _quick_enough(sized: Sized, case: Case, slots: int) -> bool:
     return limit is None or sized.steps.decode_s(slots, case.demand.typical_tokens) <= limit
 
 
-def _offloaded(case: Case, prospect: Prospect) -> Sized | None:
-    """The least offload that fits: experts of as few layers as possible, or as few whole layers as possible, on the host."""
+def _offloaded(case: Case, prospect: Prospect, one: Sized) -> Sized | None:
+    """The least offload that fits: experts of as few layers as possible, or as few whole layers as possible, on the host.
+
+    Memory falls with each layer by about as much, so the search begins where a straight line crosses the limit.
+    """
     architecture = prospect.model.architecture
     layers = architecture.layers
-    moe = architecture.experts > 0
-    low, high, best = 1, layers, None
+
+    def moving(moved: int) -> Sized:
+        flags: dict[str, object] = {"n_cpu_moe": moved} if architecture.experts else {"n_gpu_layers": layers - moved}
+        return _sized(case, prospect, slots=1, flags=flags)
+
+    best = moving(layers)
+    if not _device_fits(best):
+        return None
+    low, high = 1, layers - 1
+    too_many, left = _too_many_bytes(one), -_too_many_bytes(best)
+    moved, tried = math.ceil(layers * too_many / max(too_many + left, 1.0)), 0
     while low <= high:
-        moved = (low + high) // 2
-        flags: dict[str, object] = {"n_cpu_moe": moved} if moe else {"n_gpu_layers": layers - moved}
-        sized = _sized(case, prospect, slots=1, flags=flags)
+        moved = min(max(moved, low), high) if tried < _NEAR_THE_LINE else (low + high) // 2
+        tried += 1
+        sized = moving(moved)
         if _device_fits(sized):
-            best, high = sized, moved - 1
+            best, high, moved = sized, moved - 1, moved - 1
         else:
-            low = moved + 1
-    return None if best is None else _with_why(best, _offload_why(architecture, best))
+            low, moved = moved + 1, moved + 1
+    return _with_why(best, _offload_why(architecture, best))
+
+
+def _too_many_bytes(sized: Sized) -> float:
+    """What the fullest device lacks; negative where it has room."""
+    return max(device.required_bytes.high - device.usable_bytes.value for device in sized.memory.devices)
 
 
 def _device_fits(sized: Sized) -> bool:
