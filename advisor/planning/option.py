@@ -109,12 +109,17 @@ class Dropped:
 
 @dataclass(slots=True)
 class Space:
-    """What was looked at and put aside: recipes that were dropped, hardware that a rule removed, and how many points it all was.
+    """What was looked at and put aside: recipes that were dropped, hardware that a rule removed, and how many it all was.
 
-    A point is a model in a format on so many devices of a machine.
+    A point is a model in a format on so many devices of a machine; survivors are those that rules and physics leave, of which the most
+    promising are sized, and of those the finalists are simulated. `models` were looked at, the others were not reached.
     """
 
+    models: int = 0
     points: int = 0
+    survivors: int = 0
+    sized: int = 0
+    finalists: int = 0
     dropped: list[Dropped] = field(default_factory=list)
     removed_hardware: list[tuple[Available, Verdict]] = field(default_factory=list)
 

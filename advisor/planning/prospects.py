@@ -11,39 +11,20 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from advisor.assess import Case
-from advisor.domain.architecture import ModelArchitecture, MoeFfn
 from advisor.domain.hardware import Available, Device, Inventory
-from advisor.domain.model import Checkpoint, Model
+from advisor.domain.model import Model
 from advisor.domain.quantity import Basis
-from advisor.domain.quantization import Quantization
 from advisor.domain.verdict import Verdict
 from advisor.planning.bounds import monthly_usd_at_least, requests_per_s_at_least
 from advisor.planning.describe import over
-from advisor.planning.option import DOES_NOT_FIT, TOO_SLOW, Dropped, Family, Missed, Prospect, Space, narrowest_bits, precision_of
+from advisor.planning.option import DOES_NOT_FIT, TOO_SLOW, Dropped, Family, Missed, Prospect, Space, precision_of
+from advisor.planning.recipe import Reading, Recipe, distinct_checkpoints, peak_flops, reading_of, recipe_of
 from advisor.rules.build_facts import build_facts
 from advisor.rules.judge import judge
 from advisor.units import GIB
 
 _SPREADS = 3
 _FITS_SHARE = 0.97  # weights alone may not fill a device
-
-
-@dataclass(frozen=True, slots=True)
-class _Recipe:
-    model: Model
-    checkpoint: Checkpoint
-    rank: int
-    runtime: str
-    weights_bytes: float  # at least
-    read_bytes: float  # per token at batch 1, at least
-    expert_bytes: float  # of the weights, at least
-    expert_share: float  # of the experts, read per token
-    flops_per_token: float
-
-    @property
-    def split(self) -> bool:
-        """True when a layer is shared by several devices, which then read and multiply at once."""
-        return self.checkpoint.format == "safetensors"
 
 
 @dataclass(slots=True)
@@ -116,8 +97,8 @@ def _of_model(
     load: _Load,
     space: Space,
 ) -> Iterator[Prospect]:
-    for checkpoint in _distinct_checkpoints(case, model, insist):
-        recipe = _recipe(case, model, checkpoint, rank)
+    for checkpoint in distinct_checkpoints(case, model, insist):
+        recipe = recipe_of(case, model, checkpoint, rank)
         precision = precision_of(case.catalog.quantization(checkpoint.quantization))
         if devices and _recipe_allowed(case, recipe, devices[0][0].available, space):
             for machines in devices:
@@ -133,40 +114,7 @@ def _hardware_allowed(case: Case, available: Available, space: Space) -> bool:
     return not blocking
 
 
-def _distinct_checkpoints(case: Case, model: Model, insist: Mapping[str, str]) -> list[Checkpoint]:
-    """One checkpoint for formats that store and compute alike, published ones first; `insist` keeps one engine or one quantization."""
-    found: dict[object, Checkpoint] = {}
-    for checkpoint in sorted(model.checkpoints, key=lambda c: (not c.published, c.weights_bytes is None)):
-        engine = "llama.cpp" if checkpoint.format == "gguf" else "vllm"
-        if insist.get("engine", engine) == engine and insist.get("quantization", checkpoint.quantization) == checkpoint.quantization:
-            found.setdefault(_stored_as(case.catalog.quantization(checkpoint.quantization)), checkpoint)
-    return list(found.values())
-
-
-def _stored_as(quantization: Quantization) -> object:
-    """Equal for formats that differ in how their scales were found, not in bits, arithmetic or quality lost."""
-    scheme = quantization.scheme
-    return quantization.id if scheme is None else (scheme.weight_bits, quantization.compute, quantization.loss)
-
-
-def _recipe(case: Case, model: Model, checkpoint: Checkpoint, rank: int) -> _Recipe:
-    architecture = model.architecture
-    bytes_each = narrowest_bits(case.catalog.quantization(checkpoint.quantization)) / 8
-    multiplied = architecture.parameters_active - architecture.vocab_size * architecture.hidden_size
-    engine = "llama.cpp" if checkpoint.format == "gguf" else "vllm"
-    runtime = case.catalog.engine(engine).default_runtime
-    weights, share = architecture.parameters_total * bytes_each, _expert_share(architecture)
-    experts = (architecture.parameters_total - architecture.parameters_active) / (1 - share) * bytes_each
-    return _Recipe(model, checkpoint, rank, runtime, weights, multiplied * bytes_each, experts, share, 2.0 * multiplied)
-
-
-def _expert_share(architecture: ModelArchitecture) -> float:
-    """Experts per token over experts; 0 for a dense model."""
-    used = max((group.ffn.experts_per_token for group in architecture.layer_groups if isinstance(group.ffn, MoeFfn)), default=0)
-    return used / architecture.experts if architecture.experts else 0.0
-
-
-def _recipe_allowed(case: Case, recipe: _Recipe, anywhere: Available, space: Space) -> bool:
+def _recipe_allowed(case: Case, recipe: Recipe, anywhere: Available, space: Space) -> bool:
     """Rules that need no hardware: the quality band, what the engine supports at all."""
     quantization = case.catalog.quantization(recipe.checkpoint.quantization)
     in_release = replace(quantization, loss=recipe.checkpoint.loss or quantization.loss)
@@ -178,10 +126,10 @@ def _recipe_allowed(case: Case, recipe: _Recipe, anywhere: Available, space: Spa
     return not blocking
 
 
-def _on(case: Case, recipe: _Recipe, family: Family, machines: Sequence[_Machine], *, load: _Load, space: Space) -> Iterator[Prospect]:
+def _on(case: Case, recipe: Recipe, family: Family, machines: Sequence[_Machine], *, load: _Load, space: Space) -> Iterator[Prospect]:
     """One recipe on one device, in every machine that it may be had in."""
-    peak = _peak_flops(machines[0].available.node.device)
-    slow, too_large = dict[tuple[int, _Reading], Dropped | None](), list[_Machine]()
+    peak = peak_flops(machines[0].available.node.device)
+    slow, too_large = dict[tuple[int, Reading], Dropped | None](), list[_Machine]()
     for machine in machines:
         available = machine.available
         counts = _device_counts(recipe, machine)
@@ -191,11 +139,12 @@ def _on(case: Case, recipe: _Recipe, family: Family, machines: Sequence[_Machine
         for devices in counts:
             usd = machine.usd_at_least(case, _nodes_at_least(recipe, available, devices, peak, load))
             prospect = Prospect(recipe.model, recipe.checkpoint, available, devices, family, recipe.rank, usd)
-            reading = _reading(recipe, available, devices, load.prompt_tokens)
+            reading = reading_of(recipe, available, devices, load.prompt_tokens)
             if (devices, reading) not in slow:
                 slow[devices, reading] = _too_slow(recipe, prospect, peak, load, reading)
             dropped = slow[devices, reading]
             if dropped is None:
+                space.survivors += 1
                 yield prospect
             else:
                 dropped.alike += 1
@@ -204,7 +153,7 @@ def _on(case: Case, recipe: _Recipe, family: Family, machines: Sequence[_Machine
         space.dropped.append(_too_large(recipe, family, too_large))
 
 
-def _too_large(recipe: _Recipe, family: Family, machines: Sequence[_Machine]) -> Dropped:
+def _too_large(recipe: Recipe, family: Family, machines: Sequence[_Machine]) -> Dropped:
     """The largest machine of this device says it for all."""
     available = max((machine.available for machine in machines), key=lambda a: a.node.devices)
     node = available.node
@@ -223,7 +172,7 @@ def _counts(available: Available) -> tuple[int, ...]:
     return tuple(sorted({*(2**n for n in range(8) if 2**n <= node.devices), node.devices}))
 
 
-def _device_counts(recipe: _Recipe, machine: _Machine) -> tuple[int, ...]:
+def _device_counts(recipe: Recipe, machine: _Machine) -> tuple[int, ...]:
     """The smallest number of devices that holds the weights, and for tensor parallelism twice and four times that, for latency."""
     node, counts = machine.available.node, machine.counts
     device_bytes = node.device.memory_bytes * _FITS_SHARE
@@ -236,29 +185,7 @@ def _device_counts(recipe: _Recipe, machine: _Machine) -> tuple[int, ...]:
     return (node.devices,) if in_host and machine.available.acquisition != "rent" and not node.device.unified_memory else ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """Seconds at full bandwidth: the weights of one token, and what the host holds of those of a whole prompt."""
-
-    token_s: float
-    prompt_s: float = 0.0
-
-
-def _reading(recipe: _Recipe, available: Available, devices: int, prompt_tokens: int) -> _Reading:
-    """From the devices, and what they cannot hold from the host: experts first, of which a token reads its share, n tokens 1 - (1 - k/E)^n."""
-    device, host = available.node.device, available.node.host
-    rate = device.memory_bandwidth_bytes_per_s * (devices if recipe.split else 1)
-    on_host = max(0.0, recipe.weights_bytes - devices * device.memory_bytes)
-    if on_host == 0:
-        return _Reading(recipe.read_bytes / rate)
-    experts = min(on_host, recipe.expert_bytes)
-    of_token = experts * recipe.expert_share + on_host - experts
-    of_prompt = experts * (1 - (1 - recipe.expert_share) ** prompt_tokens) + on_host - experts
-    host_rate = host.memory_bandwidth_bytes_per_s
-    return _Reading((recipe.read_bytes - of_token) / rate + of_token / host_rate, of_prompt / host_rate)
-
-
-def _too_slow(recipe: _Recipe, prospect: Prospect, peak: float | None, load: _Load, reading: _Reading) -> Dropped | None:
+def _too_slow(recipe: Recipe, prospect: Prospect, peak: float | None, load: _Load, reading: Reading) -> Dropped | None:
     """Why no software could keep the service level on so many devices, with the figure; None when physics allows it."""
     devices = prospect.devices
     prompt_s = load.prompt_tokens * recipe.flops_per_token / (peak * devices) if peak else 0.0
@@ -279,12 +206,7 @@ def _too_slow(recipe: _Recipe, prospect: Prospect, peak: float | None, load: _Lo
     return dropped
 
 
-def _peak_flops(device: Device) -> float | None:
-    rates = [device.bf16_flops_per_s, device.fp8_flops_per_s, device.fp4_flops_per_s, device.int8_ops_per_s]
-    return max((rate for rate in rates if rate is not None), default=None)
-
-
-def _nodes_at_least(recipe: _Recipe, available: Available, devices: int, peak: float | None, load: _Load) -> int:
+def _nodes_at_least(recipe: Recipe, available: Available, devices: int, peak: float | None, load: _Load) -> int:
     """Machines without which the arithmetic of the load is not done, replicas that may be down included."""
     flops_per_s = load.requests_per_s * load.request_tokens * recipe.flops_per_token
     replicas = 1 if peak is None else max(1, math.ceil(flops_per_s / (peak * devices)))
@@ -293,7 +215,7 @@ def _nodes_at_least(recipe: _Recipe, available: Available, devices: int, peak: f
 
 
 def _dropped(
-    recipe: _Recipe,
+    recipe: Recipe,
     family: Family,
     available: Available,
     verdict: Verdict,

@@ -55,10 +55,8 @@ class Searched:
     assessments: list[tuple[Assessment, Option]] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     by_family: Counter[object] = field(default_factory=Counter)
-    sized: int = 0
     sized_of_model: int = 0
     sized_at_most: int = _SIZED_PER_MODEL
-    models: int = 0  # that were looked at
 
     best_usd: float = math.inf  # the month's price of the cheapest that is recommended
     recommended_ranks: set[int] = field(default_factory=set)  # places in the owner's list of models
@@ -84,7 +82,7 @@ def search(case: Case, models: Iterable[Iterable[Prospect]], space: Space, *, at
             if _enough_better_liked(searched, rank, any_model=True) or len(searched.assessments) >= at_most:
                 break
             searched.sized_at_most = max(fewest, most // (1 + rank - len(searched.recommended_ranks)))
-        searched.models += 1
+        space.models += 1
         _search_model(case, searched, prospects, space, at_most=at_most)
     return searched
 
@@ -100,9 +98,10 @@ def _search_model(case: Case, searched: Searched, prospects: Iterable[Prospect],
         if reason is not None:
             searched.left.append(Left(entry, reason))
         elif isinstance(entry, Option):
+            space.finalists += 1
             searched.add(replicated(case, _affordable(case, entry, searched.best_usd * COST_BAND)), entry)
         else:
-            searched.sized += 1
+            space.sized += 1
             searched.sized_of_model += 1
             found = size_prospect(case, entry)
             if isinstance(found, Dropped):
