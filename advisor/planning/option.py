@@ -1,5 +1,6 @@
 """One way to serve the workload on its road to a verdict: a cheap prospect, then a sized option, or dropped with the reason."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -41,6 +42,14 @@ class Prospect:
     family: Family
     model_rank: int
     usd_per_month_at_least: float
+    on_host_share: float = 0.0  # of the weights, at least: what the devices cannot hold
+    hopeful: bool = True  # physics leaves so much room that real software may well keep the limits: looked at first
+
+    @property
+    def replica(self) -> object:
+        """Equal for prospects that differ in nothing but how many replicas a machine holds."""
+        device = self.available.node.device
+        return self.model.id, self.checkpoint, device, self.devices, self.available.node.host if self.on_host_share else None
 
     @property
     def text(self) -> str:
@@ -115,6 +124,7 @@ class Space:
     promising are sized, and of those the finalists are simulated. `models` were looked at, the others were not reached.
     """
 
+    usd_at_most: float = math.inf  # a month: what costs more at its bound is counted only
     models: int = 0
     points: int = 0
     survivors: int = 0

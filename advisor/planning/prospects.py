@@ -18,12 +18,13 @@ from advisor.domain.verdict import Verdict
 from advisor.planning.bounds import monthly_usd_at_least, requests_per_s_at_least
 from advisor.planning.describe import over
 from advisor.planning.option import DOES_NOT_FIT, TOO_SLOW, Dropped, Family, Missed, Prospect, Space, precision_of
-from advisor.planning.recipe import Reading, Recipe, distinct_checkpoints, peak_flops, reading_of, recipe_of
+from advisor.planning.recipe import MICRO_BATCH_TOKENS, Reading, Recipe, distinct_checkpoints, peak_flops, reading_of, recipe_of
 from advisor.rules.build_facts import build_facts
 from advisor.rules.judge import judge
 from advisor.units import GIB
 
 _SPREADS = 3
+_USUAL_PROMPT, _USUAL_TOKEN = 3.0, 1.5  # times what the 16-bit peak and the nominal bandwidth would take
 _FITS_SHARE = 0.97  # weights alone may not fill a device
 
 
@@ -132,14 +133,19 @@ def _on(case: Case, recipe: Recipe, family: Family, machines: Sequence[_Machine]
     slow, too_large = dict[tuple[int, Reading], Dropped | None](), list[_Machine]()
     for machine in machines:
         available = machine.available
-        counts = _device_counts(recipe, machine)
         space.points += len(machine.counts)
+        if machine.usd_at_least(case, 1) > space.usd_at_most:
+            continue
+        counts = _device_counts(recipe, machine)
         if not counts:
             too_large.append(machine)
         for devices in counts:
             usd = machine.usd_at_least(case, _nodes_at_least(recipe, available, devices, peak, load))
-            prospect = Prospect(recipe.model, recipe.checkpoint, available, devices, family, recipe.rank, usd)
             reading = reading_of(recipe, available, devices, load.prompt_tokens)
+            hopeful = _hopeful(recipe, available.node.device, devices, load, reading)
+            prospect = Prospect(
+                recipe.model, recipe.checkpoint, available, devices, family, recipe.rank, usd, reading.on_host_share, hopeful
+            )
             if (devices, reading) not in slow:
                 slow[devices, reading] = _too_slow(recipe, prospect, peak, load, reading)
             dropped = slow[devices, reading]
@@ -196,7 +202,8 @@ def _too_slow(recipe: Recipe, prospect: Prospect, peak: float | None, load: _Loa
         text = f"{load.prompt_tokens:,} prompt tokens at the peak of the device, first token {over(prompt_s, load.ttft_s)}"
         missed = Missed("ttft_p95_s", prompt_s, load.ttft_s, Basis.EXACT)
     elif load.ttft_s is not None and reading.prompt_s > load.ttft_s:
-        text = f"reading once what the host holds of the weights, first token {over(reading.prompt_s, load.ttft_s)}"
+        text = f"reading what the host holds of the weights every {MICRO_BATCH_TOKENS} tokens, first token "
+        text += over(reading.prompt_s, load.ttft_s)
         missed = Missed("ttft_p95_s", reading.prompt_s, load.ttft_s, Basis.MODELLED)
     else:
         return None
@@ -204,6 +211,15 @@ def _too_slow(recipe: Recipe, prospect: Prospect, peak: float | None, load: _Loa
     dropped = _dropped(recipe, prospect.family, prospect.available, verdict, missed=missed, prospect=prospect)
     dropped.alike = 0  # its own is counted with the others
     return dropped
+
+
+def _hopeful(recipe: Recipe, device: Device, devices: int, load: _Load, reading: Reading) -> bool:
+    """True when the limits leave several times what physics takes: real software reaches a part of the peak."""
+    if load.ttft_s is not None:
+        peak = (device.bf16_flops_per_s or math.inf) * (devices if recipe.split else 1)
+        if reading.on_host_share or load.prompt_tokens * recipe.flops_per_token / peak * _USUAL_PROMPT > load.ttft_s:
+            return False
+    return load.tpot_s is None or reading.token_s * _USUAL_TOKEN <= load.tpot_s
 
 
 def _nodes_at_least(recipe: Recipe, available: Available, devices: int, peak: float | None, load: _Load) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from advisor.assess import Case
 from advisor.domain.architecture import ModelArchitecture, MoeFfn
@@ -9,6 +10,8 @@ from advisor.domain.hardware import Available, Device
 from advisor.domain.model import Checkpoint, Model
 from advisor.domain.quantization import Quantization
 from advisor.planning.option import narrowest_bits
+
+MICRO_BATCH_TOKENS: Final = 512  # llama.cpp's n_ubatch where nobody sets another (common/common.h); no size that is planned here does
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +70,14 @@ def _expert_share(architecture: ModelArchitecture) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Seconds at full bandwidth: the weights of one token, and what the host holds of those of a whole prompt."""
+    """Seconds at full bandwidth: the weights of one token, and what the host holds of those of a whole prompt.
+
+    llama.cpp reads or streams the host's part once a micro-batch.
+    """
 
     token_s: float
     prompt_s: float = 0.0
+    on_host_share: float = 0.0
 
 
 def reading_of(recipe: Recipe, available: Available, devices: int, prompt_tokens: int) -> Reading:
@@ -82,9 +89,11 @@ def reading_of(recipe: Recipe, available: Available, devices: int, prompt_tokens
         return Reading(recipe.read_bytes / rate)
     experts = min(on_host, recipe.expert_bytes)
     of_token = experts * recipe.expert_share + on_host - experts
-    of_prompt = experts * (1 - (1 - recipe.expert_share) ** prompt_tokens) + on_host - experts
+    batches = prompt_tokens / MICRO_BATCH_TOKENS
+    of_batch = experts * (1 - (1 - recipe.expert_share) ** min(prompt_tokens, MICRO_BATCH_TOKENS)) + on_host - experts
     host_rate = host.memory_bandwidth_bytes_per_s
-    return Reading((recipe.read_bytes - of_token) / rate + of_token / host_rate, of_prompt / host_rate)
+    prompt_s = max(batches, 1.0) * of_batch / max(host_rate, host.device_link_bytes_per_s)
+    return Reading((recipe.read_bytes - of_token) / rate + of_token / host_rate, prompt_s, on_host / recipe.weights_bytes)
 
 
 def peak_flops(device: Device) -> float | None:

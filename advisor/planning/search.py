@@ -26,12 +26,13 @@ SIMULATED_AT_MOST = 60
 SIMULATED_IN_PASSING = 20
 _MODELS_OF_ANY = 6  # where any model will do, so many that keep the service level are found, for their owner to choose from
 _SIZED_PER_MODEL = 120
-_SIZED_OF_ANY = (4, 24)  # where any model will do: fewer with every model that fails, for the smaller ones to be reached at all
+_SIZED_OF_ANY = 12  # where any model will do: fewer with every model that fails, for the smaller ones to be reached at all
+_HARDLY_HOPEFUL_OF_ANY = 3
 _OVER_BUDGET = 3  # so many are looked at even when all cost too much: the nearest is one of them
 _STEP = 1.3  # replicas grow by at least one, or by this factor
 _TRIES = 6
 _JUMP = 2.5
-Promise = tuple[float, int, float, int]
+Promise = tuple[bool, float, int, float, int]
 Reason = Literal["dearer", "over budget", "later model", "alike", "limit"]
 
 
@@ -55,8 +56,9 @@ class Searched:
     assessments: list[tuple[Assessment, Option]] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     by_family: Counter[object] = field(default_factory=Counter)
-    sized_of_model: int = 0
-    sized_at_most: int = _SIZED_PER_MODEL
+    sized_of_model: list[int] = field(default_factory=lambda: [0, 0])  # without and with much hope
+    slow: dict[object, Dropped] = field(default_factory=dict)  # by replica: an idle one is too slow, in every machine alike
+    sized_at_most: tuple[int, int] = (_SIZED_PER_MODEL, _SIZED_PER_MODEL)  # of a model: of those without and with much hope
 
     best_usd: float = math.inf  # the month's price of the cheapest that is recommended
     recommended_ranks: set[int] = field(default_factory=set)  # places in the owner's list of models
@@ -76,12 +78,13 @@ def search(case: Case, models: Iterable[Iterable[Prospect]], space: Space, *, at
     Where any model will do, those after enough that are recommended are not even enumerated.
     """
     searched, any_model = Searched(), case.workload.models in (None, "any")
-    fewest, most = _SIZED_OF_ANY
     for rank, prospects in enumerate(models):
         if any_model:
             if _enough_better_liked(searched, rank, any_model=True) or len(searched.assessments) >= at_most:
                 break
-            searched.sized_at_most = max(fewest, most // (1 + rank - len(searched.recommended_ranks)))
+            hopeful = max(_HARDLY_HOPEFUL_OF_ANY, _SIZED_OF_ANY // (1 + rank - len(searched.recommended_ranks)))
+            space.usd_at_most = searched.best_usd * COST_BAND
+            searched.sized_at_most = (0 if searched.recommended_ranks else _HARDLY_HOPEFUL_OF_ANY, hopeful)
         space.models += 1
         _search_model(case, searched, prospects, space, at_most=at_most)
     return searched
@@ -91,7 +94,7 @@ def _search_model(case: Case, searched: Searched, prospects: Iterable[Prospect],
     ties = itertools.count()
     heap: list[tuple[Promise, Prospect | Option]] = [(_promise(prospect, next(ties)), prospect) for prospect in prospects]
     heapq.heapify(heap)
-    searched.sized_of_model = 0
+    searched.sized_of_model = [0, 0]
     while heap:
         _, entry = heapq.heappop(heap)
         reason = _left_for(case, searched, entry, at_most=at_most)
@@ -101,13 +104,25 @@ def _search_model(case: Case, searched: Searched, prospects: Iterable[Prospect],
             space.finalists += 1
             searched.add(replicated(case, _affordable(case, entry, searched.best_usd * COST_BAND)), entry)
         else:
-            space.sized += 1
-            searched.sized_of_model += 1
-            found = size_prospect(case, entry)
-            if isinstance(found, Dropped):
-                space.dropped.append(found)
-            else:
+            found = _sized(case, searched, entry, space)
+            if found is not None:
                 heapq.heappush(heap, (_promise(found, next(ties)), found))
+
+
+def _sized(case: Case, searched: Searched, prospect: Prospect, space: Space) -> Option | None:
+    known = searched.slow.get(prospect.replica)
+    if known is not None:
+        known.alike += 1
+        return None
+    space.sized += 1
+    searched.sized_of_model[prospect.hopeful] += 1
+    found = size_prospect(case, prospect)
+    if not isinstance(found, Dropped):
+        return found
+    space.dropped.append(found)
+    if found.prospect is not None:
+        searched.slow[prospect.replica] = found
+    return None
 
 
 def _enough_better_liked(searched: Searched, rank: int, *, any_model: bool) -> bool:
@@ -137,14 +152,14 @@ def _left_for(case: Case, searched: Searched, entry: Prospect | Option, *, at_mo
         return "alike"
     if isinstance(entry, Option):
         return "limit" if len(searched.assessments) >= at_most else None
-    return "limit" if searched.sized_of_model >= searched.sized_at_most else None
+    return "limit" if searched.sized_of_model[prospect.hopeful] >= searched.sized_at_most[prospect.hopeful] else None
 
 
 def _promise(entry: Prospect | Option, tie: int) -> Promise:
-    """Within a model: the bound on the price, how much hardware it takes, how large the weights are."""
+    """Within a model: what may well be quick enough, the bound on the price, how much hardware it takes, how large the weights are."""
     prospect = entry.prospect if isinstance(entry, Option) else entry
     weights = prospect.checkpoint.weights_bytes or 0
-    return (entry.usd_per_month_at_least, prospect.devices, -weights, tie)
+    return (not prospect.hopeful, entry.usd_per_month_at_least, prospect.devices, -weights, tie)
 
 
 # ---- how many replicas

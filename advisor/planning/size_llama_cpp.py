@@ -18,7 +18,7 @@ _CELLS = 256  # llama.cpp rounds contexts up to this
 
 def llama_cpp_size(case: Case, prospect: Prospect, *, in_flight: float) -> Sized:
     """As many slots as the load may use and the memory and the time per token allow; offloaded to the host where nothing else fits."""
-    wanted = _slots_wanted(case, in_flight)
+    wanted = 1 if prospect.on_host_share else _slots_wanted(case, in_flight)
     sized = _sized(case, prospect, slots=wanted, flags={})
     if _serves(sized, case, wanted):
         return sized
@@ -65,12 +65,7 @@ def _offloaded(case: Case, prospect: Prospect, one: Sized) -> Sized | None:
     """
     architecture = prospect.model.architecture
     layers = architecture.layers
-
-    def moving(moved: int) -> Sized:
-        flags: dict[str, object] = {"n_cpu_moe": moved} if architecture.experts else {"n_gpu_layers": layers - moved}
-        return _sized(case, prospect, slots=1, flags=flags)
-
-    best = moving(layers)
+    best = _moved(case, prospect, layers)
     if not _device_fits(best):
         return None
     low, high = 1, layers - 1
@@ -79,12 +74,23 @@ def _offloaded(case: Case, prospect: Prospect, one: Sized) -> Sized | None:
     while low <= high:
         moved = min(max(moved, low), high) if tried < _NEAR_THE_LINE else (low + high) // 2
         tried += 1
-        sized = moving(moved)
+        sized = _moved(case, prospect, moved)
         if _device_fits(sized):
             best, high, moved = sized, moved - 1, moved - 1
         else:
             low, moved = moved + 1, moved + 1
     return _with_why(best, _offload_why(architecture, best))
+
+
+def _moved(case: Case, prospect: Prospect, moved: int) -> Sized:
+    architecture = prospect.model.architecture
+    flags: dict[str, object] = {"n_cpu_moe": moved} if architecture.experts else {"n_gpu_layers": architecture.layers - moved}
+    return _sized(case, prospect, slots=1, flags=flags)
+
+
+def least_offloaded(case: Case, prospect: Prospect) -> Sized:
+    """With as few layers on the host as the weights alone would need: quicker than what will fit."""
+    return _moved(case, prospect, max(1, math.floor(prospect.on_host_share * prospect.model.architecture.layers)))
 
 
 def _too_many_bytes(sized: Sized) -> float:
