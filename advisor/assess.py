@@ -75,7 +75,6 @@ class Sized:
 def size(candidate: Candidate, case: Case) -> Sized:
     """Work out what a candidate weighs, holds, and how long its steps take."""
     demand, catalog = case.demand, case.catalog
-    quantization = catalog.quantization(candidate.checkpoint.quantization)
     weights = case.weights_of(candidate)
     memory = estimate_memory(
         candidate,
@@ -84,8 +83,14 @@ def size(candidate: Candidate, case: Case) -> Sized:
         typical_tokens=demand.typical_tokens,
         longest_tokens=demand.longest_tokens,
     )
-    calibration = catalog.calibrations[candidate.runtime.engine]
-    return Sized(candidate, weights, memory, step_time_model(candidate, weights, calibration, quantization=quantization))
+    return Sized(candidate, weights, memory, steps_of(candidate, case))
+
+
+def steps_of(candidate: Candidate, case: Case) -> StepTimeModel:
+    """How long its steps take, which no memory decides."""
+    quantization = case.catalog.quantization(candidate.checkpoint.quantization)
+    calibration = case.catalog.calibrations[candidate.runtime.engine]
+    return step_time_model(candidate, case.weights_of(candidate), calibration, quantization=quantization)
 
 
 def assess(deployment: Deployment, available: Available, case: Case, sized: Sized | None = None, *, look: Look = "full") -> Assessment:

@@ -3,7 +3,7 @@
 import math
 from dataclasses import replace
 
-from advisor.assess import Case, Sized, judged
+from advisor.assess import Case, Sized, judged, steps_of
 from advisor.domain.deployment import Deployment
 from advisor.domain.estimate import Estimate
 from advisor.domain.quantity import Basis
@@ -13,7 +13,7 @@ from advisor.estimate.step_time_base import StepTimeModel
 from advisor.planning.bounds import in_flight_wanted, monthly_usd_at_least, replicas_at_least
 from advisor.planning.describe import over
 from advisor.planning.option import DOES_NOT_FIT, Dropped, Missed, Option, Prospect
-from advisor.planning.size_llama_cpp import least_offloaded, llama_cpp_size
+from advisor.planning.size_llama_cpp import llama_cpp_size, quickest
 from advisor.planning.size_vllm import vllm_size
 from advisor.units import GIB
 
@@ -24,16 +24,17 @@ _LATENCY_LIMITS = ("workload.ttft_p95_s", "workload.tpot_p95_s", "workload.e2e_p
 
 def size_prospect(case: Case, prospect: Prospect) -> Option | Dropped:
     """The option, or why there is none."""
-    if prospect.on_host_share and (slow := _too_slow_offloaded(case, prospect)):
+    in_a_hurry = prospect.on_host_share or case.workload.models in (None, "any")
+    if in_a_hurry and prospect.checkpoint.format == "gguf" and (slow := _too_slow_at_its_quickest(case, prospect)):
         return slow
     found = _option_or_drop(case, prospect, slow_too=False)
     return found if isinstance(found, Dropped) else _too_slow_alone(case, prospect, found.sized.steps) or found
 
 
-def _too_slow_offloaded(case: Case, prospect: Prospect) -> Dropped | None:
-    """With less on the host than there will be it is already too slow: said before the settings are searched."""
+def _too_slow_at_its_quickest(case: Case, prospect: Prospect) -> Dropped | None:
+    """Whatever the settings will be: said before they are searched and before any memory is worked out."""
     try:
-        return _too_slow_alone(case, prospect, least_offloaded(case, prospect).steps)
+        return _too_slow_alone(case, prospect, steps_of(quickest(case, prospect), case))
     except UserInputError:  # said by the search
         return None
 

@@ -83,14 +83,18 @@ def _offloaded(case: Case, prospect: Prospect, one: Sized) -> Sized | None:
 
 
 def _moved(case: Case, prospect: Prospect, moved: int) -> Sized:
+    return _sized(case, prospect, slots=1, flags=_moving(prospect, moved))
+
+
+def _moving(prospect: Prospect, moved: int) -> dict[str, object]:
     architecture = prospect.model.architecture
-    flags: dict[str, object] = {"n_cpu_moe": moved} if architecture.experts else {"n_gpu_layers": architecture.layers - moved}
-    return _sized(case, prospect, slots=1, flags=flags)
+    return {"n_cpu_moe": moved} if architecture.experts else {"n_gpu_layers": architecture.layers - moved}
 
 
-def least_offloaded(case: Case, prospect: Prospect) -> Sized:
-    """With as few layers on the host as the weights alone would need: quicker than what will fit."""
-    return _moved(case, prospect, max(1, math.floor(prospect.on_host_share * prospect.model.architecture.layers)))
+def quickest(case: Case, prospect: Prospect) -> Candidate:
+    """One slot, and as few layers on the host as the weights alone would need: what will fit is no quicker."""
+    moved = math.floor(prospect.on_host_share * prospect.model.architecture.layers)
+    return _candidate(case, prospect, slots=1, flags=_moving(prospect, moved) if moved else {})
 
 
 def _too_many_bytes(sized: Sized) -> float:
@@ -109,6 +113,10 @@ def _offload_why(architecture: ModelArchitecture, sized: Sized) -> dict[str, str
 
 
 def _sized(case: Case, prospect: Prospect, *, slots: int, flags: dict[str, object]) -> Sized:
+    return size(_candidate(case, prospect, slots=slots, flags=flags), case)
+
+
+def _candidate(case: Case, prospect: Prospect, *, slots: int, flags: dict[str, object]) -> Candidate:
     node = prospect.available.node
     tokens = max(case.demand.longest_tokens, slots * (case.demand.input_tokens.p95 + case.demand.output_tokens.p95))
     cells = math.ceil(tokens / _CELLS) * _CELLS
@@ -117,8 +125,7 @@ def _sized(case: Case, prospect: Prospect, *, slots: int, flags: dict[str, objec
     if in_host_memory:
         wanted["cache_ram_mib"] = 0
     why = _why(case, slots, cells, in_host_memory=in_host_memory)
-    candidate = configured_candidate(case, prospect, wanted, engine="llama.cpp", parallelism=Parallelism(), why=lambda _: why)
-    return size(candidate, case)
+    return configured_candidate(case, prospect, wanted, engine="llama.cpp", parallelism=Parallelism(), why=lambda _: why)
 
 
 def _why(case: Case, slots: int, cells: int, *, in_host_memory: bool) -> dict[str, str]:
