@@ -17,7 +17,6 @@ _WARM_UP: Final = 32
 _QUEUED_AT_START: Final = 256  # a longer queue adds its wait in closed form
 _THINKING: Final = 1000  # more users than this arrive like a Poisson stream
 _ROUNDS: Final = 5  # of requests that keep starting together, as a load generator sends them
-_TOGETHER_AT_MOST: Final = 4096  # requests of such a start
 BUSY_PERIOD_S: Final = 900.0  # the quarter of an hour that a load above capacity lasts
 NO_LIMITS: Final = ServiceLevel()
 
@@ -120,14 +119,33 @@ def _run_closed(feed: _Feed, load: Load, started: int) -> float:
 
 
 def _together(curve: ReplicaCurve, stream: RequestStream, load: Load, level: ServiceLevel, settled: Equilibrium) -> Observed:
-    """Everybody asks in the same moment: users once each, requests kept in flight for some rounds, as long as those stay in step."""
-    population, _ = _population(load)
+    """Everybody asks in the same moment: users once each, requests kept in flight for some rounds, as long as those stay in step.
+
+    Few requests do it again, from rest, until there are enough for percentiles.
+    """
+    population, pause = _population(load)
     rounds = 1 if load.users is not None else _ROUNDS
-    feed = _Feed(curve, stream, 0, min(population, _TOGETHER_AT_MOST) * rounds)
-    for _ in range(population):
-        feed.simulation.submit(feed.request(0.0))
-    rate = _run_closed(feed, load, population)
-    return observed(curve, feed.simulation, feed.measured, level=level, arrived_per_s=rate, saturated=settled.saturated)
+    bursts = math.ceil(MEASURED / (population * rounds))
+    feed = _Feed(curve, stream, 0, bursts * population * rounds)
+    simulation, finished = feed.simulation, feed.finished
+
+    def ask_again(request: SimulatedRequest) -> None:
+        finished(request)
+        if feed.drawn % (population * rounds):
+            simulation.submit(feed.request(simulation.now_s))
+        elif len(feed.measured) == feed.drawn:
+            begin()
+
+    def begin() -> None:
+        for _ in range(population):
+            simulation.submit(feed.request(simulation.now_s))
+
+    begin()
+    simulation.run(ask_again)
+    rate = feed.wanted / simulation.now_s
+    if load.users is not None:
+        rate = population / (pause + fmean((r.finished_s or 0.0) - r.arrived_s for r in feed.measured))
+    return observed(curve, simulation, feed.measured, level=level, arrived_per_s=rate, saturated=settled.saturated)
 
 
 def _backlog(curve: ReplicaCurve, stream: RequestStream, load: Load, level: ServiceLevel) -> Observed:
