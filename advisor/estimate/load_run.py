@@ -21,8 +21,10 @@ BUSY_PERIOD_S: Final = 900.0  # the quarter of an hour that a load above capacit
 NO_LIMITS: Final = ServiceLevel()
 
 
-def observe(curve: ReplicaCurve, stream: RequestStream, load: Load, level: ServiceLevel = NO_LIMITS) -> Observed:
-    """Run the share of a load that one replica sees."""
+def observe(
+    curve: ReplicaCurve, stream: RequestStream, load: Load, level: ServiceLevel = NO_LIMITS, *, measured: int = MEASURED
+) -> Observed:
+    """Run the share of a load that one replica sees, until so many requests are measured."""
     settled = curve.settle(load)
     if load.batch is not None and load.batch.requests <= MEASURED:
         return _whole_batch(curve, stream, load.batch.requests, level)
@@ -30,7 +32,7 @@ def observe(curve: ReplicaCurve, stream: RequestStream, load: Load, level: Servi
         return _together(curve, stream, load, level, settled)
     if settled.saturated and (load.requests_per_s is not None or settled.waiting > _QUEUED_AT_START):
         return _backlog(curve, stream, load, level)
-    return _steady(curve, stream, load, level, settled)
+    return _steady(curve, stream, load, level, settled, measured=measured)
 
 
 class _Feed:
@@ -58,9 +60,11 @@ class _Feed:
             self.simulation.stopped = len(self.measured) == self.wanted
 
 
-def _steady(curve: ReplicaCurve, stream: RequestStream, load: Load, level: ServiceLevel, settled: Equilibrium) -> Observed:
+def _steady(
+    curve: ReplicaCurve, stream: RequestStream, load: Load, level: ServiceLevel, settled: Equilibrium, *, measured: int
+) -> Observed:
     """Start with the expected number in service and waiting, then let the load run."""
-    feed, queued = _Feed(curve, stream, _WARM_UP), round(settled.waiting)
+    feed, queued = _Feed(curve, stream, _WARM_UP, measured), round(settled.waiting)
     _fill(feed, settled.in_service)
     for index in range(queued):
         feed.simulation.submit(feed.request(-(queued - index) / settled.requests_per_s))

@@ -11,11 +11,11 @@ from bisect import insort
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import ceil
 from operator import attrgetter
 
 from advisor.estimate.load_pool import CachePool, cache_pool
 from advisor.estimate.load_requests import SimulatedRequest
+from advisor.estimate.load_stretch import gaps_of, steps_until
 from advisor.estimate.replica_limits import ReplicaLimits
 from advisor.estimate.step_time_base import StepTimeModel
 
@@ -40,7 +40,7 @@ class Simulation:
     waiting: deque[SimulatedRequest] = field(default_factory=deque)
     prefilling: list[SimulatedRequest] = field(default_factory=list)
     running: list[tuple[int, int, SimulatedRequest]] = field(default_factory=list)  # heap by the tick of the last token
-    on_finish: Callable[[SimulatedRequest], None] | None = None
+    on_finish: Callable[[SimulatedRequest], None] = lambda request: None
     stopped: bool = False
     order: int = 0
     gaps: list[tuple[float, int]] = field(default_factory=list)  # seconds between two tokens of a request, and how many such
@@ -185,10 +185,8 @@ class Simulation:
         pool.grow(self.tick, steps)
         pool.take(blocks)
         request.cached_tokens += steps * budget
-        late_s = None
-        if batch:
-            late = steps / 4
-            late_s = self.steps.mixed_step_s(batch, context + late, prefill_tokens=budget, prefill_context_tokens=behind + late * budget)
+        late = steps / 4
+        late_s = self.steps.mixed_step_s(batch, context + late, prefill_tokens=budget, prefill_context_tokens=behind + late * budget)
         self._pass(steps, step_s, batch, before, late_s)
         return True
 
@@ -211,46 +209,31 @@ class Simulation:
         step_s = self.steps.decode_s(batch, context + (steps - 1) / 2)
         late_s = None
         if self.arrivals and self.arrivals[0][0] < self.now_s + steps * step_s and not self.waiting and batch < self.limits.slots:
-            steps, step_s = self._until_arrival(steps, step_s, self.steps.decode_s(batch, context))
+            steps, step_s = steps_until(self.arrivals[0][0] - self.now_s, steps, mean_s=step_s, first_s=self.steps.decode_s(batch, context))
         elif steps > _LONG_STRETCH:
             late_s = self.steps.decode_s(batch, context + 0.75 * steps)
         before = pool.used_blocks
         pool.grow(self.tick, steps)
         self._pass(steps, step_s, batch, before, late_s)
 
-    def _until_arrival(self, steps: int, mean_s: float, first_s: float) -> tuple[int, float]:
-        """The fewest of so many steps that end after the next arrival, and their mean; steps grow longer with the context."""
-        left_s = self.arrivals[0][0] - self.now_s
-        slope = (mean_s - first_s) / max(steps - 1, 1)  # of the mean, by the number of steps
-        fewest = max(1, ceil(left_s / first_s))
-        fewest = max(1, ceil(left_s / (first_s + slope * (fewest - 1))))
-        return fewest, first_s + slope * (fewest - 1)
-
     def _pass(self, steps: int, step_s: float, batch: int, before: int, late_s: float | None = None) -> None:
-        """Time passes; everybody running writes a token a step. The pool held `before` blocks, and more with every step.
-
-        `late_s` is a step three quarters through: in a long stretch the first half of the gaps is told from the second.
-        """
+        """Time passes; everybody running writes a token a step. The pool held `before` blocks, and more with every step."""
         used, passed_s = self.pool.used_blocks, steps * step_s
         self.now_s += passed_s
         self.tick += steps
         self.block_seconds += (used - (used - before) * (steps - 1) / (2 * steps)) * passed_s
         if batch:
             self.context_tokens += steps * batch
-            if late_s is None:
-                self.gaps.append((step_s, steps * batch))
-            else:
-                half = steps // 2 * batch
-                self.gaps += ((2 * step_s - late_s, half), (late_s, steps * batch - half))
+            self.gaps += gaps_of(steps, batch, step_s, late_s)
 
     # ---- a full pool
 
     def _make_room(self) -> None:
         """Preempt, last admitted first, until the next tokens of the others find blocks."""
-        pool, running = self.pool, self.running
-        while pool.needed(self.tick) > pool.free_blocks and len(running) + len(self.prefilling) > 1:
-            if self.prefilling:
-                self._preempt(self.prefilling.pop())
+        pool, running, prefilling = self.pool, self.running, self.prefilling
+        while pool.needed(self.tick) > pool.free_blocks and len(running) + len(prefilling) > 1:
+            if prefilling:
+                self._preempt(prefilling.pop())
                 continue
             index = max(range(len(running)), key=lambda i: running[i][2].place)
             request = running.pop(index)[2]
@@ -281,8 +264,6 @@ class Simulation:
         for request in failing:
             request.failed = True
             self._over(request)
-
-    # ---- the running set
 
     def _first_token(self, request: SimulatedRequest) -> None:
         if request.first_token_s is None:
@@ -316,5 +297,4 @@ class Simulation:
         request.finished_s = self.now_s
         if not self.limits.preempts:
             self.free_slots.append(request.place)
-        if self.on_finish is not None:
-            self.on_finish(request)
+        self.on_finish(request)

@@ -16,6 +16,7 @@ from advisor.engines.effective import effective_flags
 from advisor.intake.estimation import EstimateAnswer
 
 SCHEMA: Final = "advisor.estimate/1"
+_OVER_REQUESTS: Final = ("ttft_s", "tpot_s", "itl_s", "e2e_s")
 
 
 class QuantityJson(TypedDict):
@@ -92,10 +93,9 @@ class PercentilesJson(TypedDict):
 
 
 class PerformanceJson(TypedDict):
-    """Latency and throughput; all null but `start_s` when no lengths were given or it does not fit.
+    """Latency and throughput; all null but `start_s` when no lengths were given or it does not fit. Shares are between 0 and 1.
 
-    `itl_s` is over all gaps between two tokens. `queued` and `in_flight` are mean requests of a replica, shares are between 0 and 1;
-    goodput counts what is served within the limits that were stated, all that is served where there are none.
+    `itl_s` is over all gaps between two tokens, `queued` and `in_flight` are means of a replica; goodput is within the stated limits.
     """
 
     ttft_s: PercentilesJson
@@ -241,27 +241,10 @@ def _memory(memory: MemoryEstimate, *, lengths_given: bool) -> MemoryJson:
 
 
 def _performance(performance: PerformanceEstimate | None, start_s: Quantity) -> PerformanceJson:
-    known = performance
-    return {
-        "ttft_s": _percentiles(known.ttft_s if known else None),
-        "tpot_s": _percentiles(known.tpot_s if known else None),
-        "itl_s": _percentiles(known.itl_s if known else None),
-        "e2e_s": _percentiles(known.e2e_s if known else None),
-        "output_tokens_per_s": _optional(known.output_tokens_per_s if known else None),
-        "requests_per_s": _optional(known.requests_per_s if known else None),
-        "capacity_requests_per_s": _optional(known.capacity_requests_per_s if known else None),
-        "goodput_share": _optional(known.goodput_share if known else None),
-        "goodput_requests_per_s": _optional(known.goodput_requests_per_s if known else None),
-        "failed_share": _optional(known.failed_share if known else None),
-        "preemptions_per_request": _optional(known.preemptions_per_request if known else None),
-        "prefill_tokens_per_s": _optional(known.prefill_tokens_per_s if known else None),
-        "utilization": _optional(known.utilization if known else None),
-        "in_flight": _optional(known.in_flight if known else None),
-        "queued": _optional(known.queued if known else None),
-        "kv_cache_used_share": _optional(known.kv_cache_used_share if known else None),
-        "saturated": known.saturated if known else None,
-        "start_s": _number(start_s),
-    }
+    shown: dict[str, Any] = {"saturated": performance.saturated if performance else None, "start_s": _number(start_s)}
+    for name in PerformanceJson.__annotations__.keys() - shown.keys():
+        shown[name] = (_percentiles if name in _OVER_REQUESTS else _optional)(getattr(performance, name, None))
+    return {name: shown[name] for name in PerformanceJson.__annotations__}  # type: ignore[return-value]
 
 
 def _cost(cost: CostEstimate | None) -> CostJson:

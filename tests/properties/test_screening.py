@@ -84,16 +84,15 @@ def test_simulating_everything_finds_no_better_plan_than_screening_and_finalists
     st.sampled_from([EIGHT_B, MOE_30B]),
     st.sampled_from(["l4", "rtx-4090", "h100-sxm", "mi300x"]),
     st.floats(1.05, 8.0),
-    st.integers(1, 128),
-    st.floats(1, 60_000),
+    st.tuples(st.integers(1, 128), st.floats(1, 60_000)),
 )
-def test_more_bandwidth_never_slows_decode(engine, model, device, factor, batch, context):
+def test_more_bandwidth_never_slows_decode(engine, model, device, factor, batch_and_context):
     backend = "rocm" if device == "mi300x" else "cuda"
     make = vllm_candidate if engine == "vllm" else llama_cpp_candidate
     slow = make(model, device, backend=backend)
 
     def decode_s(node: Node) -> float:
-        return steps_of(make(model, node, backend=backend)).decode_s(batch, context)
+        return steps_of(make(model, node, backend=backend)).decode_s(*batch_and_context)
 
     bandwidth = slow.node.device.memory_bandwidth_bytes_per_s * factor
     faster = dataclasses.replace(slow.node, device=dataclasses.replace(slow.node.device, memory_bandwidth_bytes_per_s=bandwidth))
