@@ -32,6 +32,7 @@ _OVER_BUDGET = 3  # so many are looked at even when all cost too much: the neare
 _STEP = 1.3  # replicas grow by at least one, or by this factor
 _TRIES = 6
 _JUMP = 2.5
+_NO_BETTER = 0.97  # of the strain before: more replicas do not help a request that is alone already
 Promise = tuple[bool, float, int, float, int]
 Reason = Literal["dearer", "over budget", "later model", "alike", "limit"]
 
@@ -166,14 +167,18 @@ def _promise(entry: Prospect | Option, tie: int) -> Promise:
 
 
 def replicated(case: Case, option: Option) -> Assessment:
-    """The option with as few replicas as keep the service level; with the most that were tried when none does. A quick look."""
+    """The option with as few replicas as keep the service level; as many as help when none does. A quick look."""
     tried: dict[int, Assessment] = {}
     fewest = replicas = min(option.replicas_at_least, option.replicas_at_most)
+    before = math.inf
     for _ in range(_TRIES):
         tried[replicas] = found = _assessed(case, option, replicas)
         excess = strain(found.requirements)
         if found.recommended or excess <= 1 or replicas >= option.replicas_at_most:
             break
+        if excess > before * _NO_BETTER and not _saturated(found):
+            return min(tried.items(), key=lambda pair: (strain(pair[1].requirements) > excess / _NO_BETTER, pair[0]))[1]
+        before = excess
         fewest = replicas + 1
         replicas = min(option.replicas_at_most, max(replicas + 1, math.ceil(replicas * min(_STEP * excess, _JUMP))))
     while found.recommended and fewest < replicas:
@@ -181,6 +186,11 @@ def replicated(case: Case, option: Option) -> Assessment:
         tried[middle] = _assessed(case, option, middle)
         fewest, replicas = (fewest, middle) if tried[middle].recommended else (middle + 1, replicas)
     return tried.get(replicas, found)
+
+
+def _saturated(assessment: Assessment) -> bool:
+    performance = assessment.estimate.performance_degraded or assessment.estimate.performance
+    return performance is not None and performance.saturated
 
 
 def _assessed(case: Case, option: Option, replicas: int) -> Assessment:
