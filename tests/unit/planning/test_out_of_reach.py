@@ -23,17 +23,17 @@ def out_of_reach(workload):
     [
         (
             ServiceLevel(ttft_p95_s=0.001),
-            "service_level.ttft_p95_s",
+            "ttft_p95_s",
             ("1 ms is below what physics allows", "Nearest that works", "[LAT002]"),
         ),
         (
             ServiceLevel(tpot_p95_s=0.0005),
-            "service_level.tpot_p95_s",
+            "tpot_p95_s",
             ("below what physics allows: reading the weights", "Nearest that works"),
         ),
         (
             ServiceLevel(e2e_p95_s=0.2),
-            "service_level.e2e_p95_s",
+            "e2e_p95_s",
             ("500 tokens of answer (p95)", "Nearest that works", "or answers up to about"),
         ),
     ],
