@@ -32,7 +32,7 @@ from tests.properties.test_planning import MODELS, RENTED, best_usd
 from tests.unit.estimate.serving_for_tests import EIGHT_B, MOE_30B, llama_cpp_candidate, steps_of, vllm_candidate
 from tests.unit.planning.questions import CHAT, ON_THREE_KINDS, case_for
 
-FORMATS = 3  # of one model, on two kinds of device: small enough to simulate all of it 200 times
+FORMATS = 2  # of one model, on two kinds of device: small enough to simulate all of it 200 times
 
 
 def question(seed: int) -> Workload:
