@@ -8,6 +8,7 @@ _LABELS: Final = {
     "e2e_p95_s": ("whole answer p95", " s"),
     "utilization": ("utilisation", ""),
     "finish_h": ("finished after", " h"),
+    "failed_pct": ("requests that fail", " %"),
     "usd_per_month": ("cost a month", " USD"),
     "required_gib": ("memory per device", " GiB"),
     "host_required_gib": ("host memory", " GiB"),

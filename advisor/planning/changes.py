@@ -9,7 +9,7 @@ from advisor.domain.assessment import Assessment
 from advisor.domain.claim_labels import label_of
 from advisor.domain.demand import Demand, Lengths
 from advisor.domain.quantity import Quantity
-from advisor.domain.workload import Batch, Load, Users
+from advisor.domain.workload import Load
 from advisor.estimate.largest_load import largest_load
 from advisor.planning.decision import Change, Decision
 from advisor.planning.describe import bare_text
@@ -44,10 +44,10 @@ def load_size(load: Load) -> float:
 def sized_load(load: Load, amount: float) -> Load:
     """The same kind of load with another number, whole where it counts things."""
     if load.users is not None:
-        return Load(users=Users(max(1, math.ceil(amount)), load.users.pause_s))
+        return replace(load, users=replace(load.users, active=max(1, math.ceil(amount))))
     if load.batch is not None:
-        return Load(batch=Batch(max(1, math.ceil(amount)), load.batch.finish_within_h))
-    return Load(in_flight=max(1, math.ceil(amount))) if load.in_flight is not None else Load(requests_per_s=amount)
+        return replace(load, batch=replace(load.batch, requests=max(1, math.ceil(amount))))
+    return replace(load, in_flight=max(1, math.ceil(amount))) if load.in_flight is not None else replace(load, requests_per_s=amount)
 
 
 def unit_of(load: Load) -> str:
@@ -125,7 +125,7 @@ def _worse(demand: Demand) -> Iterator[tuple[str, str, Demand]]:
     """Each input that may have been assumed, wrong by a plausible amount."""
     users = demand.load.users
     if users is not None and users.pause_s:
-        load = Load(users=Users(users.active, users.pause_s / 2))
+        load = replace(demand.load, users=replace(users, pause_s=users.pause_s / 2))
         text = f"a pause of {users.pause_s / 2:g} s instead of {users.pause_s:g} s"
         yield "load.users.pause_s", text, replace(demand, load=load)
     inputs, outputs = _longer(demand.input_tokens), _longer(demand.output_tokens)

@@ -27,8 +27,9 @@ def decision_document(decision: Decision) -> dict[str, Any]:
         "removed_hardware": [
             {"device": a.node.device.id, "rule": v.rule, "message": v.message} for a, v in decision.space.removed_hardware
         ],
+        "search": {name: getattr(decision.space, name) for name in ("models", "points", "survivors", "sized", "finalists")},
         "not_simulated": decision.not_simulated,
-        "dropped_candidates": len(decision.space.dropped),
+        "dropped_candidates": sum(dropped.alike for dropped in decision.space.dropped),
         "hosted": list(decision.hosted),
         "assumed": [{"path": a.path, "text": a.text, "basis": str(a.basis)} for a in decision.assumptions],
         "witness": dataclasses.asdict(decision.testimony) if decision.testimony else None,
