@@ -5,8 +5,8 @@ from advisor.domain.deployment import Candidate
 from advisor.domain.quantization import Quantization
 from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
-from advisor.estimate.step_time_llama_cpp import llama_cpp_steps
 from advisor.estimate.step_time_base import SpeedRange, StepTimeModel
+from advisor.estimate.step_time_llama_cpp import llama_cpp_steps
 from advisor.estimate.step_time_vllm import vllm_steps
 
 __all__ = ["SpeedRange", "StepTimeModel", "step_time_model"]
