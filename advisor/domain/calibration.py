@@ -71,11 +71,10 @@ class VllmGeneration:
 
     __pydantic_config__ = STRICT
     name: str
-    experts_efficiency: Fitted  # of the rate at which the dense weights of such a model are read
-    kv_efficiency: Fitted  # of nominal memory bandwidth
+    weights_efficiency: Fitted  # of nominal memory bandwidth
     layer_s: Fitted  # per layer and step: launches and host time
+    layer_factor_moe: Fitted  # a layer of experts takes this many times as long
     sequence_s: Fitted  # per sequence and step: scheduling and sampling
-    first_token_floor_s: Fitted  # per request: client, HTTP, tokenizer
     before: str | None = None
 
 
@@ -105,9 +104,8 @@ class VllmCalibration:
     measured_devices: tuple[str, ...]  # ids
     measured_kinds: tuple[str, ...]  # of ModelArchitecture.kinds
     generations: tuple[VllmGeneration, ...]
-    weights_efficiency: Fitted
-    weights_efficiency_moe: Fitted
-    layer_factor_moe: Fitted
+    kv_efficiency: Fitted  # of nominal memory bandwidth
+    first_token_floor_s: Fitted  # per request: client, HTTP, tokenizer
     all_reduce_fast_s: Fitted  # NVLink, xGMI
     all_reduce_slow_s: Fitted  # PCIe
     fast_links: tuple[str, ...]  # prefixes of Device.link

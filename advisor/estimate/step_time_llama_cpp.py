@@ -43,8 +43,8 @@ class LlamaCppSteps(StepTimeModel):
         """Generated tokens ride in the prompt's micro-batches: what the step takes beyond the decode step alone."""
         whole = self.prefill_parts_s(tokens + batch, context_tokens, prompts)
         alone = self.decode_s(batch, 0) / self.decode_scale
-        own = self.prefill_parts_s(tokens, context_tokens, prompts)
-        return max(sum(whole.values()) - alone, own["compute"] + own["attention"])
+        own = (whole["compute"] + whole["attention"]) * tokens / (tokens + batch)
+        return max(sum(whole.values()) - alone, own)
 
     def floor_decode_s(self, batch: int, context_tokens: float) -> float:
         """Bytes at nominal bandwidths, or arithmetic at the peak, whichever takes longer."""

@@ -22,6 +22,8 @@ class VllmSteps(StepTimeModel):
 
     rank: VllmRank = field(repr=False)
     rates: VllmRates = field(repr=False)
+    mixed_fixed_s: float  # what prompts add to a decode step whatever their length …
+    mixed_token_s: float  # … and per token, without attention
 
     def batch_parts_s(self, batch: int) -> Parts:
         """Weights are read once a step, of experts those that the step's tokens hit: E (1 - (1 - k/E)^n)."""
@@ -37,7 +39,8 @@ class VllmSteps(StepTimeModel):
 
     def mixed_prefill_s(self, tokens: float, context_tokens: float, *, prompts: int, batch: int) -> float:
         """The chunk's arithmetic and launches: its weights are read by the decode step it rides with."""
-        return sum(mixed_prompt_parts(self.rank.prompt_work(tokens, context_tokens, prompts), self.rates).values())
+        attention = tokens * self.rank.work.attention_flops.mean_over(context_tokens, tokens / prompts)
+        return self.mixed_fixed_s + tokens * self.mixed_token_s + attention / self.rates.attention_flops_per_s
 
     def floor_decode_s(self, batch: int, context_tokens: float) -> float:
         """Bytes at nominal bandwidth or arithmetic at the peak, whichever takes longer."""
@@ -55,18 +58,38 @@ def vllm_steps(candidate: Candidate, weights: WeightBytes, calibration: VllmCali
         raise UserInputError(f"{candidate.runtime.runtime} needs vLLM settings")
     generation = vllm_generation(candidate.runtime.version, calibration)
     on_cpu = candidate.on_cpu
-    measured = candidate.runtime.backend in calibration.measured_backends and not on_cpu and not settings.enforce_eager
-    level: ErrorLevel = "group" if measured else "device"
-    kinds = set(candidate.model.architecture.kinds) <= set(calibration.measured_kinds)
+    level, measured = error_level(candidate, settings, calibration)
     rank, rates = (_cpu if on_cpu else _gpu)(candidate, weights, calibration, generation, quantization)
+    fixed_s, token_s = _mixed_line(rank, rates)
     return VllmSteps(
         source=f"fit of {calibration.as_of} for vLLM {generation.name}",
-        speed=speed_range(calibration, decode=level, prefill=level, measured_architecture=kinds),
-        request_floor_s=generation.first_token_floor_s.value,
+        speed=speed_range(calibration, decode=level, prefill=level, measured_architecture=measured),
+        request_floor_s=calibration.first_token_floor_s.value,
         start_s=start_time(candidate, weights, calibration.start_up, source=f"start-up of vLLM, {calibration.as_of}"),
         rank=rank,
         rates=rates,
+        mixed_fixed_s=fixed_s,
+        mixed_token_s=token_s,
     )
+
+
+def _mixed_line(rank: VllmRank, rates: VllmRates) -> tuple[float, float]:
+    """All of `mixed_prompt_parts` but attention is a line in the tokens: simulations ask for it thousands of times."""
+    none, one = (mixed_prompt_parts(rank.prompt_work(tokens, 0.0), rates) for tokens in (0.0, 1.0))
+    fixed_s = sum(none.values())
+    return fixed_s, sum(one.values()) - one["attention"] - fixed_s
+
+
+def error_level(candidate: Candidate, settings: VllmSettings, calibration: VllmCalibration) -> tuple[ErrorLevel, bool]:
+    """What was held out from the fit in cases that were known as little as this one, and whether any case was like it.
+
+    A measured device with a measured kind of model counts as a group; another device of a measured backend as a device. A backend, the
+    CPU, or steps without captured graphs inherit the constants, with the range of a stranger's server, raised further.
+    """
+    if candidate.on_cpu or settings.enforce_eager or candidate.runtime.backend not in calibration.measured_backends:
+        return "source", False
+    kinds = set(candidate.model.architecture.kinds) <= set(calibration.measured_kinds)
+    return ("group" if candidate.node.device.card in calibration.measured_devices else "device"), kinds
 
 
 def vllm_generation(version: str, calibration: VllmCalibration) -> VllmGeneration:
@@ -98,12 +121,10 @@ def _gpu(
 def vllm_constants(calibration: VllmCalibration, generation: VllmGeneration, arithmetic: Arithmetic) -> VllmConstants:
     """The values that hold for a version and an arithmetic."""
     return VllmConstants(
-        weights_efficiency=calibration.weights_efficiency.value,
-        weights_efficiency_moe=calibration.weights_efficiency_moe.value,
-        experts_efficiency=generation.experts_efficiency.value,
-        kv_efficiency=generation.kv_efficiency.value,
+        weights_efficiency=generation.weights_efficiency.value,
+        kv_efficiency=calibration.kv_efficiency.value,
         layer_s=generation.layer_s.value,
-        layer_factor_moe=calibration.layer_factor_moe.value,
+        layer_factor_moe=generation.layer_factor_moe.value,
         sequence_s=generation.sequence_s.value,
         all_reduce_fast_s=calibration.all_reduce_fast_s.value,
         all_reduce_slow_s=calibration.all_reduce_slow_s.value,
@@ -127,9 +148,8 @@ def _cpu(
     bandwidth = reached_bandwidth(candidate.node, cpu.reached_bandwidth)
     flops = rank.rate.flops_per_s * cpu.mfu.value if rank.rate.published else bandwidth * cpu.flops_per_byte.value
     return rank, VllmRates(
-        dense_bytes_per_s=bandwidth * cpu.weights_efficiency.value,
-        experts_bytes_per_s=bandwidth * cpu.weights_efficiency.value,
-        cache_bytes_per_s=bandwidth * generation.kv_efficiency.value,
+        weights_bytes_per_s=bandwidth * cpu.weights_efficiency.value,
+        cache_bytes_per_s=bandwidth * calibration.kv_efficiency.value,
         decode_flops_per_s=flops,
         prefill_flops_per_s=flops,
         experts_prefill_flops_per_s=flops,

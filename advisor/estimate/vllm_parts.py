@@ -1,8 +1,8 @@
 """Seconds of the parts of a vLLM step: a sum of reading, arithmetic, launches and messages.
 
 Pure arithmetic without branches: it runs on numbers, and in the fit (`scripts/fit_step_time`) on columns of them, so that what is fitted
-is what is used. Forms: `reference` figures of vLLM `v1/metrics/perf.py` for the counts; ring all-reduce; reading and arithmetic overlap
-as a p-norm.
+is what is used. Sources: vLLM `v1/metrics/perf.py` for what is counted, a ring for the all-reduce; the p-norm of reading and arithmetic
+is of the fit: with their sum the errors on series that were held out grow with the batch.
 """
 
 from dataclasses import dataclass
@@ -29,8 +29,6 @@ class VllmConstants:
     """The fitted constants that hold for one version and one number format; efficiencies are of nominal rates."""
 
     weights_efficiency: float
-    weights_efficiency_moe: float
-    experts_efficiency: float
     kv_efficiency: float
     layer_s: float
     layer_factor_moe: float
@@ -52,8 +50,7 @@ class VllmConstants:
 class VllmRates:
     """A rank in effective units: efficiencies are applied."""
 
-    dense_bytes_per_s: float
-    experts_bytes_per_s: float
+    weights_bytes_per_s: float
     cache_bytes_per_s: float
     decode_flops_per_s: float
     prefill_flops_per_s: float
@@ -93,12 +90,10 @@ class PromptWork:
 
 def vllm_rates(rank: RankTraits, fitted: VllmConstants) -> VllmRates:
     """The effective rates of a rank: prefill falls with tensor parallelism, and is several times slower for experts."""
-    dense = rank.bandwidth_bytes_per_s * _either(rank.moe, fitted.weights_efficiency_moe, fitted.weights_efficiency)
     prefill = rank.flops_per_s * fitted.prefill_mfu / rank.tensor**fitted.prefill_tensor_exponent
     ring = 2 * (rank.tensor - 1) / rank.tensor
     return VllmRates(
-        dense_bytes_per_s=dense,
-        experts_bytes_per_s=dense * fitted.experts_efficiency,
+        weights_bytes_per_s=rank.bandwidth_bytes_per_s * fitted.weights_efficiency,
         cache_bytes_per_s=rank.bandwidth_bytes_per_s * fitted.kv_efficiency,
         decode_flops_per_s=rank.flops_per_s * _either(rank.moe, fitted.decode_mfu_moe, fitted.decode_mfu),
         prefill_flops_per_s=prefill,
@@ -116,7 +111,7 @@ def vllm_rates(rank: RankTraits, fitted: VllmConstants) -> VllmRates:
 
 def decode_parts(work: DecodeWork, rates: VllmRates) -> Parts:
     """Parts of a decode step without its cache; `compute` is what arithmetic adds to reading the weights."""
-    dense, experts = work.dense_bytes / rates.dense_bytes_per_s, work.experts_bytes / rates.experts_bytes_per_s
+    dense, experts = work.dense_bytes / rates.weights_bytes_per_s, work.experts_bytes / rates.weights_bytes_per_s
     reading, compute = dense + experts, work.flops / rates.decode_flops_per_s
     return {
         "weights": dense,
@@ -148,7 +143,7 @@ def prompt_parts(work: PromptWork, rates: VllmRates) -> Parts:
     """Parts of a step of prompts alone; `weights` is what reading them adds to the arithmetic."""
     parts = mixed_prompt_parts(work, rates)
     compute = parts["compute"] + parts["attention"]
-    reading = work.dense_bytes / rates.dense_bytes_per_s + work.experts_bytes / rates.experts_bytes_per_s
+    reading = (work.dense_bytes + work.experts_bytes) / rates.weights_bytes_per_s
     weights = overlapped(compute, reading, rates.overlap_norm) - compute
     return parts | {"weights": weights, "layers": rates.layers_s + rates.prompt_layers_s}
 
