@@ -146,7 +146,7 @@ class LlamaCppBackend:
 
 @dataclass(frozen=True, slots=True)
 class LlamaCppFormat:
-    """Multipliers for weights of these formats; the last entry, without any, is for all others."""
+    """Multipliers for weights of these formats on a device; the last entry, without any, is for all others. CPUs show none."""
 
     __pydantic_config__ = STRICT
     name: str
@@ -188,6 +188,7 @@ class LlamaCppOffload:
 
     __pydantic_config__ = STRICT
     host_bandwidth_efficiency: Fitted
+    unpack_s: Fitted  # per weight on the host, beside reading it
     host_layer_s: Fitted  # synchronisation per layer with work on the host
     link_efficiency: Fitted  # of host-to-device bandwidth, streaming weights for a prompt
     flops_per_byte: Fitted  # the host's arithmetic per byte of reached bandwidth
