@@ -7,8 +7,9 @@ from advisor.domain.demand import Demand
 from advisor.domain.deployment import Deployment
 from advisor.domain.hardware import Available
 from advisor.domain.workload import ServiceLevel
+from advisor.estimate.duty import duty_of
 from advisor.estimate.load_bounds import capacity_bound
-from advisor.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
+from advisor.units import SECONDS_PER_HOUR
 
 _USUAL_TTFT_S = 1.0
 _USUAL_TPOT_S = 0.05
@@ -64,13 +65,10 @@ def replicas_at_least(case: Case, sized: Sized) -> int:
 
 def monthly_usd_at_least(case: Case, available: Available, *, nodes: int) -> float:
     """What the instances alone cost; hardware that is owned already is free in a lower bound."""
-    rate = case.workload.cost.price_usd_per_hour
+    rate, hours = case.workload.cost.price_usd_per_hour, duty_of(case.demand.running, case.demand.requests_per_month).hours
     if rate is not None:
-        return rate * HOURS_PER_MONTH
+        return rate * hours
     if available.offer is None:
         return 0.0
-    spot = case.workload.hardware is not None and case.workload.hardware.rent is not None and case.workload.hardware.rent.spot
-    price = available.offer.usd_per_hour
-    if spot and available.offer.spot_usd_per_hour is not None:
-        price = available.offer.spot_usd_per_hour
-    return price * nodes * HOURS_PER_MONTH
+    spot_usd_per_hour = available.offer.spot_usd_per_hour if available.spot else None
+    return (spot_usd_per_hour or available.offer.usd_per_hour) * nodes * hours

@@ -1,5 +1,7 @@
 """What a workload may run on: owned machines, instances on offer, machines to buy, this machine."""
 
+from dataclasses import replace
+
 from advisor.catalog.catalog import Catalog
 from advisor.domain.hardware import Available, Inventory, Node, Offer
 from advisor.domain.workload import BoughtHardware, HardwareChoice, OwnedHardware, RentedHardware, Workload
@@ -23,7 +25,10 @@ def inventory_of(workload: Workload, catalog: Catalog, machine: Node | None) -> 
 def _owned(entry: OwnedHardware, catalog: Catalog) -> Available:
     per_node = entry.per_node or entry.count
     node = catalog.node(catalog.device(entry.device).id, per_node)
-    return _with_purchase(Available(node, entry.count // per_node, "owned"), catalog)
+    known = _with_purchase(Available(node, entry.count // per_node, "owned"), catalog)
+    paid, power = entry.usd_per_device, entry.all_in_kw_per_device
+    known = known if paid is None else replace(known, purchase_usd_per_device=paid)
+    return known if power is None else replace(known, all_in_kw_per_device=power)
 
 
 def _rented(choice: RentedHardware, catalog: Catalog) -> list[Available]:
@@ -36,11 +41,14 @@ def _rented(choice: RentedHardware, catalog: Catalog) -> list[Available]:
             best = cheapest.get(key)
             if best is None or _price(offer, spot=choice.spot) < _price(best, spot=choice.spot):
                 cheapest[key] = offer
-    return [
-        Available(catalog.node_of(offer), choice.max_devices // offer.devices if choice.max_devices else None, "rent", offer)
-        for offer in cheapest.values()
-        if not choice.max_devices or choice.max_devices >= offer.devices
-    ]
+    return [rented(offer, choice, catalog) for offer in cheapest.values() if not choice.max_devices or choice.max_devices >= offer.devices]
+
+
+def rented(offer: Offer, choice: RentedHardware, catalog: Catalog) -> Available:
+    """An offer under the workload's terms: spot where that is accepted and the offer has such a price."""
+    most = choice.max_devices // offer.devices if choice.max_devices else None
+    spot = choice.spot and offer.spot_usd_per_hour is not None
+    return Available(catalog.node_of(offer), most, "rent", offer, spot=spot)
 
 
 def _allowed(offer: Offer, choice: RentedHardware, devices: set[str]) -> bool:

@@ -11,7 +11,7 @@ from advisor.domain.model import Model
 from advisor.domain.quantity import InputBasis
 from advisor.domain.workload import Workload
 from advisor.errors import UserInputError
-from advisor.estimate.cost import ASSUMED_WRITE_OFF_YEARS
+from advisor.estimate.charges import ASSUMED_WRITE_OFF_YEARS
 from advisor.planning.changes import changes
 from advisor.planning.decision import Decision
 from advisor.planning.demand import Assumption, complete

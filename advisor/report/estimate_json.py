@@ -9,23 +9,15 @@ from typing import Any, Final, Literal
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
-from advisor.domain.estimate import CostEstimate, MemoryEstimate, Percentiles, PerformanceEstimate
+from advisor.domain.estimate import MemoryEstimate, Percentiles, PerformanceEstimate
 from advisor.domain.quantity import Quantity
 from advisor.domain.witness import Testimony
 from advisor.engines.effective import effective_flags
 from advisor.intake.estimation import EstimateAnswer
+from advisor.report.cost_json import CostJson, cost_document
+from advisor.report.quantity_json import QuantityJson, number, optional, whole
 
 SCHEMA: Final = "advisor.estimate/1"
-
-
-class QuantityJson(TypedDict):
-    """A number with its 80 % range, where it comes from, and the source."""
-
-    value: float
-    low: float
-    high: float
-    basis: Literal["exact", "stated", "measured", "scaled", "modelled"]
-    source: str
 
 
 class EngineJson(TypedDict):
@@ -103,17 +95,6 @@ class PerformanceJson(TypedDict):
     utilization: QuantityJson | None
     saturated: bool | None
     start_s: QuantityJson
-
-
-class CostJson(TypedDict):
-    """Money of the whole deployment; null where no price was given."""
-
-    usd_per_hour: QuantityJson | None
-    usd_per_month: QuantityJson | None
-    usd_per_request: QuantityJson | None
-    usd_per_request_at_capacity: QuantityJson | None
-    usd_per_million_output_tokens: QuantityJson | None
-    price_as_of: str | None
 
 
 class WeightsJson(TypedDict):
@@ -196,7 +177,7 @@ def estimate_json(answer: EstimateAnswer) -> EstimateJson:
         "effective_settings": _settings(answer),
         "memory": _memory(estimate.memory, lengths_given=answer.request_tokens is not None),
         "performance": _performance(estimate.performance, answer.start_s),
-        "cost": _cost(estimate.cost),
+        "cost": cost_document(estimate.cost),
         "witness": _witness(answer.testimony),
     }
 
@@ -216,13 +197,13 @@ def _memory(memory: MemoryEstimate, *, lengths_given: bool) -> MemoryJson:
     return {
         "devices": [_quantities(device) for device in memory.devices],  # type: ignore[misc]
         "host": _quantities(memory.host),  # type: ignore[typeddict-item]
-        "kv_cache_bytes_per_token": _number(memory.kv_cache_bytes_per_token),
-        "kv_cache_capacity_tokens": _number(memory.kv_cache_capacity_tokens),
-        "num_blocks": _optional(memory.num_blocks),
-        "max_concurrency_x": _optional(memory.max_concurrency_x),
-        "steady_concurrency_x": _optional(memory.steady_concurrency_x),
-        "requests_held_typical": _number(memory.requests_held_typical) if lengths_given else None,
-        "requests_held_longest": _number(memory.requests_held_longest),
+        "kv_cache_bytes_per_token": number(memory.kv_cache_bytes_per_token),
+        "kv_cache_capacity_tokens": number(memory.kv_cache_capacity_tokens),
+        "num_blocks": optional(memory.num_blocks),
+        "max_concurrency_x": optional(memory.max_concurrency_x),
+        "steady_concurrency_x": optional(memory.steady_concurrency_x),
+        "requests_held_typical": number(memory.requests_held_typical) if lengths_given else None,
+        "requests_held_longest": number(memory.requests_held_longest),
         "fits": memory.fits,
     }
 
@@ -233,23 +214,12 @@ def _performance(performance: PerformanceEstimate | None, start_s: Quantity) -> 
         "ttft_s": _percentiles(known.ttft_s if known else None),
         "tpot_s": _percentiles(known.tpot_s if known else None),
         "e2e_s": _percentiles(known.e2e_s if known else None),
-        "output_tokens_per_s": _optional(known.output_tokens_per_s if known else None),
-        "requests_per_s": _optional(known.requests_per_s if known else None),
-        "prefill_tokens_per_s": _optional(known.prefill_tokens_per_s if known else None),
-        "utilization": _optional(known.utilization if known else None),
+        "output_tokens_per_s": optional(known.output_tokens_per_s if known else None),
+        "requests_per_s": optional(known.requests_per_s if known else None),
+        "prefill_tokens_per_s": optional(known.prefill_tokens_per_s if known else None),
+        "utilization": optional(known.utilization if known else None),
         "saturated": known.saturated if known else None,
-        "start_s": _number(start_s),
-    }
-
-
-def _cost(cost: CostEstimate | None) -> CostJson:
-    return {
-        "usd_per_hour": _optional(cost.usd_per_hour if cost else None),
-        "usd_per_month": _optional(cost.usd_per_month if cost else None),
-        "usd_per_request": _optional(cost.usd_per_request if cost else None),
-        "usd_per_request_at_capacity": _optional(cost.usd_per_request_at_capacity if cost else None),
-        "usd_per_million_output_tokens": _optional(cost.usd_per_million_output_tokens if cost else None),
-        "price_as_of": cost.price_as_of if cost else None,
+        "start_s": number(start_s),
     }
 
 
@@ -257,7 +227,7 @@ def _witness(testimony: Testimony | None) -> WitnessJson | None:
     if testimony is None:
         return None
     told: list[ToldJson] = [
-        {"name": one.name, "predicted": _number(one.predicted), "told": _whole(one.told), "agrees": one.agrees} for one in testimony.told
+        {"name": one.name, "predicted": number(one.predicted), "told": whole(one.told), "agrees": one.agrees} for one in testimony.told
     ]
     return {"source": testimony.source, "told": told, "remarks": list(testimony.remarks)}
 
@@ -265,7 +235,7 @@ def _witness(testimony: Testimony | None) -> WitnessJson | None:
 def _percentiles(percentiles: Percentiles | None) -> PercentilesJson:
     if percentiles is None:
         return {"p50": None, "p95": None, "p99": None}
-    return {"p50": _number(percentiles.p50), "p95": _number(percentiles.p95), "p99": _number(percentiles.p99)}
+    return {"p50": number(percentiles.p50), "p95": number(percentiles.p95), "p99": number(percentiles.p99)}
 
 
 def _quantities(owner: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass of quantities; the schema test holds it to its type
@@ -273,23 +243,4 @@ def _quantities(owner: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass of 
 
 
 def _plain(value: object) -> object:
-    return _number(value) if isinstance(value, Quantity) else value
-
-
-def _optional(quantity: Quantity | None) -> QuantityJson | None:
-    return None if quantity is None else _number(quantity)
-
-
-def _number(quantity: Quantity) -> QuantityJson:
-    return {
-        "value": _whole(quantity.value),
-        "low": _whole(quantity.low),
-        "high": _whole(quantity.high),
-        "basis": quantity.basis.value,
-        "source": quantity.source,
-    }
-
-
-def _whole(value: float) -> float:
-    """Whole numbers without a decimal point: bytes are counted, not measured."""
-    return int(value) if float(value).is_integer() else value
+    return number(value) if isinstance(value, Quantity) else value
