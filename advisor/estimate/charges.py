@@ -52,7 +52,7 @@ def _rented(offer: Offer | None, packing: Packing, *, spot: bool) -> Charge:
     name = f"{offer.provider} {offer.instance} ({offer.devices} x {offer.device}, {offer.region})"
     if price is None:
         return Charge(None, None, None, f"{name} has no {kind} price")
-    text = f"{packing.nodes} x {name} {kind} at {price:,.4g} USD/h, all hours{_idle(packing)}"
+    text = f"{packing.nodes} x {name} {kind} at {price:,.4g} USD/h{_idle(packing)}"
     return Charge(None, packing.nodes * price, offer.as_of, text)
 
 

@@ -12,15 +12,18 @@ from advisor.domain.quantity import InputBasis
 from advisor.domain.workload import Workload
 from advisor.errors import UserInputError
 from advisor.estimate.charges import ASSUMED_WRITE_OFF_YEARS
+from advisor.planning.capacity import capacity_of
 from advisor.planning.changes import changes
+from advisor.planning.crossover import predicted_crossover
 from advisor.planning.decision import Decision
 from advisor.planning.demand import Assumption, complete
-from advisor.planning.hosted import hosted_prices
+from advisor.planning.hosted import hosted_price
 from advisor.planning.impossible import impossible_limits
 from advisor.planning.inventory import inventory_of
 from advisor.planning.losers import losers
 from advisor.planning.nearest import nearest
-from advisor.planning.option import Space
+from advisor.planning.option import Option, Space
+from advisor.planning.other_ways import other_ways
 from advisor.planning.prospects import prospects
 from advisor.planning.rank import ranked
 from advisor.planning.relax import relaxations
@@ -66,21 +69,29 @@ def decide(
         assumptions=(*assumptions, *more, *_assumed_hosts(order), *_assumed_write_off(order, workload)),
         space=space,
         not_simulated=len(found.left),
-        hosted=hosted_prices(case, order[0] if order else None, models),
     )
-    return _explored(decision, found, machine, wanted) if explore else decision
+    if not explore:
+        return decision
+    options = [option for _, option in sorted(looked_at, key=lambda pair: order.index(pair[0]))]
+    decision = _explored(decision, found, options, machine=machine, insist=wanted)
+    ways = other_ways(case, decision.chosen) if decision.chosen else ()
+    return replace(decision, hosted=hosted_price(case, decision.chosen, models), other_ways=ways)
 
 
-def _explored(decision: Decision, found: Searched, machine: Node | None, insist: Mapping[str, str]) -> Decision:
+def _explored(
+    decision: Decision, found: Searched, options: Sequence[Option], *, machine: Node | None, insist: Mapping[str, str]
+) -> Decision:
     """With a full look at the chosen deployment, why not the others, and what would change the answer or what to give up for one."""
     case, order = decision.case, decision.ranked
     chosen = assess(order[0].deployment, order[0].available, case) if order else None
     lost = losers(case, chosen, order, space=decision.space, left=found.left)
-    closer = replace(decision, chosen=chosen, losers=lost)
+    contest = predicted_crossover(case, chosen, options, decision.space) if chosen else None
+    closer = replace(decision, chosen=chosen, losers=lost, crossover=contest)
     if chosen is None or not closer.feasible:
         wishes = tuple(impossible_limits(case, machine, decide, insist))
         return replace(closer, impossible=wishes, relaxations=relaxations(closer, machine, decide, insist))
     cheaper = cheaper_if_proven(case, chosen, order)
+    closer = replace(closer, capacity=capacity_of(case, chosen))
     return replace(closer, changes=changes(closer), notes=notes(case, chosen, order), cheaper_if_proven=cheaper)
 
 

@@ -5,9 +5,13 @@ from typing import Any
 
 from advisor.domain.assessment import Assessment
 from advisor.domain.quantity import Quantity
+from advisor.planning.amounts import unit_of
 from advisor.planning.compose import decision_sentence
 from advisor.planning.decision import Decision
 from advisor.planning.describe import option_text
+from advisor.planning.hosted import hosted_lines
+from advisor.report.comparison_json import capacity_document, crossover_document, hosted_document, ways_document
+from advisor.report.cost_json import cost_document
 
 
 def decision_document(decision: Decision) -> dict[str, Any]:
@@ -29,7 +33,12 @@ def decision_document(decision: Decision) -> dict[str, Any]:
         ],
         "not_simulated": decision.not_simulated,
         "dropped_candidates": len(decision.space.dropped),
-        "hosted": list(decision.hosted),
+        "cost": cost_document(decision.chosen.estimate.cost) if decision.chosen else None,
+        "capacity": capacity_document(decision.capacity, unit_of(decision.case.demand.load)),
+        "crossover": crossover_document(decision.crossover),
+        "hosted_price": hosted_document(decision.hosted),
+        "other_ways": ways_document(decision.other_ways),
+        "hosted": list(hosted_lines(decision.case, decision.hosted)),
         "assumed": [{"path": a.path, "text": a.text, "basis": str(a.basis)} for a in decision.assumptions],
         "witness": dataclasses.asdict(decision.testimony) if decision.testimony else None,
         "catalog": decision.case.catalog.as_of,
