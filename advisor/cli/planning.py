@@ -18,8 +18,10 @@ from advisor.intake.workload_names import read_known_workload
 from advisor.planning.case import case_of, workload_of
 from advisor.planning.compose import claims_of
 from advisor.planning.decision import Decision, with_engine_asked
+from advisor.planning.further import Further, look_further
 from advisor.planning.planner import decide
 from advisor.planning.resolve import resolved_in
+from advisor.planning.staircase import parse_factors
 from advisor.resources import advisor_version
 from advisor.rules.load import load_rules
 
@@ -31,6 +33,13 @@ def decide_from_file(path: Path, rules: Sequence[Path], *, insist: Mapping[str, 
     placed = tuple(replace(wish, place=str(document.position(wish.path))) for wish in decision.impossible)
     decision = replace(decision, impossible=placed)
     return decision if ask is None else with_engine_asked(decision, ask)
+
+
+def further_of(decision: Decision, rules: Sequence[Path], *, insist: Mapping[str, str], scale: str | None, constraints: bool) -> Further:
+    """--scale and --constraints: each decides several more times."""
+    workload, catalog = decision.case.workload, decision.case.catalog
+    again = partial(decide, catalog=catalog, rules=load_rules(rules), machine=machine_of(workload), insist=insist, explore=False)
+    return look_further(decision, again, factors=parse_factors(scale) if scale else (), constraints=constraints)
 
 
 def asker(wanted: bool, engine_python: str | None) -> Ask | None:

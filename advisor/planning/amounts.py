@@ -38,10 +38,10 @@ def unit_of(load: Load) -> str:
 
 def load_text(amount: Quantity, load: Load) -> str:
     """`290 users (140-530, modelled)`; counts below 100 as they are."""
-    value, low, high = (amount_text(number, load) for number in (amount.value, amount.low, amount.high))
+    value, low, high = (_text(number, load) for number in (amount.value, amount.low, amount.high))
     return f"{value}{unit_of(load)} ({low}-{high}, {amount.basis})"
 
 
-def amount_text(number: float, load: Load) -> str:
+def _text(number: float, load: Load) -> str:
     """Two significant digits; a count below 100 as it is."""
     return f"{number:.0f}" if load.requests_per_s is None and number < 100 else significant(number)

@@ -1,4 +1,4 @@
-"""The constraints of a workload that its owner could give up, each alone: what it says now, what it would say, those that help most first."""
+"""The constraints of a workload that its owner could give up, each alone: what it says now and what it would say."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ class Constraint:
 
 
 def constraints_of(workload: Workload) -> Iterator[Constraint]:
-    """Hardware, latency, budget, replicas that may be down, quality."""
+    """Those whose loss helps most often first: hardware, latency, budget, replicas that may be down, quality."""
     level = workload.service_level
     if workload.hardware is not None and workload.hardware.rent is None:
         yield _hardware(workload)

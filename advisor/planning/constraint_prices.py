@@ -29,7 +29,7 @@ class ConstraintPrice:
     usd_per_month: float | None
 
     def __str__(self) -> str:
-        return f"{self.constraint}: {_worth(self.usd_per_month)}; {self.given_up}: {self.answer}"
+        return f"{self.constraint}: {_worth(self.usd_per_month)}; with {self.given_up}: {self.answer}"
 
 
 def _worth(usd: float | None) -> str:
@@ -50,7 +50,9 @@ def constraint_prices(workload: Workload, chosen: Assessment, hosted: Hosted | N
     for constraint in (*constraints_of(workload), *((liking,) if liking else ())):
         found = decide(constraint.relaxed(workload))
         if found.feasible and found.chosen is not None:
-            yield ConstraintPrice(constraint.name, constraint.given_up, _priced(found.chosen), _difference(chosen, found.chosen))
+            same = option_text(found.chosen) == option_text(chosen)
+            answer = "the same answer" if same else _priced(found.chosen)
+            yield ConstraintPrice(constraint.name, constraint.given_up, answer, _difference(chosen, found.chosen))
 
 
 def _no_hosting(workload: Workload, chosen: Assessment, hosted: Hosted) -> ConstraintPrice:

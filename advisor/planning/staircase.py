@@ -5,29 +5,29 @@ Everything else stays as it is, the budget and the machines that are owned inclu
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 from advisor.domain.assessment import Assessment
 from advisor.domain.workload import Workload
 from advisor.errors import UserInputError
-from advisor.planning.amounts import amount_text, load_size, sized_load, unit_of
+from advisor.planning.amounts import load_size, sized_load, unit_of
 from advisor.planning.decision import Decision
 from advisor.planning.describe import money, option_text, recipe
-from advisor.planning.option import Family, precision_of
 from advisor.units import significant
 
 _NEAR: Final = 1.06  # loads closer than this are one point of migration
 _MOST_STEPS: Final = 16
 _MOST_FACTOR: Final = 10_000.0
 Decide = Callable[[Workload], Decision]
-Kind = tuple[Family, int] | None  # and the devices of a replica; None: nothing keeps every requirement
+Kind = tuple[str, str, str, int] | None  # runtime, model, device, devices of a replica; None: nothing keeps every requirement
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """The answer at `factor` times the load. `answer` is the nearest option where `feasible` is False, None where nothing fits at all.
 
-    `kind` is what stays the same while only replicas are added.
+    `kind` is what stays the same while replicas are added, or another format is as good.
     """
 
     factor: float
@@ -40,7 +40,8 @@ class Step:
     def load_text(self) -> str:
         """`100 users`."""
         load = self.workload.load
-        return f"{amount_text(load_size(load), load)}{unit_of(load)}"
+        size = load_size(load)
+        return f"{f'{size:,.0f}' if load.requests_per_s is None else significant(size, 3)}{unit_of(load)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +68,39 @@ def staircase(workload: Workload, factors: Sequence[float], decide: Decide) -> S
         found = decide(scaled)
         return Step(factor, scaled, found.chosen, found.feasible, _kind(found))
 
-    steps = tuple(at(factor) for factor in sorted(set(factors)))
-    return Staircase(steps, tuple(one for pair in zip(steps, steps[1:], strict=False) for one in _migrations(*pair, at)))
+    steps = [at(factor) for factor in sorted(set(factors))]
+    between = [step for pair in pairwise(steps) for step in _between(*pair, at)]
+    every = sorted((*steps, *between), key=lambda step: step.factor)
+    return Staircase(tuple(steps), tuple(_migrations(every)))
+
+
+def _between(before: Step, after: Step, at: Callable[[float], Step]) -> Iterator[Step]:
+    """The answers that are needed to tell where one gives way to the other."""
+    if before.kind == after.kind or after.factor / before.factor < _NEAR:
+        return
+    middle = at((before.factor * after.factor) ** 0.5)
+    if load_size(middle.workload.load) not in (load_size(before.workload.load), load_size(after.workload.load)):
+        yield middle
+        yield from _between(before, middle, at)
+        yield from _between(middle, after, at)
+
+
+def _migrations(steps: Sequence[Step]) -> Iterator[Migration]:
+    """From each kind's last step to the next kind: two that cost the same take turns, which is one migration."""
+    at = 0
+    while True:
+        last = max(index for index, step in enumerate(steps) if step.kind == steps[at].kind)
+        if last + 1 == len(steps):
+            return
+        yield Migration(steps[last], steps[last + 1])
+        at = last + 1
 
 
 def _kind(decision: Decision) -> Kind:
     if decision.chosen is None or not decision.feasible:
         return None
     candidate = decision.chosen.deployment.candidate
-    precision = precision_of(decision.case.catalog.quantization(candidate.checkpoint.quantization))
-    family = Family(candidate.runtime.runtime, candidate.model.id, precision, candidate.node.device.id)
-    return family, candidate.parallelism.devices
+    return candidate.runtime.runtime, candidate.model.id, candidate.node.device.id, candidate.parallelism.devices
 
 
 def scaled_workload(workload: Workload, factor: float) -> Workload:
@@ -85,20 +108,6 @@ def scaled_workload(workload: Workload, factor: float) -> Workload:
     load, volume = sized_load(workload.load, load_size(workload.load) * factor), workload.volume
     grown = replace(volume, requests_per_day=volume.requests_per_day * factor) if volume else None
     return replace(workload, load=load, volume=grown)
-
-
-def _migrations(before: Step, after: Step, at: Callable[[float], Step]) -> Iterator[Migration]:
-    if before.kind == after.kind:
-        return
-    middle = (before.factor * after.factor) ** 0.5
-    sizes = [load_size(step.workload.load) for step in (before, after)]
-    size = load_size(sized_load(before.workload.load, sizes[0] * middle / before.factor))
-    if after.factor / before.factor < _NEAR or size in sizes:
-        yield Migration(before, after)
-        return
-    between = at(middle)
-    yield from _migrations(before, between, at)
-    yield from _migrations(between, after, at)
 
 
 def parse_factors(text: str) -> tuple[float, ...]:
@@ -120,9 +129,7 @@ def staircase_lines(found: Staircase) -> Iterator[str]:
     for step in found.steps:
         yield f"{step.factor:g}x, {step.load_text}: {_answer(step)}"
     for one in found.migrations:
-        place = (
-            f"between {one.before.load_text} and {one.after.load_text} ({significant(one.before.factor)}-{significant(one.after.factor)}x)"
-        )
+        place = f"between {one.before.load_text} and {one.after.load_text} ({significant(one.before.factor, 3)}-{significant(one.after.factor, 3)}x)"
         yield f"{place}: from {_kind_text(one.before)} to {_kind_text(one.after)}"
 
 

@@ -15,7 +15,9 @@ from advisor.planning.compose import decision_sentence, planned_settings
 from advisor.planning.crossover_words import crossover_sentence
 from advisor.planning.decision import Change, Decision, Loser
 from advisor.planning.describe import plain, shown
+from advisor.planning.further import NOT_ASKED, Further
 from advisor.planning.hosted import hosted_lines
+from advisor.planning.staircase import staircase_lines
 from advisor.report.witness_text import testimony_lines
 
 WIDTH = 80
@@ -35,7 +37,7 @@ _LEGEND = (
 )
 
 
-def print_decision(decision: Decision, console: Console, *, proof: str) -> None:
+def print_decision(decision: Decision, console: Console, *, proof: str, further: Further = NOT_ASKED) -> None:
     """Print the whole answer. `proof` is the command that proves it."""
     _paragraph(console, "Decision", decision_sentence(decision))
     _list(console, "Out of reach", [str(wish) for wish in decision.impossible])
@@ -52,6 +54,8 @@ def print_decision(decision: Decision, console: Console, *, proof: str) -> None:
     _list(console, "Removed", _removed(decision))
     _list(console, "For comparison", _comparison(decision))
     _list(console, "What would change the answer", _changes(decision.changes))
+    _list(console, "At multiples of the load", staircase_lines(further.staircase) if further.staircase else ())
+    _list(console, "What each constraint costs", map(str, further.constraints or ()))
     _list(console, "What to relax", [f"{change.when} -> {change.then}" for change in decision.relaxations])
     _list(console, "You have not confirmed", [f"{a.text} ({a.path})" for a in decision.assumptions])
     if decision.chosen is not None:
