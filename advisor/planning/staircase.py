@@ -129,8 +129,8 @@ def staircase_lines(found: Staircase) -> Iterator[str]:
     for step in found.steps:
         yield f"{step.factor:g}x, {step.load_text}: {_answer(step)}"
     for one in found.migrations:
-        place = f"between {one.before.load_text} and {one.after.load_text} ({significant(one.before.factor, 3)}-{significant(one.after.factor, 3)}x)"
-        yield f"{place}: from {_kind_text(one.before)} to {_kind_text(one.after)}"
+        factors = "-".join(significant(step.factor, 3) for step in (one.before, one.after))
+        yield f"between {one.before.load_text} and {one.after.load_text} ({factors}x): from {_kind_text(one.before)} to {_kind_text(one.after)}"
 
 
 def _answer(step: Step) -> str:
