@@ -130,7 +130,8 @@ def staircase_lines(found: Staircase) -> Iterator[str]:
         yield f"{step.factor:g}x, {step.load_text}: {_answer(step)}"
     for one in found.migrations:
         factors = "-".join(significant(step.factor, 3) for step in (one.before, one.after))
-        yield f"between {one.before.load_text} and {one.after.load_text} ({factors}x): from {_kind_text(one.before)} to {_kind_text(one.after)}"
+        loads = f"between {one.before.load_text} and {one.after.load_text} ({factors}x)"
+        yield f"{loads}: from {_kind_text(one.before)} to {_kind_text(one.after)}"
 
 
 def _answer(step: Step) -> str:
