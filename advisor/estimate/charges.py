@@ -49,7 +49,8 @@ def _rented(offer: Offer | None, packing: Packing, *, spot: bool) -> Charge:
         return Charge(None, None, None, "no offer is known for this hardware")
     price = offer.spot_usd_per_hour if spot else offer.usd_per_hour
     kind = "spot" if spot else "on demand"
-    name = f"{offer.provider} {offer.instance} ({offer.devices} x {offer.device}, {offer.region})"
+    region = f", {offer.region}" if offer.region else ""
+    name = f"{offer.provider} {offer.instance} ({offer.devices} x {offer.device}{region})"
     if price is None:
         return Charge(None, None, None, f"{name} has no {kind} price")
     text = f"{packing.nodes} x {name} {kind} at {price:,.4g} USD/h{_idle(packing)}"
