@@ -7,6 +7,7 @@ from advisor.domain.hardware import Available, Inventory, Node, Offer
 from advisor.domain.workload import BoughtHardware, HardwareChoice, OwnedHardware, RentedHardware, Workload
 
 _BOUGHT_PER_HOST = (1, 2, 4, 8)
+_TERMS = ("max_devices", "providers", "regions", "devices")  # of rent, those given up first first
 
 
 def inventory_of(workload: Workload, catalog: Catalog, machine: Node | None) -> Inventory:
@@ -49,6 +50,24 @@ def rented(offer: Offer, choice: RentedHardware, catalog: Catalog) -> Available:
     most = choice.max_devices // offer.devices if choice.max_devices else None
     spot = choice.spot and offer.spot_usd_per_hour is not None
     return Available(catalog.node_of(offer), most, "rent", offer, spot=spot)
+
+
+def no_offer(choice: RentedHardware, catalog: Catalog) -> str | None:
+    """Why nothing can be rented under these terms, with the nearest that can; None where something can."""
+    if _rented(choice, catalog):
+        return None
+    asked = {name: value for name in _TERMS if (value := getattr(choice, name))}
+    terms = ", ".join(f"{name} {value if isinstance(value, int) else ' '.join(value)}" for name, value in asked.items())
+    if not catalog.offers:
+        return "the catalog has no offers: state what you own, or would buy"
+    begin = f"no offer in the catalog has {terms}"
+    for name in asked:
+        without = _rented(replace(choice, **{name: getattr(RentedHardware(), name)}), catalog)
+        if without:
+            offer = min((one.offer for one in without if one.offer), key=lambda one: one.usd_per_hour)
+            nearest = f"{offer.provider} {offer.instance}, {offer.devices} x {offer.device}, {offer.usd_per_hour:,.4g} USD/h"
+            return f"{begin}; nearest, without {name}: {nearest}"
+    return begin
 
 
 def _allowed(offer: Offer, choice: RentedHardware, devices: set[str]) -> bool:

@@ -1,6 +1,6 @@
 """The straight line from a workload to a decision: enumerate, configure, assess, rank."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from advisor.assess import Case, assess
@@ -15,11 +15,11 @@ from advisor.estimate.charges import ASSUMED_WRITE_OFF_YEARS
 from advisor.planning.capacity import capacity_of
 from advisor.planning.changes import changes
 from advisor.planning.crossover import predicted_crossover
-from advisor.planning.decision import Decision
+from advisor.planning.decision import Decision, Impossible
 from advisor.planning.demand import Assumption, complete
 from advisor.planning.hosted import hosted_price
 from advisor.planning.impossible import impossible_limits
-from advisor.planning.inventory import inventory_of
+from advisor.planning.inventory import inventory_of, no_offer
 from advisor.planning.losers import losers
 from advisor.planning.nearest import nearest
 from advisor.planning.option import Option, Space
@@ -88,11 +88,18 @@ def _explored(
     contest = predicted_crossover(case, chosen, options, decision.space) if chosen else None
     closer = replace(decision, chosen=chosen, losers=lost, crossover=contest)
     if chosen is None or not closer.feasible:
-        wishes = tuple(impossible_limits(case, machine, decide, insist))
+        wishes = (*_nothing_to_rent(case), *impossible_limits(case, machine, decide, insist))
         return replace(closer, impossible=wishes, relaxations=relaxations(closer, machine, decide, insist))
     cheaper = cheaper_if_proven(case, chosen, order)
     closer = replace(closer, capacity=capacity_of(case, chosen))
     return replace(closer, changes=changes(closer), notes=notes(case, chosen, order), cheaper_if_proven=cheaper)
+
+
+def _nothing_to_rent(case: Case) -> Iterator[Impossible]:
+    rent = case.workload.hardware.rent if case.workload.hardware else None
+    reason = no_offer(rent, case.catalog) if rent is not None else None
+    if reason is not None:
+        yield Impossible(("hardware", "rent"), reason)
 
 
 def _insisted(insist: Mapping[str, str], catalog: Catalog) -> dict[str, str]:

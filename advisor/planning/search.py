@@ -111,7 +111,8 @@ def _left_for(case: Case, searched: Searched, entry: Prospect | Option, *, at_mo
         return "over budget"
     if searched.by_family[prospect.family] >= SIMULATED_PER_FAMILY:
         return "alike"
-    return "limit" if len(searched.assessments) >= at_most or searched.sized >= SIZED_AT_MOST else None
+    enough = isinstance(entry, Prospect) and searched.sized >= SIZED_AT_MOST  # what is sized already is still worth a look
+    return "limit" if enough or len(searched.assessments) >= at_most else None
 
 
 def _promise(entry: Prospect | Option, tie: int) -> Promise:
