@@ -18,7 +18,7 @@ from advisor.estimate.crossing import Comparison, Crossing, compare, ratio_of
 from advisor.estimate.load import speed_curves
 from advisor.estimate.load_equilibrium import ReplicaCurve
 from advisor.estimate.load_requests import request_stream
-from advisor.planning.option import Dropped, Option, Prospect, Space
+from advisor.planning.option import Dropped, Option, Prospect, Space, about_quality
 from advisor.planning.size import sized_anyway
 from advisor.planning.size_llama_cpp import llama_cpp_size
 
@@ -102,7 +102,8 @@ def _side(case: Case, chosen: Assessment, options: Sequence[Option], space: Spac
     wanted = chosen.deployment.candidate.parallelism.devices
     if found:
         return min(found, key=lambda option: option.candidate.parallelism.devices != wanted)
-    return next((_first_sentence(d) for d in space.dropped if _dropped_here(d, chosen, case, engine)), "not looked at here")
+    dropped = sorted((d for d in space.dropped if _dropped_here(d, chosen, case, engine)), key=lambda d: about_quality(case.rules, d))
+    return next(map(_first_sentence, dropped), "not looked at here")
 
 
 def _same(prospect: Prospect, chosen: Assessment, engine: EngineName) -> bool:
