@@ -60,7 +60,8 @@ def capacity_of(case: Case, assessment: Assessment) -> Capacity:
 
 def capacity_lines(capacity: Capacity, load: Load) -> Iterator[str]:
     """What one replica holds, and all of them behind a router."""
-    held = f"{capacity.requests_held_typical.value:,.0f} typical requests at once"
+    typical = round(capacity.requests_held_typical.value)
+    held = f"{typical:,} typical request{'' if typical == 1 else 's'} at once"
     longest = f"{capacity.requests_held_longest.value:,.0f} of the longest"
     kept = "" if load.batch is not None else " within the service level"
     yield f"one replica: {load_text(capacity.largest_of_one, load)}{kept}; holds {held}, {longest}"

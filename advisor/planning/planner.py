@@ -73,20 +73,25 @@ def decide(
     if not explore:
         return decision
     options = [option for _, option in sorted(looked_at, key=lambda pair: order.index(pair[0]))]
-    decision = _explored(decision, found, options, machine=machine, insist=wanted)
-    ways = other_ways(case, decision.chosen) if decision.chosen else ()
-    return replace(decision, hosted=hosted_price(case, decision.chosen, models), other_ways=ways)
+    return _compared(_explored(decision, found, machine, wanted), options, models)
 
 
-def _explored(
-    decision: Decision, found: Searched, options: Sequence[Option], *, machine: Node | None, insist: Mapping[str, str]
-) -> Decision:
+def _compared(decision: Decision, options: Sequence[Option], models: Sequence[Model]) -> Decision:
+    """Beside the other engine, a hosted API, and other ways to pay for the same."""
+    case, chosen = decision.case, decision.chosen
+    hosted = hosted_price(case, chosen, models)
+    if chosen is None:
+        return replace(decision, hosted=hosted)
+    contest = predicted_crossover(case, chosen, options, decision.space)
+    return replace(decision, hosted=hosted, crossover=contest, other_ways=other_ways(case, chosen))
+
+
+def _explored(decision: Decision, found: Searched, machine: Node | None, insist: Mapping[str, str]) -> Decision:
     """With a full look at the chosen deployment, why not the others, and what would change the answer or what to give up for one."""
     case, order = decision.case, decision.ranked
     chosen = assess(order[0].deployment, order[0].available, case) if order else None
     lost = losers(case, chosen, order, space=decision.space, left=found.left)
-    contest = predicted_crossover(case, chosen, options, decision.space) if chosen else None
-    closer = replace(decision, chosen=chosen, losers=lost, crossover=contest)
+    closer = replace(decision, chosen=chosen, losers=lost)
     if chosen is None or not closer.feasible:
         wishes = (*_nothing_to_rent(case), *impossible_limits(case, machine, decide, insist))
         return replace(closer, impossible=wishes, relaxations=relaxations(closer, machine, decide, insist))
