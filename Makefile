@@ -7,7 +7,7 @@ CORE   := $(VENV)/.core
 DEV    := $(VENV)/.dev
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints/core.txt
 
-.PHONY: demo test check lint unit live golden docs memory-truth clean
+.PHONY: demo test check lint unit live golden docs memory-truth near clean
 .DELETE_ON_ERROR:
 
 $(CORE): pyproject.toml constraints/core.txt
@@ -48,7 +48,11 @@ golden: $(DEV)   # rewrite expected outputs; review the difference before commit
 memory-truth: $(DEV)   # ask llama.cpp for its sizes anew
 	$(BIN)/python scripts/ask_memory.py
 
+near: $(DEV)     # what published runs say of what is near them, after the step times are fitted
+	$(BIN)/python scripts/fit_near --write
+
 docs: $(DEV)     # rewrite the generated pages
+	$(BIN)/python scripts/write_accuracy.py
 	$(BIN)/python scripts/generate_docs.py
 	$(BIN)/python scripts/fill_readme.py
 	$(BIN)/python scripts/write_grammar.py

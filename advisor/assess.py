@@ -85,7 +85,8 @@ def size(candidate: Candidate, case: Case) -> Sized:
         longest_tokens=demand.longest_tokens,
     )
     calibration = catalog.calibrations[candidate.runtime.engine]
-    return Sized(candidate, weights, memory, step_time_model(candidate, weights, calibration, quantization=quantization))
+    steps = step_time_model(candidate, weights, calibration, quantization=quantization, near=catalog.near)
+    return Sized(candidate, weights, memory, steps)
 
 
 def assess(deployment: Deployment, available: Available, case: Case, sized: Sized | None = None, *, look: Look = "full") -> Assessment:

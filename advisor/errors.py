@@ -3,6 +3,7 @@
 AdvisorError                 what every caller may catch
 ├── UserInputError      2    a wrong flag, a wrong value, a missing file
 │   ├── UnknownArchitecture 2  a model whose structure is not understood: refused, not guessed
+│   ├── NotCounted      2    a setting whose bytes are not known here, though the engine may take it
 │   └── DataError       2    a file with one or more faults, each at its position
 ├── NotBuiltYet         2    a command that is announced but not there
 ├── NotProven           3    an engine or a tool is absent: it could not be told
@@ -29,6 +30,10 @@ class UserInputError(AdvisorError):
 
 class UnknownArchitecture(UserInputError):
     """A model file whose structure this version does not understand; an engine may (--ask-engine)."""
+
+
+class NotCounted(UserInputError):
+    """A setting that the engine may well take and whose memory is not known here: refused by name, not guessed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ WAYS = ((16, "auto", True), (16, "fp8", False), (64, "auto", False), (64, "fp8",
 PROCESSORS = ("xeon-spr", "i9-13900k")  # with AMX, and with AVX2 at best
 REASON_CHARACTERS = 160
 _NO_KERNEL = "NotImplementedError"
-AT_ONCE = 120  # questions of one process of the engine: its import takes ten seconds, and it keeps what it built
+AT_ONCE = 20  # questions of one process of the engine: its import takes ten seconds, it keeps what it built, and its time is limited
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +202,18 @@ def main() -> None:
     python = parser.parse_args().engine_python
     catalog = load_catalog()
     rows = read() if GOLDEN.exists() else []
-    done = {row.cell for row in rows}
-    for row in told(python, catalog, [cell for cell in cells(catalog) if cell not in done]):
+    for row in told(python, catalog, open_cells(catalog, rows)):
         rows.append(row)
         if len(rows) % AT_ONCE == 0:
             write(rows)
     write(list(sorted_out(rows)))
+
+
+def open_cells(catalog: Catalog, rows: list[Row]) -> list[Cell]:
+    """The cells without an answer, but for those of what cannot be asked about on its device: `sorted_out` keeps one row for them all."""
+    done = {row.cell for row in rows}
+    settled = {(row.model, row.device) for row in rows if row.not_asked and row.tensor == 1 and not row.block_size}
+    return [cell for cell in cells(catalog) if cell not in done and (cell.model, cell.device) not in settled]
 
 
 def write(rows: list[Row]) -> None:

@@ -15,8 +15,10 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_configure():
-    """What a person keeps in the own catalog must not decide a test; before any test module is imported."""
+    """What a person keeps in the own catalog, or measured of this machine, must not decide a test; before any test module is imported."""
     from advisor.catalog import layers
+    from advisor.intake import calibrated
 
     os.environ.pop(layers.VARIABLE, None)
     layers.user_folder = lambda: layers.resources.folder("catalog") / "none-of-the-user"
+    calibrated.machines_folder = lambda: layers.resources.folder("catalog") / "none-of-the-user"

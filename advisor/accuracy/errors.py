@@ -10,6 +10,7 @@ from typing import TypeVar
 from advisor.accuracy.case import Group
 
 T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,9 @@ def summary(compared: Iterable[Compared]) -> Summary | None:
     )
 
 
-def grouped(rows: Iterable[T], key: Callable[[T], Hashable]) -> Mapping[Hashable, list[T]]:
+def grouped(rows: Iterable[T], key: Callable[[T], K]) -> Mapping[K, list[T]]:
     """Rows by key, in the order of their first."""
-    found: dict[Hashable, list[T]] = defaultdict(list)
+    found: dict[K, list[T]] = defaultdict(list)
     for row in rows:
         found[key(row)].append(row)
     return dict(found)

@@ -5,7 +5,7 @@ elements, vLLM 0.33's layers (`model_executor/layers/linear.py`, `vocab_parallel
 """
 
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import Final, Literal, assert_never
 
 from advisor.domain.architecture import (
     DenseFfn,
@@ -22,6 +22,10 @@ from advisor.domain.architecture import (
 
 Role = Literal["token_embedding", "lm_head", "norms", "router", "fixed_router", "linear", "vector"]
 Split = Literal["whole", "outputs", "inputs", "kv_heads", "state_groups"]
+_BLOCKS: Final = {"mlp": "dense", "shared_expert": "shared_experts", "experts": "experts", "latent_down": "experts", "latent_up": "experts"}
+_RECURRENT: Final = frozenset(
+    {"in_proj", "in_proj_qkvz", "in_proj_ba", "in_proj_z", "in_proj_x", "in_proj_b", "in_proj_c", "in_proj_dt", "out_proj"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,16 @@ class Matrix:
     heads: int = 0
     fixed_bytes: int | None = None
     copied: bool = False
+
+    @property
+    def part(self) -> str:
+        """The part of a model that publishers quantise or leave as one."""
+        if self.role == "lm_head":
+            return "lm_head"
+        block = self.name.partition(".")[0]
+        if block in _BLOCKS:
+            return _BLOCKS[block]
+        return "recurrent" if self.name in _RECURRENT else "attention"
 
     @property
     def elements(self) -> int:

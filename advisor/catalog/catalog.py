@@ -15,8 +15,10 @@ from advisor.catalog.engines import load_engines
 from advisor.catalog.layers import Layers, Override, Root, layers_in_use, layers_of
 from advisor.catalog.licences import load_licences
 from advisor.catalog.listed import ListedDevice, load_listed_devices
+from advisor.catalog.machine_runs import Yardsticks, yardsticks_of
 from advisor.catalog.memory_constants import load_memory_constants
 from advisor.catalog.models import Models
+from advisor.catalog.near import Near, near_of
 from advisor.catalog.nodes import Hosts, assumed_node, load_hosts, rented_node
 from advisor.catalog.offers import load_offers
 from advisor.catalog.presets import load_presets
@@ -30,6 +32,7 @@ from advisor.domain.licence import Licence
 from advisor.domain.memory_constants import MemoryConstants
 from advisor.domain.model import Model
 from advisor.domain.money import ApiPrice, Purchase
+from advisor.domain.near import Scale
 from advisor.domain.preset import Preset
 from advisor.domain.quality import QualityMeasurement
 from advisor.domain.quantization import Quantization
@@ -68,6 +71,8 @@ class Catalog:
     calibrations: Mapping[str, Calibration]
     memory_constants: MemoryConstants
     licences: Mapping[str, Licence]
+    near: Near
+    yardsticks: Yardsticks
     as_of: str
     fingerprint: str
     overrides: tuple[Override, ...] = ()
@@ -161,6 +166,10 @@ class Catalog:
         """`devices` of a device in the host that is assumed for it."""
         return assumed_node(self.hosts, self.device(device_id), devices)
 
+    def with_measured(self, scales: tuple[Scale, ...]) -> "Catalog":
+        """The same catalog with the user's own measurements of one question."""
+        return replace(self, near=self.near.with_own(scales)) if scales else self
+
     def node_of(self, offer: Offer) -> Node:
         """The node that an offer rents."""
         return rented_node(self.hosts, offer, self.device(offer.device))
@@ -213,6 +222,8 @@ def read_catalog(root: Root) -> Catalog:
         calibrations=load_calibrations(root),
         memory_constants=load_memory_constants(root),
         licences=load_licences(root),
+        near=near_of(root),
+        yardsticks=yardsticks_of(root),
         as_of=_newest(dates),
         fingerprint=_fingerprint(layers),
         overrides=tuple(layers.overrides()),

@@ -4,31 +4,43 @@ from collections import Counter
 from collections.abc import Iterator
 
 from advisor.catalog.layers import Root, layers_of
-from advisor.catalog.measurements import NAMES, PUBLISHED, PublishedTables, load_published
+from advisor.catalog.measurements import NAME_TABLES, NAMES, PEER_ERRORS, PEERS, PUBLISHED, PublishedTables, load_published, name_table
 from advisor.catalog.records import csv_faults
+from advisor.domain.engine import EngineName
 from advisor.domain.measurement import split_of
-from advisor.domain.published import FreeName
-from advisor.errors import Fault
+from advisor.domain.published import PeerAnswer, PeerError
+from advisor.errors import DataError, Fault
 from advisor.files.measurements import FOLDER
 
-_KINDS = {**PUBLISHED, NAMES: FreeName}
+_TABLES = {**PUBLISHED, PEERS: PeerAnswer, PEER_ERRORS: PeerError}
 
 
 def measurement_faults(root: Root) -> Iterator[Fault]:
     """Every fault of the tables on their own; where there is none, what the rows and the names say about each other."""
-    faults = [*_strays(root), *(fault for folder, kind in _KINDS.items() for fault in csv_faults(root, folder, kind))]
+    tables = (fault for folder, kind in _TABLES.items() for fault in csv_faults(root, folder, kind))
+    faults = [*_strays(root), *tables, *_faulty_names(root)]
     yield from faults
     if not faults:
-        tables = load_published(root)
-        yield from [*_repeated(tables), *_unnamed(tables), *_redrawn(tables)]
+        published = load_published(root)
+        yield from [*_repeated(published), *_unnamed(published), *_unnamed_formats(published), *_redrawn(published)]
+
+
+def _faulty_names(root: Root) -> Iterator[Fault]:
+    for table, kind in NAME_TABLES.items():
+        try:
+            name_table(root, table, kind)
+        except DataError as error:
+            yield from error.faults
 
 
 def _strays(root: Root) -> Iterator[Fault]:
     """Tables where nothing looks for them."""
-    layers = layers_of(root)
+    layers, known = layers_of(root), {NAMES: set(NAME_TABLES)}
     for name, path in layers.files(FOLDER, ".csv").items():
-        if f"{FOLDER}/{name.rpartition('/')[0]}" not in _KINDS:
-            yield Fault(layers.shown(path), f"nothing reads this table; known folders: {', '.join(sorted(_KINDS))}")
+        folder = f"{FOLDER}/{name.rpartition('/')[0]}"
+        if folder not in _TABLES and path.stem not in known.get(folder, ()):
+            places = ", ".join([*sorted(_TABLES), *(f"{NAMES}/{table}.csv" for table in NAME_TABLES)])
+            yield Fault(layers.shown(path), f"nothing reads this table; known: {places}")
 
 
 def _repeated(tables: PublishedTables) -> Iterator[Fault]:
@@ -46,6 +58,21 @@ def _unnamed(tables: PublishedTables) -> Iterator[Fault]:
             yield Fault(f"catalog/{NAMES}", f"{column}: {spelling!r} is missing: give its id, or why it has none")
         for spelling in sorted(names.keys() - used):
             yield Fault(f"catalog/{NAMES}", f"{column}: no row uses {spelling!r}")
+
+
+def _unnamed_formats(tables: PublishedTables) -> Iterator[Fault]:
+    """The sources' own words for weight formats, and those of the name table that no row uses."""
+    of_vllm = {(row.weight_quant, row.model) for row in tables.vllm if row.weight_quant}
+    of_llama_cpp = {(row.quant, row.model) for row in tables.llama_cpp}
+    words: dict[EngineName, set[tuple[str, str]]] = {"vllm": of_vllm, "llama.cpp": of_llama_cpp}
+    for engine, used in words.items():
+        for spelling, model in sorted(used):
+            if tables.names.format(engine, spelling, model) is None:
+                yield Fault(f"catalog/{NAMES}", f"format of {engine}: {spelling!r} is missing: give its id, or why it has none")
+        for of, spelling, only in sorted(tables.names.formats, key=str):
+            if of == engine and not any(spelling == word and only in (None, model) for word, model in used):
+                with_model = f" with {only}" if only else ""
+                yield Fault(f"catalog/{NAMES}", f"format of {engine}: no row uses {spelling!r}{with_model}")
 
 
 def _redrawn(tables: PublishedTables) -> Iterator[Fault]:

@@ -11,8 +11,9 @@ from typing import Final, TypeVar
 from advisor.catalog import lookup
 from advisor.catalog.layers import Root, layers_of
 from advisor.catalog.records import csv_records, csv_table
+from advisor.domain.engine import EngineName
 from advisor.domain.measurement import Measurement
-from advisor.domain.published import FreeName, LlamaCppRun, LlamaCppStart, Published, VllmRun, VllmStart
+from advisor.domain.published import FreeFormat, FreeName, LlamaCppRun, LlamaCppStart, PeerAnswer, PeerError, Published, VllmRun, VllmStart
 from advisor.files.measurements import FOLDER
 
 T = TypeVar("T")
@@ -26,6 +27,9 @@ PUBLISHED: Final[Mapping[str, type[Published]]] = {
     _LLAMA_CPP_STARTS: LlamaCppStart,
 }
 NAMES: Final = f"{FOLDER}/names"
+PEERS: Final = f"{FOLDER}/peers"
+PEER_ERRORS: Final = f"{FOLDER}/peer-errors"
+NAME_TABLES: Final[Mapping[str, type[FreeName] | type[FreeFormat]]] = {"devices": FreeName, "models": FreeName, "quantizations": FreeFormat}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Names:
 
     devices: Mapping[str, FreeName]
     models: Mapping[str, FreeName]
+    formats: Mapping[tuple[EngineName, str, str | None], FreeFormat]  # by engine, spelling and, where it has one, model
 
     def device_id(self, row: Published) -> str | None:
         """The catalog id of a row's device; None where the words mean no one device."""
@@ -42,6 +47,10 @@ class Names:
     def model_id(self, row: Published) -> str | None:
         """The catalog id of the model whose layers the row's model has; None where that is not known."""
         return _id(self.models, row.model)
+
+    def format(self, engine: EngineName, spelling: str, model: str) -> FreeFormat | None:
+        """What a word for a weight format means of this model, as the source spells both; None where the table does not have it."""
+        return self.formats.get((engine, spelling, model)) or self.formats.get((engine, spelling, None))
 
     def drawn_by(self, row: Published) -> tuple[str, str, str]:
         """Source, device and model by which a row's side of the split is drawn: ids, and the plain words where there is no id."""
@@ -75,8 +84,13 @@ def load_published(root: Root) -> PublishedTables:
         llama_cpp=_rows(root, _LLAMA_CPP, LlamaCppRun),
         vllm_starts=_rows(root, _VLLM_STARTS, VllmStart),
         llama_cpp_starts=_rows(root, _LLAMA_CPP_STARTS, LlamaCppStart),
-        names=Names(_names(root, "devices"), _names(root, "models")),
+        names=Names(_names(root, "devices"), _names(root, "models"), _formats(root)),
     )
+
+
+def load_peers(root: Root) -> tuple[tuple[PeerAnswer, ...], tuple[PeerError, ...]]:
+    """What other estimators answer about published runs, and the errors that they publish themselves."""
+    return _rows(root, PEERS, PeerAnswer), _rows(root, PEER_ERRORS, PeerError)
 
 
 def load_measurements(root: Path) -> tuple[Measurement, ...]:
@@ -89,8 +103,17 @@ def _rows(root: Root, folder: str, kind: type[T]) -> tuple[T, ...]:
 
 
 def _names(root: Root, table: str) -> dict[str, FreeName]:
+    return {name.spelling: name for name in name_table(root, table, FreeName)}
+
+
+def _formats(root: Root) -> dict[tuple[EngineName, str, str | None], FreeFormat]:
+    return {(name.engine, name.spelling, name.model): name for name in name_table(root, "quantizations", FreeFormat)}
+
+
+def name_table(root: Root, table: str, kind: type[T]) -> tuple[T, ...]:
+    """The rows of a table of `NAME_TABLES`; none where there is no such file. Raises DataError with every fault of it."""
     path = layers_of(root).file(f"{NAMES}/{table}.csv")
-    return {name.spelling: name for name, _ in csv_table(root, path, FreeName)} if path.exists() else {}
+    return tuple(name for name, _ in csv_table(root, path, kind)) if path.exists() else ()
 
 
 def _id(names: Mapping[str, FreeName], spelling: str | None) -> str | None:

@@ -1,7 +1,7 @@
 """catalog/models/<org>/<repo>.yaml -> Model: the structural keys of its config.json, and the files it is published as."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from advisor.architectures import from_config
@@ -11,7 +11,7 @@ from advisor.catalog.records import yaml_files, yaml_record
 from advisor.documents import Document
 from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.model import Checkpoint, LossBand, Model
-from advisor.domain.quantization import Quantization
+from advisor.domain.quantization import Part, PartFormat, Quantization
 from advisor.domain.strict import STRICT, IsoDate
 from advisor.errors import DataError, UserInputError, did_you_mean
 
@@ -28,6 +28,8 @@ class CheckpointRecord:
     weights_bytes: int | None = None
     files: tuple[str, ...] = ()
     imatrix: bool = False
+    parts: dict[Part, PartFormat] = field(default_factory=dict)
+    group_size: int | None = None
     loss: LossBand | None = None
 
 
@@ -108,16 +110,20 @@ def _model(
 
 
 def _checkpoint(entry: CheckpointRecord, document: Document, index: int, quantizations: Mapping[str, Quantization]) -> Checkpoint:
-    place = ("checkpoints", index, "quantization")
+    format_ = _known(entry.quantization, quantizations, document, ("checkpoints", index, "quantization")).format
+    if format_ == "gguf" and (entry.parts or entry.group_size):
+        raise DataError.at(document.position(("checkpoints", index)), "parts and group_size are for safetensors: GGUF types have their own")
     return Checkpoint(
         repo_id=entry.repo,
-        format=_known(entry.quantization, quantizations, document, place).format,
+        format=format_,
         quantization=entry.quantization,
         revision=entry.revision,
         weights_bytes=entry.weights_bytes,
         files=entry.files,
         imatrix=entry.imatrix,
         source=entry.source,
+        parts=tuple(entry.parts.items()),
+        group_size=entry.group_size,
         loss=entry.loss,
     )
 

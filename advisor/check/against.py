@@ -60,7 +60,7 @@ class Library:
     def _read_plan(self, path: Path) -> tuple[Plan, Document, Case]:
         if path not in self._plans:
             plan, document = read_plan(path)
-            self._plans[path] = (plan, document, case_of(workload_of(plan, path)[0], self.rules))
+            self._plans[path] = (plan, document, case_of(workload_of(plan, path)[0], self.rules, plan))
         return self._plans[path]
 
 

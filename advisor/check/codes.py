@@ -7,6 +7,8 @@ INPUTS_MOVED: Final = "PLN002"
 VERDICT_CHANGED: Final = "PLN003"
 CLAIMS_STALE: Final = "PLN004"
 NOT_BUILT: Final = "PLN005"
+MORE_THAN_ITS_SHARE: Final = "PLN006"
+DEVICES_OVERCOMMITTED: Final = "PLN007"
 FLAG_REFUSED: Final = "FLG001"
 FLAG_UNKNOWN: Final = "FLG002"
 FLAG_NOT_ESTIMATED: Final = "FLG003"
@@ -34,6 +36,11 @@ It blocks only when the whole range breaks the limit and the number is exact, me
     CLAIMS_STALE: """The deployments were edited after the claims were computed.
 The claims below are those of other settings. `advisor plan --update` computes them again and leaves the edited half as it is.""",
     NOT_BUILT: """The plan names something that the catalog does not know, or settings with which the engine would refuse to start.""",
+    MORE_THAN_ITS_SHARE: """A deployment takes more of a device than its share of it.
+`hardware.share` is what each replica may take where several processes use one device. No engine knows of the others: vLLM's
+--gpu-memory-utilization is a share of the whole device, llama.cpp takes what its buffers take.""",
+    DEVICES_OVERCOMMITTED: """The plan's deployments together need more devices than there are.
+Counted are replicas x devices x share, over all deployments on the same machines.""",
     FLAG_REFUSED: """The engine refuses this flag, its value, or the combination with another: the server would not start.""",
     FLAG_UNKNOWN: """The flag is not known for this engine and version.
 Both engines stop at unknown flags, so it is misspelt, or newer than what the catalog knows.""",

@@ -46,7 +46,7 @@ def check_live(options: LiveOptions) -> CheckReport:
     plan, _ = read_plan(options.plan)
     planned = choose(plan, options.deployment)
     workload, _ = workload_of(plan, options.plan)
-    case = case_of(workload, [])
+    case = case_of(workload, [], plan)
     subject = prepare(plan, planned, case, _ELSEWHERE)
     live = read_metrics(_metrics_text(read_page(options.url, api_key=options.api_key), options.url), case.catalog.engines.values())
     report = CheckReport()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from advisor.assess import Case, assess, judged
 from advisor.catalog.catalog import Catalog
 from advisor.check.against import Against
-from advisor.check.codes import FLAG_REFUSED
+from advisor.check.codes import FLAG_NOT_ESTIMATED, FLAG_REFUSED
 from advisor.check.drift import Pair, drift_findings, part_findings
 from advisor.check.flags import flag_findings, usable_flags, version_known
 from advisor.check.identify import identify
@@ -22,7 +22,7 @@ from advisor.domain.finding import Finding
 from advisor.domain.hardware import Available
 from advisor.domain.plan import PlannedDeployment
 from advisor.engines.settings import parallelism_from_flags
-from advisor.errors import UserInputError
+from advisor.errors import NotCounted, UserInputError
 from advisor.intake.candidate import build_candidate
 from advisor.manifests.found import FoundDeployment, NotChecked
 from advisor.manifests.images import parse_image
@@ -61,7 +61,7 @@ def _judged(found: FoundDeployment, against: Against, case: Case, bench: Bench, 
     except UserInputError as error:
         if planned is not None:
             yield from part_findings(planned, found, places)
-        yield refused(str(error), places, FLAG_REFUSED)
+        yield _unusable(error, places)
         return
     facts = manifest_facts(found, planned, assessment)
     verdicts = judged(deployment, available, assessment.estimate, case, manifest=facts).verdicts
@@ -70,6 +70,12 @@ def _judged(found: FoundDeployment, against: Against, case: Case, bench: Bench, 
         as_planned = assess(*resolve(planned, case.workload, case.catalog), case, look="quick")
         pair = Pair(planned, as_planned, found, assessment)
         yield from drift_findings(pair, record.runtimes[found.runtime], places)
+
+
+def _unusable(error: UserInputError, places: Places) -> Finding:
+    """What the engine would refuse blocks; what only is not counted here warns."""
+    finding = refused(str(error), places, FLAG_REFUSED)
+    return dataclasses.replace(finding, severity="warn", rule=FLAG_NOT_ESTIMATED) if isinstance(error, NotCounted) else finding
 
 
 def _rebuilt(found: FoundDeployment, planned: PlannedDeployment | None, case: Case, bench: Bench) -> tuple[Deployment, Available]:

@@ -8,6 +8,7 @@ from advisor.check.claims import claim_findings
 from advisor.check.codes import NOT_BUILT
 from advisor.check.places import Places, plan_places, rule_finding
 from advisor.check.report import Checked, CheckReport
+from advisor.check.shared_devices import Placed, shared_findings
 from advisor.domain.assessment import Assessment
 from advisor.domain.finding import Finding
 from advisor.domain.plan import MadeWith, PlannedDeployment
@@ -25,15 +26,18 @@ def check_plan(path: Path, rules: Sequence[Path], report: CheckReport) -> None:
     """Add what is to be said about a plan. Raises DataError for a faulty file, UserInputError when its workload is not there."""
     plan, document = read_plan(path)
     workload, digest = workload_of(plan, path)
-    case = case_of(workload, rules)
+    case = case_of(workload, rules, plan)
     assessed: list[tuple[PlannedDeployment, Assessment]] = []
+    placed: list[Placed] = []
     for index, planned in enumerate(plan.deployments):
         places = plan_places(document, index, find_runtime(case.catalog.engine(planned.engine.name), planned.engine.runtime))
         assessment = _assessed(planned, case, places, report)
         if assessment is not None:
             assessed.append((planned, assessment))
+            placed.append(Placed(assessment, places))
             report.findings += [rule_finding(verdict, case.rules, places) for verdict in assessment.verdicts]
         report.checked.append(Checked(str(path), "plan", planned.name, str(path.parent / plan.workload)))
+    report.findings += shared_findings(placed)
     if len(assessed) == len(plan.deployments):
         made = MadeWith(advisor_version(), case.catalog.as_of, digest, deployments_sha256=deployments_sha256(plan.deployments))
         report.findings += claim_findings(plan, document, claims_of(assessed), made)

@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 from advisor.cli import (
+    accuracy,
     ask,
+    calibrate,
     catalog,
     check,
     crossover,
@@ -66,5 +68,7 @@ app.command("render")(render.render)
 app.add_typer(rules.app, name="rules")
 app.command("validate")(validate.validate)
 app.command("crossover")(crossover.crossover)
+app.command("calibrate")(calibrate.calibrate)
 app.command("schema")(schema.schema)
+app.command("accuracy", epilog=accuracy.EPILOG)(accuracy.accuracy)
 pending.register(app)

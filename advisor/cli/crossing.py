@@ -18,7 +18,8 @@ from advisor.engines.find import FoundServer, FoundVllm, find_llama_cpp, find_ll
 from advisor.engines.interruption import raised
 from advisor.engines.launch_environment import launch_environment
 from advisor.errors import NotProven, UserInputError
-from advisor.intake.machine import this_machine
+from advisor.intake.calibrated import calibrated_machine
+from advisor.intake.measured import Known, scales_of
 from advisor.intake.models import find_model
 from advisor.validation.crossover.contender import Contender, Loads, contender, require_room
 from advisor.validation.crossover.run import Crossover, Equipped, measure
@@ -67,7 +68,9 @@ def measure_crossover(asked: Asked) -> Crossover:
     whole = find_model(asked.model, catalog)
     model = _cut(whole, asked.layers)
     programs = _find(asked)
-    node = this_machine(catalog, processor_only=programs.on_processor)
+    here = calibrated_machine(catalog, processor_only=programs.on_processor)
+    node = here.node
+    catalog = catalog.with_measured(scales_of(here.points, Known(catalog, {node.device.id: node})))
     sides = _sides(asked, model, catalog=catalog, node=node, loads=loads)
     require_room(sides, available_bytes=psutil.virtual_memory().available)
     with raised():

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from advisor.cli.measuring import MeasuredOption, measured_points
 from advisor.cli.output import AskEngineOption, CatalogOption, EnginePythonOption, FormatOption
 
 if TYPE_CHECKING:
@@ -23,13 +24,16 @@ EPILOG = (
     "Examples: [bold]advisor estimate google/gemma-3-27b-it --engine llama.cpp --quantization Q4_K_M --device rtx-3090 --context 32768 "
     "--parallel 4 --unified-kv[/bold]\n\n"
     "[bold]advisor estimate Qwen/Qwen3-32B --engine vllm --quantization fp8 --device h100-sxm --input-tokens 4000 --output-tokens 500 "
-    "--concurrency 22 --price-per-hour 11.06[/bold]"
+    "--concurrency 22 --price-per-hour 11.06[/bold]\n\n"
+    "[bold]advisor estimate Qwen/Qwen3-32B --engine vllm --quantization fp8 --device h100-sxm --input-tokens 4000 --output-tokens 500 "
+    "--concurrency 22 --measured tpot_s=0.021@8,ttft_s=0.42[/bold]"
 )
 _Model = Annotated[
     str, typer.Argument(help="Catalog id or alias, config.json, folder with one, .gguf, hf://org/repo[@revision]. Write it first.")
 ]
 _Engine = Annotated[Literal["llama.cpp", "vllm"], typer.Option("--engine", help="llama.cpp or vllm.")]
-_Device = Annotated[str, typer.Option("--device", help="Device id; cpu is a generic CPU.")]
+_Device = Annotated[str, typer.Option("--device", help="Device id; cpu is a generic CPU, this-machine this computer.")]
+_InUse = Annotated[int | None, typer.Option("--memory-in-use-bytes", help="What other processes hold of each device.")]
 _Runtime = Annotated[str | None, typer.Option("--runtime", help="llama-server, llama-cpp-python, llama-cpp-server, vllm-serve; /backend.")]
 _Version = Annotated[str | None, typer.Option("--engine-version", help="b11549, 0.33.0 …")]
 _Quantization = Annotated[str | None, typer.Option("--quantization", help="Q4_K_M, bf16, fp8 …; a file may say it itself.")]
@@ -40,11 +44,17 @@ _Tensor = Annotated[int, typer.Option("--tensor-parallel", "--tensor-parallel-si
 _Pipeline = Annotated[int, typer.Option("--pipeline-parallel", "--pipeline-parallel-size", help="vLLM: stages.")]
 _Data = Annotated[int, typer.Option("--data-parallel", "--data-parallel-size", help="vLLM: copies behind one address.")]
 _Expert = Annotated[bool, typer.Option("--expert-parallel", "--enable-expert-parallel", help="vLLM: whole experts per rank.")]
+_Draft = Annotated[str | None, typer.Option("--draft-model", help="vLLM: a smaller model that drafts tokens; its memory only.")]
+_DraftFormat = Annotated[str | None, typer.Option("--draft-quantization", help="Of the draft model; default: the model's own.")]
 _Input = Annotated[int | None, typer.Option("--input-tokens", help="Tokens sent per request.")]
 _Output = Annotated[int | None, typer.Option("--output-tokens", help="Tokens generated per request.")]
 _Concurrency = Annotated[int | None, typer.Option("--concurrency", help="Requests always in flight.")]
 _Rate = Annotated[float | None, typer.Option("--request-rate", help="Requests per second that arrive.")]
 _Price = Annotated[float | None, typer.Option("--price-per-hour", help="USD per hour of the whole deployment.")]
+_Download = Annotated[
+    float | None,
+    typer.Option("--download-speed", help="MB/s at which the weights are fetched before they are read."),
+]
 _Like = Annotated[str | None, typer.Option("--like", help="The model whose architecture yours has; MODEL is then its name only.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", help="Only the answer on one line: fits, does not fit, may not fit.")]
 
@@ -62,6 +72,9 @@ def estimate(
     imatrix: _Imatrix = False,
     weights_bytes: _Weights = None,
     devices: _Count = None,
+    memory_in_use_bytes: _InUse = None,
+    draft_model: _Draft = None,
+    draft_quantization: _DraftFormat = None,
     tensor: _Tensor = 1,
     pipeline: _Pipeline = 1,
     data: _Data = 1,
@@ -71,6 +84,8 @@ def estimate(
     concurrency: _Concurrency = None,
     request_rate: _Rate = None,
     price_per_hour: _Price = None,
+    download_speed: _Download = None,
+    measured: MeasuredOption = None,
     ask_engine: AskEngineOption = False,
     engine_python: EnginePythonOption = None,
     catalogs: CatalogOption = None,
@@ -85,7 +100,12 @@ def estimate(
     weights = WeightFiles(quantization, imatrix, weights_bytes)
     spread = Parallelism(tensor, pipeline, data, expert)
     traffic = Traffic(input_tokens, output_tokens, concurrency, request_rate)
-    asked = EstimateRequest(model, device, program, weights, spread, traffic, _flags(program, ctx.args), devices, price_per_hour, like)
+    flags, drafts = _flags(program, ctx.args), (draft_model, draft_quantization)
+    points = measured_points(measured)
+    asked = EstimateRequest(
+        model, device, program, weights, spread, traffic, flags, devices, price_per_hour, like, memory_in_use_bytes, *drafts, points,
+        download_speed,
+    )  # fmt: skip
     _print(asked, _witness(model, engine_python) if ask_engine else None, output, quiet=quiet)
 
 

@@ -103,7 +103,7 @@ def _explain_claim(path: Path, claim: str | None, deployment: str | None, rules:
     plan, _ = read_plan(path)
     planned = _deployment(plan, deployment)
     workload, _ = workload_of(plan, path)
-    case = case_of(workload, rules)
+    case = case_of(workload, rules, plan)
     meant, available = resolve(planned, workload, case.catalog)
     assessment, sized = assess(meant, available, case), size(meant.candidate, case)
     if claim is None:

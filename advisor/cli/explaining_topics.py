@@ -21,7 +21,8 @@ def show_topic(topic: "Topic", case: "Case", assessment: "Assessment", output_fo
     from advisor.planning.topics import tell
     from advisor.report.topic_text import topic_document, topic_text
 
-    machine = machine_of(case.workload)
+    here = machine_of(case.workload)
+    machine = here.node if here else None
     again = partial(decide, catalog=case.catalog, rules=case.rules, machine=machine, explore=False)
     told = tell(topic, case, assessment, machine=machine, decide=again)
     if output_format == "json":

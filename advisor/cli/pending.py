@@ -12,10 +12,8 @@ _PENDING: Final = {
     "diff": "Compare two plans: what changed in capacity, latency and cost.",
     "adopt": "Turn an existing manifest into a workload and a plan.",
     "sweep": "Measure a deployment over a range of loads.",
-    "calibrate": "Measure this machine, so that plans for it rest on its own numbers.",
     "report": "Render a plan as one HTML page.",
     "compare": "Put several plans side by side.",
-    "accuracy": "Show how far predictions are from published measurements.",
 }
 ANY_ARGUMENTS: Final = {"allow_extra_args": True, "ignore_unknown_options": True}
 

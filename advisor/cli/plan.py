@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from advisor.cli.measuring import MeasuredOption, measured_points, recorded_beside
 from advisor.cli.output import AskEngineOption, CatalogOption, EnginePythonOption, Format, FormatOption, RulesOption
 
 if TYPE_CHECKING:
+    from advisor.domain.measured import MeasuredPoint
     from advisor.planning.decision import Decision
     from advisor.planning.further import Further
 
@@ -24,12 +26,16 @@ def plan(
     rules: RulesOption = None,
     ask_engine: AskEngineOption = False,
     engine_python: EnginePythonOption = None,
+    measured: MeasuredOption = None,
     catalogs: CatalogOption = None,
     format: FormatOption = "text",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output file instead of writing FILE.new beside it.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the decision only.")] = False,
 ) -> None:
     """Decide engine, weights format, hardware, settings and replicas for a workload.
+
+    Predictions near a measurement are scaled by it: one that is given with --measured, what `advisor validate --record` kept beside the
+    plan, and for this machine what `advisor calibrate` found. The plan keeps what it used.
 
     Exit code 0: a deployment is expected to keep every requirement. 1: none is; the nearest one and what to relax are printed.
 
@@ -41,26 +47,29 @@ def plan(
 
       advisor plan workload.yaml --scale 1,2,4,8 --constraints
 
-      advisor plan --update plan.yaml
+      advisor plan workload.yaml --insist engine=vllm,quantization=fp8 --measured tpot_s=0.021@8,ttft_s=0.42
+
+      advisor plan --update plan.yaml --measured evidence/letters-1f0c2b7a9d3e.json
     """
     from advisor.catalog import load_catalog
     from advisor.cli.output import say_overrides
-    from advisor.cli.planning import asker, decide_from_file, further_of, update_plan
+    from advisor.cli.planning import Measured, asker, decide_from_file, further_of, update_plan
     from advisor.errors import UserInputError
 
     ask = asker(ask_engine, engine_python)
+    points = Measured(measured_points(measured), recorded_beside(update or output))
     if update is not None:
-        update_plan(update, rules or [], quiet=quiet, ask=ask)
+        update_plan(update, rules or [], quiet=quiet, ask=ask, measured=points)
         return
     if workload is None:
         raise UserInputError("name a workload.yaml; `advisor ask -o workload.yaml` writes one by asking you")
     say_overrides(load_catalog(), quiet=quiet)
     wanted = _pairs(insist)
-    decision = decide_from_file(workload, rules or [], insist=wanted, ask=ask)
+    decision, used = decide_from_file(workload, rules or [], insist=wanted, ask=ask, measured=points)
     further = further_of(decision, rules or [], insist=wanted, scale=scale, constraints=constraints)
     _show(decision, further, format=format, quiet=quiet, plan=output)
     if output is not None and decision.chosen is not None:
-        _write(decision, workload, output, force=force, quiet=quiet or format == "json")
+        _write(decision, workload, output, used, force=force, quiet=quiet or format == "json")
     raise typer.Exit(0 if decision.feasible else 1)
 
 
@@ -92,7 +101,7 @@ def _show(decision: "Decision", further: "Further", *, format: Format, quiet: bo
         print_decision(decision, console(), proof=proof, further=further)
 
 
-def _write(decision: "Decision", workload: Path, output: Path, *, force: bool, quiet: bool) -> None:
+def _write(decision: "Decision", workload: Path, output: Path, points: "tuple[MeasuredPoint, ...]", *, force: bool, quiet: bool) -> None:
     import os
 
     from advisor.files.plan import plan_text
@@ -102,7 +111,8 @@ def _write(decision: "Decision", workload: Path, output: Path, *, force: bool, q
 
     _, document = read_workload(workload)
     relative = os.path.relpath(workload, output.parent)
-    text = plan_text(compose_plan(decision, workload_path=relative, workload_sha256=workload_sha256(document)))
+    digest = workload_sha256(document)
+    text = plan_text(compose_plan(decision, workload_path=relative, workload_sha256=digest, measured=points))
     where, difference = write_beside(output, text, force=force)
     if difference and not quiet:
         typer.echo(f"{output} was there already and differs; wrote {where} beside it:\n{difference}")

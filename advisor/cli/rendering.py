@@ -31,7 +31,7 @@ def blueprints_of(path: Path, *, registry: str | None = None) -> list[Blueprint]
     """Every deployment of a plan, estimated again and ready to be laid out."""
     plan, document = read_plan(path)
     workload, _ = workload_of(plan, path)
-    case = case_of(workload, [])
+    case = case_of(workload, [], plan)
     found: list[Blueprint] = []
     for index, planned in enumerate(plan.deployments):
         assessment = assess(*resolved_in(document, index, workload, case.catalog, plan=plan), case, look="ranges")

@@ -66,7 +66,7 @@ def _run_here(asked: Asked) -> EvidenceFile:
     plan, _ = read_plan(asked.plan)
     planned = choose(plan, asked.deployment)
     workload, _ = workload_of(plan, asked.plan)
-    case = case_of(workload, [])
+    case = case_of(workload, [], plan)
     record = case.catalog.engine(planned.engine.name)
     runtime = find_runtime(record, planned.engine.runtime)
     progress = None if asked.quiet else _say_progress

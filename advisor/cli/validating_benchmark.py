@@ -20,6 +20,6 @@ def run_on_benchmark(asked: Asked, path: Path) -> EvidenceFile:
     require_no_other_source("--benchmark reads a result", asked.of_a_run() | {"--log": asked.log is not None})
     plan, _ = read_plan(asked.plan)
     workload, _ = workload_of(plan, asked.plan)
-    subject = prepare(plan, choose(plan, asked.deployment), case_of(workload, []), _ELSEWHERE)
+    subject = prepare(plan, choose(plan, asked.deployment), case_of(workload, [], plan), _ELSEWHERE)
     terms = BenchmarkTerms(workload.service_level, asked.served_model, today())
     return validate_benchmark(subject, read_result(path), terms)

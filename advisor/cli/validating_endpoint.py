@@ -30,7 +30,7 @@ def run_on_endpoint(asked: Asked, endpoint: AskedEndpoint) -> EvidenceFile:
     concurrency = asked_pace(asked)
     plan, _ = read_plan(asked.plan)
     workload, _ = workload_of(plan, asked.plan)
-    case = case_of(workload, [])
+    case = case_of(workload, [], plan)
     machine = Machine(this_machine(case.catalog).id, offloads=lambda: False)
     subject = prepare(plan, choose(plan, asked.deployment), case, machine)
     records = case.catalog.engines.values()

@@ -26,7 +26,7 @@ def run_on_log(asked: Asked, source: str) -> EvidenceFile:
     day = today()
     planned = choose(plan, asked.deployment)
     workload, _ = workload_of(plan, asked.plan)
-    case = case_of(workload, [])
+    case = case_of(workload, [], plan)
     subject = prepare(plan, planned, case, _ELSEWHERE)
     try:
         with _opened(source) as log:

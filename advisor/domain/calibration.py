@@ -44,6 +44,7 @@ class ErrorBand:
     low: float
     high: float
     note: str = ""
+    backend: str | None = None  # this backend's alone
 
     def __post_init__(self) -> None:
         if not 0 < self.low <= 1 <= self.high:
@@ -52,13 +53,15 @@ class ErrorBand:
 
 @dataclass(frozen=True, slots=True)
 class StartUpFit:
-    """Seconds from the start of the process to readiness, next to reading the weights from disk."""
+    """Seconds from the start of the process to readiness."""
 
     __pydantic_config__ = STRICT
-    fixed_s: Fitted  # imports, device context, server
-    compile_s: Fitted  # compilation and graph capture of a first start; 0 where there is none
+    fixed_s: Fitted  # imports, device context, tokenizer, server, warm-up
+    compile_s: Fitted  # of a first start, the low end with a kept cache; 0 where there is none
+    capture_s: Fitted  # graphs of an accelerator; 0 where there are none
     repack_bytes_per_s: Fitted  # rate of copying weights into a CPU layout; unused where nothing is repacked
-    read_efficiency: Fitted  # of the disk's nominal rate
+    read_efficiency: Fitted  # of the disk's nominal rate, nothing of the file being in memory
+    cached_bytes_per_s: Fitted  # from the page cache
 
 
 # ---- vLLM
@@ -70,10 +73,11 @@ class VllmGeneration:
 
     __pydantic_config__ = STRICT
     name: str
-    kv_efficiency: Fitted  # of nominal memory bandwidth
+    weights_efficiency: Fitted  # of nominal memory bandwidth
+    weights_efficiency_datacenter: Fitted  # the same of data-centre devices, whose memory is mostly HBM
     layer_s: Fitted  # per layer and step: launches and host time
+    layer_factor_moe: Fitted  # a layer of experts takes this many times as long
     sequence_s: Fitted  # per sequence and step: scheduling and sampling
-    first_token_floor_s: Fitted  # per request: client, HTTP, tokenizer
     before: str | None = None
 
 
@@ -100,11 +104,11 @@ class VllmCalibration:
     as_of: str
     source: str
     measured_backends: tuple[str, ...]  # where an estimate is of a known class
+    measured_devices: tuple[str, ...]  # ids
     measured_kinds: tuple[str, ...]  # of ModelArchitecture.kinds
     generations: tuple[VllmGeneration, ...]
-    weights_efficiency: Fitted
-    weights_efficiency_moe: Fitted
-    layer_factor_moe: Fitted
+    kv_efficiency: Fitted  # of nominal memory bandwidth
+    first_token_floor_s: Fitted  # per request: client, HTTP, tokenizer
     all_reduce_fast_s: Fitted  # NVLink, xGMI
     all_reduce_slow_s: Fitted  # PCIe
     fast_links: tuple[str, ...]  # prefixes of Device.link
@@ -114,6 +118,9 @@ class VllmCalibration:
     prefill_mfu: dict[Arithmetic, Fitted]
     prefill_mfu_moe_factor: Fitted
     prefill_tensor_exponent: Fitted  # MFU falls as tensor-parallel size to the power of minus this
+    attention_mfu: Fitted  # of the 16-bit peak
+    prompt_layer_s: Fitted  # per layer of a step with a prompt, more than in a decode step: launches outside of captured graphs
+    overlap_norm: float  # p of the p-norm of reading and arithmetic
     flops_per_byte: Fitted  # dense 16-bit peak per byte of bandwidth of an accelerator without published arithmetic
     unmeasured_kind_factor: float  # upper end of the range is multiplied by this for an unmeasured kind of architecture
     cpu: VllmCpu
@@ -126,42 +133,43 @@ class VllmCalibration:
 
 @dataclass(frozen=True, slots=True)
 class LlamaCppBackend:
-    """Constants of one backend. Efficiencies are of nominal bandwidth and of the dense 16-bit peak."""
+    """Constants of one backend. `mfu` is of the fastest peak that products with the weights may reach (integers for quantised ones)."""
 
     __pydantic_config__ = STRICT
-    weights_efficiency: Fitted
-    kv_efficiency: Fitted
+    unpack_s: Fitted  # per weight beside reading it, at 500 GB/s; of a CPU at 1 TFLOP/s of its vectors
     layer_s: Fitted  # decode, per layer and step
-    step_s: Fitted  # decode, per step
     prefill_mfu: Fitted
     prefill_moe_factor: Fitted
-    attention_mfu: Fitted
+    attention_mfu: Fitted  # of the 16-bit peak
     prefill_layer_s: Fitted  # per layer and micro-batch
-    batch_mfu: Fitted  # arithmetic of batched decode
-    batch_mfu_moe: Fitted
+    batch_mfu: Fitted  # arithmetic of further sequences of a decode step
 
 
 @dataclass(frozen=True, slots=True)
 class LlamaCppFormat:
-    """How fast weights of about this many bits are read relative to 5 bits: below four bits, decoding costs more than reading."""
+    """Multipliers for weights of these formats; the last entry, without any, is for all others."""
 
     __pydantic_config__ = STRICT
-    below_bits: float  # mean bits per weight; the first entry above the model's figure applies
-    decode: Fitted
-    prefill: Fitted
-    quantizations: tuple[str, ...] = ()  # these formats only, whatever their bits
+    name: str
+    unpack: Fitted  # on the time that unpacking a weight takes
+    prefill: Fitted  # on the arithmetic rate
+    quantizations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class LlamaCppCell:
-    """Multipliers of a backend on a class of device; the first match applies, no match means an unmeasured class and 1."""
+    """Multipliers of a backend on a class of device; the first match applies, no match means an unmeasured class and 1.
+
+    `devices` are those whose measurements on builds of today are behind it; none where only older builds were measured.
+    """
 
     __pydantic_config__ = STRICT
+    name: str
     backend: str
-    device_class: DeviceClass
-    decode: Fitted
+    devices: tuple[str, ...]
+    unpack: Fitted
     prefill: Fitted
-    known: bool = True
+    device_class: DeviceClass | None = None
     vendor: str | None = None
     min_bandwidth_bytes_per_s: float = 0.0
 
@@ -183,23 +191,21 @@ class LlamaCppOffload:
     host_bandwidth_efficiency: Fitted
     host_layer_s: Fitted  # synchronisation per layer with work on the host
     link_efficiency: Fitted  # of host-to-device bandwidth, streaming weights for a prompt
+    flops_per_byte: Fitted  # the host's arithmetic per byte of reached bandwidth
 
 
 @dataclass(frozen=True, slots=True)
 class LlamaCppCpu:
-    """CPU devices: reading and arithmetic overlap as a p-norm."""
+    """CPU devices, beside the constants of their backend."""
 
     __pydantic_config__ = STRICT
     reached_bandwidth: Fitted  # reached over nominal, where only the nominal bandwidth is known
-    layer_s: Fitted
-    decode_mfu: Fitted  # of a published arithmetic rate
-    prefill_mfu: Fitted
-    flops_per_byte: Fitted  # arithmetic per byte of reached bandwidth, where no rate is published (prefill; decode by the ratio of the mfu)
+    flops_per_byte: Fitted  # peak of the vectors per byte of bandwidth, where neither clock nor peak is known
 
 
 @dataclass(frozen=True, slots=True)
 class LlamaCppCalibration:
-    """Step time of llama.cpp: one stream as a sum, batched decode as a p-norm of reading and arithmetic."""
+    """Step time of llama.cpp: reading, unpacking, arithmetic of further sequences, cache and launches, over devices and host."""
 
     __pydantic_config__ = STRICT
     schema: Literal["advisor.calibration/1"]
@@ -212,12 +218,15 @@ class LlamaCppCalibration:
     generations: tuple[LlamaCppGeneration, ...]
     measured_kinds: dict[str, tuple[str, ...]]  # by backend, of ModelArchitecture.kinds
     unmeasured_kind_factor: float
+    unpack_exponent: Fitted  # unpacking is faster with this power of a device's bandwidth
+    kv_efficiency: Fitted  # of nominal bandwidth
+    step_s: Fitted  # decode, per step
     moe_layer_factor: Fitted  # an MoE layer costs 1 + this layers of launches
     state_layer_factor: Fitted
     latent_layer_factor: Fitted
-    batch_norm: Fitted  # p of the p-norm
-    prefill_weights_efficiency: Fitted
-    most_of_bandwidth: float  # products of fitted multipliers are cut here: nothing reads faster than its memory
+    batch_moe_factor: Fitted  # on batch_mfu
+    batch_norm: Fitted  # p of the p-norm of reading and the arithmetic of further sequences
+    prefill_norm: Fitted  # of reading and the arithmetic of a prompt
     offload: LlamaCppOffload
     cpu: LlamaCppCpu
     flops_per_byte: Fitted
@@ -229,11 +238,12 @@ class LlamaCppCalibration:
 Calibration = VllmCalibration | LlamaCppCalibration
 
 
-def error_band(calibration: Calibration, metric: Metric, level: ErrorLevel) -> ErrorBand:
-    """The error band of a metric where this much is known. Raises ValueError when the file has none."""
-    for band in calibration.errors:
-        if band.metric == metric and band.level == level:
-            return band
+def error_band(calibration: Calibration, metric: Metric, level: ErrorLevel, backend: str | None = None) -> ErrorBand:
+    """The error band of a metric where this much is known, the backend's own before all. Raises ValueError when the file has none."""
+    for owner in (backend, None):
+        for band in calibration.errors:
+            if (band.metric, band.level, band.backend) == (metric, level, owner):
+                return band
     raise ValueError(f"calibration of {calibration.engine} has no error band for {metric} at the level {level}")
 
 

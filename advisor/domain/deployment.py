@@ -1,10 +1,21 @@
 """What may be deployed: a candidate is one replica's recipe, a deployment says how many replicas and for what."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.engine import EngineSettings, Parallelism, RuntimeRef
 from advisor.domain.hardware import Node
 from advisor.domain.model import Checkpoint, Model
+from advisor.domain.weights import WeightBytes
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A smaller model that is served with the first and drafts tokens for it; `weights` are those of one rank."""
+
+    model: Model
+    quantization: str
+    weights: WeightBytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +33,13 @@ class Candidate:
     parallelism: Parallelism
     settings: EngineSettings
     why: dict[str, str] = field(default_factory=dict)
+    draft: Draft | None = None
+
+    @property
+    def cached_architecture(self) -> ModelArchitecture:
+        """The model with the layers of its draft model, which share its blocks."""
+        own = self.model.architecture
+        return own if self.draft is None else replace(own, layer_groups=(*own.layer_groups, *self.draft.model.architecture.layer_groups))
 
     @property
     def on_cpu(self) -> bool:

@@ -77,6 +77,11 @@ class VllmSettings:
     enable_prefix_caching: bool
     enforce_eager: bool
     kv_cache_memory_bytes: int | None = None
+    enable_lora: bool = False
+    max_loras: int = 1  # slots for adapters on the device
+    max_lora_rank: int = 16
+    fully_sharded_loras: bool = False
+    max_cpu_loras: int | None = None  # adapters kept in host memory; None is as many as slots
 
 
 EngineSettings = LlamaCppSettings | VllmSettings

@@ -154,6 +154,21 @@ class ProcessorNeed:
 
 
 @dataclass(frozen=True, slots=True)
+class WidthNeed:
+    """Quantisations whose kernel takes a rank's part of a width only where it is a multiple of `multiple`, and why.
+
+    `part`: the inner width of experts, or projections that a recurrent layer computes as one. No `architectures`: all of them.
+    """
+
+    __pydantic_config__ = STRICT
+    part: Literal["experts", "projections"]
+    quantizations: tuple[str, ...]
+    multiple: int
+    why: str
+    architectures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceDefaults:
     """Defaults that depend on the device; the first entry whose conditions all hold is taken, per setting."""
 
@@ -171,9 +186,8 @@ class DeviceDefaults:
 class Platform:
     """A kind of device the engine runs on. `quantizations` are catalog ids; empty means every quantisation of the engine's formats.
 
-    `refused` and `refused_for_moe` name what does not load there, with the reason, `needs_processor` what loads on some processors only;
-    `environment` are variables its process needs there,
-    an empty one must not be set.
+    `refused` and `refused_for_moe` name what does not load there, with the reason, `needs_processor` what loads on some processors only,
+    `needs_widths` what loads in some widths only; `environment` are variables its process needs there, an empty one must not be set.
     """
 
     __pydantic_config__ = STRICT
@@ -185,6 +199,7 @@ class Platform:
     refused: dict[str, str] = field(default_factory=dict)
     refused_for_moe: dict[str, str] = field(default_factory=dict)
     needs_processor: tuple[ProcessorNeed, ...] = ()
+    needs_widths: tuple[WidthNeed, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
 
 

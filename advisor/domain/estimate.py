@@ -1,8 +1,12 @@
 """What is computed about a candidate: memory, performance, cost. Shapes of `advisor.estimate/1` (see docs/schemas)."""
 
 from dataclasses import dataclass
+from typing import Final
 
-from advisor.domain.quantity import Quantity
+from advisor.domain.near import Nearest
+from advisor.domain.quantity import Quantity, exact
+
+NOTHING: Final = exact(0, "not used here")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,8 @@ class DeviceMemory:
     required_bytes: Quantity
     reserved_bytes: Quantity
     usable_bytes: Quantity
+    adapters_bytes: Quantity = NOTHING  # LoRA: vLLM's slots, llama.cpp's loaded files
+    draft_bytes: Quantity = NOTHING  # weights of a draft model; its cache is in the pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,8 @@ class HostMemory:
     runtime_overhead_bytes: Quantity
     required_bytes: Quantity
     usable_bytes: Quantity
+    adapters_bytes: Quantity = NOTHING  # LoRA adapters kept here
+    shared_memory_bytes: Quantity = NOTHING  # /dev/shm, a ceiling
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,8 @@ class PerformanceEstimate:
     in_flight: Quantity  # mean requests in service per replica
     decode_step: StepTime  # one step at the mean batch
     prefill_step: StepTime  # the whole prompt of the median request, alone
+    scaled_by: str = ""  # what was measured near, by which times were scaled, in words
+    nearest: Nearest | None = None  # the nearest measurement, also where it scales nothing
 
 
 @dataclass(frozen=True, slots=True)

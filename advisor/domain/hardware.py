@@ -1,6 +1,6 @@
 """Devices and the nodes they sit in. A device never stands alone: a bare device id takes its class's default host."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from advisor.domain.strict import STRICT, FieldFault, IsoDate, Usd
@@ -39,6 +39,13 @@ class Device:
     peer_link_bytes_per_s: float | None = None  # one direction, to one other device; None: a switch gives the whole link
     slices_per_card: int | None = None  # of a slice: as many of its kind as its card holds; None: a whole device
     processor_features: tuple[ProcessorFeature, ...] | None = None  # of a CPU; None: nobody has said which
+    in_use_bytes: int = 0  # what other processes hold of it already
+    vector_flops_per_s: float | None = None  # of a CPU of no published rate: cores x base clock x FP32 operations of its vectors
+
+    @property
+    def free_bytes(self) -> int:
+        """What is there for one more process."""
+        return max(self.memory_bytes - self.in_use_bytes, 0)
 
     def has(self, feature: ProcessorFeature) -> bool | None:
         """Whether the processor has this feature; None where its features are not known."""
@@ -77,6 +84,7 @@ class Host:
     device_link_bytes_per_s: float  # host to one device
     repacks_weights: bool = False  # llama.cpp copies Q4 tensors into a CPU-friendly layout here (AVX2/AVX-512/ARM)
     source: str = ""
+    download_bytes_per_s: float | None = None  # from where the weights are fetched; None: they are there, or nobody has said
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,11 @@ class Node:
     devices: int
     host: Host
     assumed_host: bool = True
+
+
+def in_use(node: Node, in_use_bytes: int) -> Node:
+    """The node with so much of each device held by other processes."""
+    return replace(node, device=replace(node.device, in_use_bytes=in_use_bytes))
 
 
 @dataclass(frozen=True, slots=True)

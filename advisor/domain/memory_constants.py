@@ -52,7 +52,8 @@ class VllmMemoryConstants:
     other_parallel_bytes: Spread  # the same with communication buffers, on several devices
     cuda_graph_bytes: Spread
     host_process_bytes: Spread  # host memory of one worker process
-    cpu_process_bytes: Spread  # resident size of the CPU backend's process beside the weights
+    host_fixed_bytes: Spread  # the same of API server and engine core, whatever the devices
+    cpu_process_bytes: Spread  # resident size of the CPU backend's worker beside weights and cache
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from advisor.domain.engine import EngineName
+from advisor.domain.measured import MeasuredPoint
 from advisor.domain.quantity import Basis
 from advisor.domain.strict import STRICT, FieldFault, name_fault, plain_scalar
 
@@ -174,6 +175,7 @@ class Plan:
     instead: tuple[Instead, ...] = ()
     changes_if: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
+    measured: tuple[MeasuredPoint, ...] = ()  # by which predictions were scaled
 
     def __post_init__(self) -> None:
         if not self.deployments:

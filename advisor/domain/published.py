@@ -11,8 +11,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from advisor.domain.engine import EngineName
 from advisor.domain.measurement import Split
-from advisor.domain.strict import STRICT
+from advisor.domain.strict import STRICT, IsoDate
 
 PartialDate = Annotated[str, Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$")]  # many sources give the month or the year alone
 LoadClass = Literal["single", "closed_loop", "open_loop", "burst", "offline", "saturated"]
@@ -232,6 +233,48 @@ class FreeName:
     id: str | None = None
     why: str | None = None
     drawn_as: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.id is None and not self.why:
+            raise ValueError("say in `why` what is missing, or give the id")
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAnswer:
+    """What another estimator, run by us in this version, predicts of a published run of ours."""
+
+    __pydantic_config__ = STRICT
+    row_id: str
+    peer: str
+    version: str
+    ttft_ms: float | None = None
+    tpot_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PeerError:
+    """An error that another estimator publishes of itself, on cases of its own choice."""
+
+    __pydantic_config__ = STRICT
+    peer: str
+    version: str
+    metric: str
+    cases: str
+    error: str
+    address: str
+    retrieved: IsoDate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreeFormat:
+    """Which weight format a source's own word means for an engine; with `model`, as the source spells it, for that model alone."""
+
+    __pydantic_config__ = STRICT
+    spelling: str
+    engine: EngineName
+    model: str | None = None
+    id: str | None = None
+    why: str | None = None
 
     def __post_init__(self) -> None:
         if self.id is None and not self.why:

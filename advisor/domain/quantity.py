@@ -25,12 +25,12 @@ class InputBasis(StrEnum):
     ASSUMED = "assumed"
 
 
-_STRENGTH = list(Basis)
+_STRENGTH = {basis: rank for rank, basis in enumerate(Basis)}
 
 
 def weakest(bases: Iterable[Basis]) -> Basis:
     """The basis of a result that rests on all of these; exact when there are none."""
-    return max(bases, key=_STRENGTH.index, default=Basis.EXACT)
+    return max(bases, key=_STRENGTH.__getitem__, default=Basis.EXACT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,13 @@ def stated(value: float, source: str) -> Quantity:
 
 def total(parts: Iterable[Quantity], source: str) -> Quantity:
     """The sum; ranges add (errors of one estimate are not independent), the basis is the weakest of the non-zero parts."""
-    kept = [part for part in parts if part.high > 0]
-    basis = weakest(part.basis for part in kept)
-    return Quantity(sum(p.value for p in kept), sum(p.low for p in kept), sum(p.high for p in kept), basis, source)
+    value: float = 0
+    low: float = 0
+    high: float = 0
+    basis = Basis.EXACT
+    for part in parts:
+        if part.high > 0:
+            value, low, high = value + part.value, low + part.low, high + part.high
+            if part.basis is not basis:
+                basis = weakest((basis, part.basis))
+    return Quantity(value, low, high, basis, source)

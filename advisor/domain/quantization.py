@@ -29,9 +29,16 @@ class GgufMix:
     needs_imatrix: bool = False
 
 
+Part = Literal["attention", "recurrent", "dense", "shared_experts", "experts", "lm_head", "q_a_proj", "q_b_proj", "kv_a_proj", "kv_b_proj"]
+PartFormat = Literal["16bit", "8bit", "scheme"]  # 8bit has one scale a tensor
+
+
 @dataclass(frozen=True, slots=True)
 class WeightScheme:
-    """How a vLLM scheme stores a quantised linear weight, and which arithmetic it can use."""
+    """How a vLLM scheme stores a quantised linear weight, and which arithmetic it can use.
+
+    `parts` are those that a publisher stores otherwise than the scheme's rule says, with their format.
+    """
 
     __pydantic_config__ = STRICT
     weight_bits: float
@@ -43,6 +50,7 @@ class WeightScheme:
     scale_per: Literal["group", "row", "tensor", "none"] = "group"
     group_rows: int = 1  # rows that share a group's scale: 128 for DeepSeek's square blocks
     attention_bytes: int = 0  # per attention layer: the cache scales that the method creates beside the weights
+    parts: tuple[tuple[Part, PartFormat], ...] = ()
     expert_width_multiple: int = 1  # the inner width of experts is padded to this at load time
 
 

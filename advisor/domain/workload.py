@@ -23,6 +23,7 @@ _MOST_USD: Final = 10**12
 _SHORTEST_AMORTISATION_YEARS: Final = 1 / 365
 _MOST_PCT: Final = 10**6
 _MOST_DEVICES: Final = 10**6
+_MOST_GIB: Final = 10**4
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +156,11 @@ class OwnedHardware:
     per_node: int | None = None
     usd_per_device: float | None = None
     all_in_kw_per_device: float | None = None
+    in_use_gib: float | None = None  # what other processes hold of each device
 
     def __post_init__(self) -> None:
         _not_negative(self, "usd_per_device", "all_in_kw_per_device", most=_MOST_USD)
+        _positive(self, "in_use_gib", most=_MOST_GIB)
         _positive(self, "count", most=_MOST_DEVICES)
         _positive(self, "per_node", most=1024)
         if self.per_node is not None and self.count % self.per_node:

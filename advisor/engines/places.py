@@ -13,6 +13,11 @@ def engines_folder() -> Path:
     return platformdirs.user_data_path(_NAME, appauthor=False) / "engines"
 
 
+def machines_folder() -> Path:
+    """What `advisor calibrate` measured, one file a machine."""
+    return platformdirs.user_data_path(_NAME, appauthor=False) / "machines"
+
+
 def wheels_folder() -> Path:
     """Engines built from source, so that building happens once a machine and version."""
     return platformdirs.user_cache_path(_NAME, appauthor=False) / "wheels"

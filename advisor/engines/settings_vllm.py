@@ -5,7 +5,7 @@ vllm/config/scheduler.py of 0.32.0 and 0.33.0.
 """
 
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, TypedDict, cast
 
 from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.engine import Parallelism, VllmSettings
@@ -15,6 +15,7 @@ from advisor.engines.flags import GivenFlag, Value, parse_value, positive
 from advisor.errors import UserInputError
 from advisor.units import GIB
 
+LORA_RANKS: Final = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 _TRAINED: Final = "trained"  # in the record: the length in config.json
 
 
@@ -48,6 +49,32 @@ def vllm_settings(record: EngineRecord, runtime: Runtime, given: list[GivenFlag]
         enable_prefix_caching=bool(values["enable_prefix_caching"]),
         enforce_eager=bool(values["enforce_eager"]),
         kv_cache_memory_bytes=None if reserved is None else positive(values, "kv_cache_memory_bytes"),
+        **_lora(values),
+    )
+
+
+class _Lora(TypedDict):
+    enable_lora: bool
+    max_loras: int
+    max_lora_rank: int
+    fully_sharded_loras: bool
+    max_cpu_loras: int | None
+
+
+def _lora(values: dict[str, Value]) -> _Lora:
+    """The slots for adapters; without --enable-lora the rest says nothing (vllm/config/lora.py)."""
+    slots, rank = positive(values, "max_loras"), positive(values, "max_lora_rank")
+    in_host = positive(values, "max_cpu_loras") if "max_cpu_loras" in values else None
+    if rank not in LORA_RANKS:
+        raise UserInputError(f"max-lora-rank: {rank} is none that vLLM takes: {', '.join(map(str, LORA_RANKS))}")
+    if in_host is not None and in_host < slots:
+        raise UserInputError(f"max-cpu-loras: {in_host} is below max-loras ({slots}); vLLM refuses to start")
+    return _Lora(
+        enable_lora=bool(values["enable_lora"]),
+        max_loras=slots,
+        max_lora_rank=rank,
+        fully_sharded_loras=bool(values["fully_sharded_loras"]),
+        max_cpu_loras=in_host,
     )
 
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 
-from advisor.domain.architecture import ModelArchitecture
+from advisor.domain.architecture import GatedDeltaNet, Mamba2, ModelArchitecture, MoeFfn
 from advisor.domain.engine_record import EngineRecord, Platform, ProcessorNeed
 from advisor.domain.hardware import Device, ProcessorFeature
 from advisor.domain.quantization import Quantization
 
 
 def refusal(
-    record: EngineRecord, quantization: Quantization, *, architecture: ModelArchitecture, device: Device, backend: str
+    record: EngineRecord, quantization: Quantization, *, architecture: ModelArchitecture, device: Device, backend: str, split: int = 1
 ) -> str | None:
-    """Why it would not start, in one sentence; None when nothing known is against it."""
+    """Why it would not start, in one sentence; None when nothing known is against it. Each expert is split over `split` ranks."""
     if quantization.format not in record.formats:
         return f"{quantization.id} is a {quantization.format} format: {record.format_note}"
     if not supports_architecture(record, architecture):
@@ -24,6 +24,7 @@ def refusal(
     return (
         _platform_refusal(platform, quantization, architecture)
         or _processor_refusal(platform, quantization, architecture, device)
+        or _width_refusal(platform, quantization, architecture, split)
         or _capability_refusal(record, quantization, device, backend)
     )
 
@@ -64,6 +65,28 @@ def _processor_refusal(platform: Platform, quantization: Quantization, architect
         if device.has(need.feature) is False:
             return f"{quantization.id} needs a processor with {need.feature}, which {device.id} has not: {need.why}"
     return None
+
+
+def _width_refusal(platform: Platform, quantization: Quantization, architecture: ModelArchitecture, split: int) -> str | None:
+    for need in platform.needs_widths:
+        if quantization.id not in need.quantizations or (need.architectures and architecture.name not in need.architectures):
+            continue
+        for width in _widths(architecture, need.part):
+            if width % (split * need.multiple):
+                what = f"{need.part} of {width / split:g} columns a rank"
+                return f"{quantization.id} does not run on {platform.backend} with {what}, no multiple of {need.multiple}: {need.why}"
+    return None
+
+
+def _widths(architecture: ModelArchitecture, part: str) -> Iterator[int]:
+    for group in architecture.layer_groups:
+        mixer, ffn = group.mixer, group.ffn
+        if part == "experts" and isinstance(ffn, MoeFfn):
+            yield ffn.expert_width
+        elif part == "projections" and isinstance(mixer, Mamba2):
+            yield 2 * mixer.heads * mixer.head_dim + 2 * mixer.groups * mixer.state_dim + mixer.heads
+        elif part == "projections" and isinstance(mixer, GatedDeltaNet):
+            yield 2 * mixer.value_heads
 
 
 def _capability_refusal(record: EngineRecord, quantization: Quantization, device: Device, backend: str) -> str | None:

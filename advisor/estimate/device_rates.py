@@ -21,13 +21,13 @@ class Rate:
 
 
 def arithmetic_rate(device: Device, quantization: Quantization, *, flops_per_byte: Fitted) -> Rate:
-    """The rate of the format's own arithmetic where the device has it, else of 16 bits. fp4 runs at the fp8 peak, as in the fit."""
+    """The rate of the format's own arithmetic where the device has it, else of 16 bits."""
     native = quantization.native_compute_capability
     able = native is None or device.compute_capability is None or device.compute_capability >= native
     rates: dict[Arithmetic, float | None] = {
         "fp8": device.fp8_flops_per_s,
         "int8": device.int8_ops_per_s,
-        "fp4": device.fp8_flops_per_s if device.fp4_flops_per_s else None,
+        "fp4": device.fp4_flops_per_s,
     }
     own = rates.get(quantization.compute) if able else None
     if own is not None:

@@ -9,10 +9,7 @@ from advisor.estimate.kv_cache_llama_cpp import widest_value
 def grouped_attention(batch: Batch, current: Tensor, mixer: GroupedAttention, cache: CacheInputs, *, positioned: bool) -> Tensor:
     """Projections, their rotations, the cache, the scores, and the output projection (build_attn)."""
     query, key, value, gate = _projections(batch, current, mixer)
-    if positioned:
-        query, key = same(query, batch.positions), same(key, batch.positions)
-    elif batch.style.scales_the_others:
-        query = same(query, batch.positions)
+    query, key = _positioned(batch, query, key, positioned=positioned)
     if cache.key_rotation is not None:
         query, key = _rotated(query, cache.key_rotation), _rotated(key, cache.key_rotation)
     if cache.value_rotation is not None:
@@ -27,6 +24,15 @@ def grouped_attention(batch: Batch, current: Tensor, mixer: GroupedAttention, ca
     if gate is not None:
         attended = _in_place_of(attended, same(op(attended.shape, gate)))
     return op((batch.hidden, batch.tokens), attended)
+
+
+def _positioned(batch: Batch, query: Tensor, key: Tensor, *, positioned: bool) -> tuple[Tensor, Tensor]:
+    """Rotated by position, or scaled by it, or neither."""
+    if positioned:
+        query, key = same(query, batch.positions), same(key, batch.positions)
+    elif batch.style.scales_the_others:
+        query = same(query, batch.positions)
+    return same(query) if batch.style.scaled_queries else query, key
 
 
 def _projections(batch: Batch, current: Tensor, mixer: GroupedAttention) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:

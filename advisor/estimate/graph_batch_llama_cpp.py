@@ -1,6 +1,6 @@
 """The batch that llama.cpp reserves its compute buffer for, and the operations that its graphs are written with (b11549)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import Final
@@ -10,12 +10,14 @@ from advisor.domain.engine import LlamaCppSettings
 from advisor.domain.ggml_types import ggml_type
 from advisor.estimate.ggml_graph import Graph, Tensor
 from advisor.estimate.graph_styles_llama_cpp import GraphStyle
+from advisor.estimate.growth import Cells, form
 from advisor.estimate.kv_cache_llama_cpp import Context, widest_value
 from advisor.units import round_up
 
 _F32: Final = 4
 _F16: Final = 2
 _I64: Final = 8
+_ENDLESS: Final = 1 << 40  # cells
 _ROTATED_MULTIPLE: Final = 64  # a quantised cache is rotated where its heads are a multiple of it
 
 
@@ -55,16 +57,23 @@ class CacheInputs:
 
 
 class Batch:
-    """One graph in the making: `tokens` in a batch of `sequences`, `outputs` of them with logits."""
+    """One graph in the making: `tokens` in a batch of `sequences`, `outputs` of them with logits.
 
-    def __init__(self, architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context, style: GraphStyle) -> None:
+    With `grows` its sizes are forms in the cells, else those of this context alone.
+    """
+
+    def __init__(
+        self, architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context, style: GraphStyle, *, grows: bool
+    ) -> None:
         self.graph = Graph()
         self.architecture, self.settings, self.context, self.style = architecture, settings, context, style
         self.hidden, self.sequences = architecture.hidden_size, context.sequences
+        self.cells = Cells(context.cells) if grows else context.cells
         self.tokens = batch_tokens(settings, context)
         self.outputs = min(context.total_tokens, settings.ubatch_size, settings.outputs)
         self.flash = settings.flash_attn == "on"
-        self.positions, self.output_rows, self.state_rows = op((self.tokens,)), op((self.outputs,)), op((self.sequences,))
+        self.positions = op((style.position_numbers * self.tokens,))
+        self.output_rows, self.state_rows = op((self.outputs,)), op((self.sequences,))
         self.chosen_tokens: Tensor | None = None  # by the last indexer
         self._store = op((1,))  # caches lie outside the graph
 
@@ -87,7 +96,7 @@ class Batch:
     @cached_property
     def indexer_mask(self) -> Tensor:
         """Always in half precision."""
-        return op((self.context.cells, self.tokens), element=_F16)
+        return op((self.cells, self.tokens), element=_F16)
 
     @cached_property
     def indexer_rotation(self) -> Tensor:
@@ -111,6 +120,11 @@ class Batch:
         written.view_of = self._store
         self.graph.expand(written)
 
+    def at_most(self, cells: int) -> int:
+        """All cells of the context, or so many where it has more."""
+        self.graph.margins.add(form(self.cells - cells, 1))
+        return min(self.cells, cells)
+
     def state(self, elements: int) -> Tensor:
         """The states of all sequences, copied out of their cache; the copy of those beyond them is empty (build_rs)."""
         states = self.graph.expand(op((elements, self.sequences), self.state_rows))
@@ -118,8 +132,8 @@ class Batch:
         return states
 
     def _cache_inputs(self, window_tokens: int | None) -> CacheInputs:
-        settings, context = self.settings, self.context
-        cells = context.cells if window_tokens is None else context.window_cells(window_tokens, settings)
+        settings, endless = self.settings, replace(self.context, cells=_ENDLESS)
+        cells = self.cells if window_tokens is None else self.at_most(endless.window_cells(window_tokens, settings))
         groups = self.architecture.layer_groups
         caches = [c for group in groups for c in group.caches if isinstance(c, KeyValueCache) and window_of(c) == window_tokens]
         key_head, value_head = ({getattr(cache, name) for cache in caches} for name in ("key_dim", "value_dim"))

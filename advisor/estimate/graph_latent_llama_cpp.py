@@ -9,6 +9,7 @@ from advisor.estimate.graph_batch_llama_cpp import Batch, op, same, view
 
 _CHOSEN_TOKENS: Final = 2048  # index_topk of every model that has an indexer so far
 _F16: Final = 2
+_F32: Final = 4
 
 
 def latent_attention(batch: Batch, current: Tensor, mixer: LatentAttention) -> Tensor:
@@ -34,7 +35,7 @@ def latent_attention(batch: Batch, current: Tensor, mixer: LatentAttention) -> T
 
 def _scores(batch: Batch, query: Tensor, mixer: LatentAttention) -> Tensor:
     """Without flash attention the cached rows, which are the values too, are first transposed into a copy."""
-    tokens, heads, rank, cells = batch.tokens, mixer.heads, mixer.kv_lora_rank, batch.context.cells
+    tokens, heads, rank, cells = batch.tokens, mixer.heads, mixer.kv_lora_rank, batch.cells
     asked, mask = view(query, *query.shape), _mask(batch)
     if batch.flash:
         mixed = view(op((rank, heads, tokens), asked, mask), rank, tokens, heads)
@@ -51,7 +52,7 @@ def _mask(batch: Batch) -> Tensor:
     mask = batch.full.mask
     if batch.chosen_tokens is None:
         return mask
-    element = mask.size_bytes // (mask.shape[0] * mask.shape[1])
+    element = _F16 if batch.flash else _F32
     closed = op(mask.shape, mask, element=element)
     zeros = op(batch.chosen_tokens.shape)
     opened = Tensor(mask.shape, 0, (same(zeros), view(batch.chosen_tokens, 0), closed))
@@ -63,7 +64,7 @@ def _mask(batch: Batch) -> Tensor:
 
 def _chosen_tokens(batch: Batch, current: Tensor, asked: Tensor, mixer: LatentAttention) -> Tensor:
     """The indexer: its own keys are cached, its scores are fused, the best tokens kept (LLM_FUSED_OP_LIGHTNING_INDEXER)."""
-    tokens, heads, dim, cells = batch.tokens, mixer.indexer_heads, mixer.indexer_dim, batch.context.cells
+    tokens, heads, dim, cells = batch.tokens, mixer.indexer_heads, mixer.indexer_dim, batch.cells
     query = op((dim, heads, tokens), view(op((heads * dim, tokens), asked), dim, heads, tokens), batch.positions)
     key = same(same(op((dim, tokens), op((dim, tokens), current))))
     key = op((dim, 1, tokens), view(key, dim, 1, tokens), batch.positions)
@@ -71,5 +72,5 @@ def _chosen_tokens(batch: Batch, current: Tensor, asked: Tensor, mixer: LatentAt
     batch.stored(view(turned_key, dim, tokens), batch.full.value_rows)
     weights = same(view(op((heads, tokens), current), heads, tokens))
     scores = op((cells, tokens), view(turned_query, 0), weights, batch.indexer_mask)
-    best = op((min(cells, _CHOSEN_TOKENS), tokens), scores)
+    best = op((batch.at_most(_CHOSEN_TOKENS), tokens), scores)
     return op(best.shape, best)

@@ -1,6 +1,8 @@
 """The size of llama.cpp's compute buffer: the graph that it reserves for, restated (src/models/*.cpp and ggml-alloc.c, b11549)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from advisor.domain.architecture import (
@@ -23,26 +25,58 @@ from advisor.estimate.graph_ffn_llama_cpp import dense, feed_forward, routed, ro
 from advisor.estimate.graph_latent_llama_cpp import latent_attention
 from advisor.estimate.graph_recurrent_llama_cpp import delta_net, mamba2, short_convolution
 from advisor.estimate.graph_styles_llama_cpp import STYLES, GraphStyle
+from advisor.estimate.growth import Piece, parts, piece
 from advisor.estimate.kv_cache_llama_cpp import Context
 
 _LONGEST_PERIOD: Final = 8  # of the patterns in which kinds of layers follow each other
-_CYCLES: Final = 6
+_FEW_PERIODS: Final = 3
 _KEPT_PERIODS: Final = 4
+_CYCLES: Final = 6
 
 
-def graph_bytes(architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context, *, head: bool = True) -> int:
-    """Bytes of the buffer with the output head or without it."""
-    style = STYLES.get(architecture.gguf_name or "", GraphStyle(weights_sum_to_one=True))
-    batch = Batch(architecture, settings, context, style)
+def graph_piece(architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context, *, head: bool = True) -> Piece:
+    """Bytes of the buffer with the output head or without it, at this context and at the neighbours that it answers for."""
+    batch = _sized(architecture, settings, context, head=head, grows=True)
+    found = piece(context.cells, batch.graph.peak_form, batch.graph.margins)
+    if found is not None:
+        return found
+    fixed = _sized(architecture, settings, context, head=head, grows=False)
+    return Piece(context.cells, parts(fixed.graph.peak_form)[0], 0, context.cells, context.cells)
+
+
+def restated_tensors(architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context) -> int:
+    """Operations and inputs of the whole graph, as far as they are restated: views of the caches and some that work in place are not."""
+    batch = Batch(architecture, settings, context, _style(architecture), grows=False)
+    _build(batch, _every_layer(architecture), head=True)
+    return batch.graph.tensors
+
+
+def _sized(architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context, *, head: bool, grows: bool) -> Batch:
+    """The graph of three periods of the layers' pattern where that is seen to tell the whole, else of more."""
+    style = _style(architecture)
+    for few in (True, False):
+        batch = Batch(architecture, settings, context, style, grows=grows)
+        _build(batch, _telling_layers(architecture, style, few=few), head=head)
+        batch.graph.allocate()
+        if batch.graph.settled:
+            break
+    return batch
+
+
+def _build(batch: Batch, layers: "Sequence[_Layer]", *, head: bool) -> None:
     batch.graph.expand(op((batch.hidden, batch.tokens)))  # embeddings given instead of tokens: reserved, never used
     current = batch.graph.expand(op((batch.hidden, batch.tokens), op((batch.tokens,))))
-    if style.embedding_scale:
+    if batch.style.embedding_scale:
         current = same(current)
-    layers = _telling_layers(architecture)
     for layer in layers:
-        current = _layer(batch, current, layer, last=layer is layers[-1] and style.last_rows == "in_layer")
+        current = _layer(batch, current, layer, last=layer is layers[-1] and batch.style.last_rows == "in_layer")
+        if layer.before_repetition:
+            batch.graph.mark()
     batch.graph.expand(_head(batch, current) if head else current)
-    return batch.graph.peak_bytes()
+
+
+def _style(architecture: ModelArchitecture) -> GraphStyle:
+    return STYLES.get(architecture.gguf_name or "", GraphStyle(weights_sum_to_one=True))
 
 
 def is_restated(architecture: ModelArchitecture) -> bool:
@@ -75,6 +109,7 @@ class _Layer:
 
     index: int
     group: LayerGroup
+    before_repetition: bool = False  # memory is to look the same after each of these
 
     @property
     def windowed(self) -> bool:
@@ -91,22 +126,38 @@ class _Layer:
                 return style.positions == "all"
 
 
-def _telling_layers(architecture: ModelArchitecture) -> list[_Layer]:
-    """The layers without the repetitions in the middle, which leave the allocator as they found it and add nothing to the peak.
+@lru_cache
+def _telling_layers(architecture: ModelArchitecture, style: GraphStyle, *, few: bool) -> tuple[_Layer, ...]:
+    """The layers without repetitions in the middle, which leave the allocator as they found it and add nothing to the peak.
 
-    Where free memory lies repeats after one, two or three periods of the layers' pattern: whole multiples of six periods are left out.
+    `few` leaves two periods of the layers' pattern and the last, to be used when the second leaves memory as the first did. Without it
+    four stay: where free memory lies repeats after one, two or three periods, so whole multiples of six periods are left out.
     """
-    groups = architecture.layer_groups
-    order = [group for _, group in sorted((index, number) for number, group in enumerate(groups) for index in group.layers)]
+    layers = _every_layer(architecture)
+    order = [(group, layer.positioned(style)) for group, layer in zip(_order(architecture), layers, strict=True)]
     start, period, length = max((_stretch(order, period) for period in range(1, _LONGEST_PERIOD + 1)), key=lambda found: found[2])
-    dropped = max(0, length - _KEPT_PERIODS * period) // (_CYCLES * period) * (_CYCLES * period)
-    if any(isinstance(cache, IndexerCache) for group in groups for cache in group.caches):
-        dropped = 0  # each layer has an input of its own, all reserved at the start
-    first = start + _KEPT_PERIODS * period // 2
-    return [_Layer(index, groups[group]) for index, group in enumerate(order) if not first <= index < first + dropped]
+    kept, step = (_FEW_PERIODS, period) if few else (_KEPT_PERIODS, _CYCLES * period)
+    dropped = max(0, length - kept * period) // step * step
+    if not dropped or any(isinstance(cache, IndexerCache) for group in architecture.layer_groups for cache in group.caches):
+        return tuple(layers)  # with indexers each layer has an input of its own, all reserved at the start
+    first = start + kept // 2 * period + (period if few else 0)
+    if few:
+        for at in (first - 1, first - 1 - period):
+            layers[at] = replace(layers[at], before_repetition=True)
+    return (*layers[:first], *layers[first + dropped :])
 
 
-def _stretch(order: list[int], period: int) -> tuple[int, int, int]:
+def _every_layer(architecture: ModelArchitecture) -> list[_Layer]:
+    return [_Layer(index, architecture.layer_groups[group]) for index, group in enumerate(_order(architecture))]
+
+
+def _order(architecture: ModelArchitecture) -> list[int]:
+    """The number of each layer's group."""
+    groups = enumerate(architecture.layer_groups)
+    return [group for _, group in sorted((index, number) for number, group in groups for index in group.layers)]
+
+
+def _stretch(order: Sequence[object], period: int) -> tuple[int, int, int]:
     """Start, period and length of the longest stretch of layers that repeats with this period."""
     best = start = 0
     best_start = 0

@@ -78,7 +78,7 @@ def _delta_gates(batch: Batch, current: Tensor, mixer: GatedDeltaNet) -> tuple[T
 
 def _unit(batch: Batch, convolved: Tensor, mixer: GatedDeltaNet) -> Tensor:
     """Queries or keys of length one, repeated where the architecture does."""
-    unit = same(same(view(convolved, mixer.key_heads * mixer.key_dim, batch.tokens, 0)))
+    unit = same(same(view(convolved, mixer.key_heads * mixer.key_dim, batch.tokens)))
     if not batch.style.repeated_heads or mixer.key_heads == mixer.value_heads:
         return unit
     width = mixer.value_heads * mixer.key_dim

@@ -23,7 +23,9 @@ class GraphStyle:
     fused_gate: bool = False  # gate and up are one matrix
     value_norm: bool = False
     positions: Literal["all", "none", "windows", "not_every_fourth"] = "all"  # the layers that rotate queries and keys by position
+    position_numbers: int = 1  # of a token: four where positions are of images and text (src/llama-hparams.cpp, n_pos_per_embd)
     scales_the_others: bool = False  # queries that are not rotated are scaled by position
+    scaled_queries: bool = False  # after their rotation
     embedding_scale: bool = False
     last_rows: Literal["in_layer", "before_norm", "after_norm"] = "in_layer"  # where rows without logits are dropped
     weights_sum_to_one: bool = False  # experts' weights are divided by their sum
@@ -38,21 +40,21 @@ class GraphStyle:
 _PLAIN: Final = GraphStyle()
 _EXPERTS: Final = GraphStyle(weights_sum_to_one=True)
 _SCALED_EXPERTS: Final = GraphStyle(weights_sum_to_one=True, weights_scaled=True)
-_DELTA_NET: Final = GraphStyle(early_norm=True, last_rows="after_norm", weights_sum_to_one=True)
+_DELTA_NET: Final = GraphStyle(early_norm=True, last_rows="after_norm", weights_sum_to_one=True, position_numbers=4)
 
 STYLES: Final[Mapping[str, GraphStyle]] = MappingProxyType(
     {
-        **dict.fromkeys(("deci", "ernie4_5", "gemma", "granite", "internlm2", "mistral3", "qwen2", "qwen3", "qwen3vl", "seed_oss"), _PLAIN),
+        **dict.fromkeys(("deci", "ernie4_5", "gemma", "granite", "internlm2", "mistral3", "qwen2", "qwen3", "seed_oss"), _PLAIN),
         **dict.fromkeys(("olmoe", "qwen2moe"), _PLAIN),
-        **dict.fromkeys(
-            ("ernie4_5-moe", "granitehybrid", "granitemoe", "llama", "mimo2", "minimax-m2", "qwen3moe", "qwen3vlmoe"), _EXPERTS
-        ),
+        **dict.fromkeys(("ernie4_5-moe", "granitehybrid", "granitemoe", "llama", "mimo2", "minimax-m2", "qwen3moe"), _EXPERTS),
         **dict.fromkeys(("deepseek2", "deepseek32", "glm-dsa", "glm4moe", "mistral4"), _SCALED_EXPERTS),
         **dict.fromkeys(("exaone4", "olmo2"), GraphStyle(attention_norm=False, ffn_norm=False, post_norms=True)),
         **dict.fromkeys(("gemma2", "gemma3"), GraphStyle(post_norms=True, embedding_scale=True)),
         **dict.fromkeys(("lfm2", "lfm2moe"), GraphStyle(attention_residual_first=True, ffn_residual_first=True, weights_sum_to_one=True)),
         **dict.fromkeys(("qwen35", "qwen35moe"), _DELTA_NET),
         "qwen3next": GraphStyle(early_norm=True, last_rows="after_norm", weights_sum_to_one=True, packed_gates=True, repeated_heads=True),
+        "qwen3vl": GraphStyle(position_numbers=4),
+        "qwen3vlmoe": GraphStyle(weights_sum_to_one=True, position_numbers=4),
         "command-r": GraphStyle(parallel=True, norm_takes_over=False),
         "cohere2": GraphStyle(parallel=True, norm_takes_over=False, positions="windows"),
         "gemma4": GraphStyle(
@@ -64,7 +66,7 @@ STYLES: Final[Mapping[str, GraphStyle]] = MappingProxyType(
         "nemotron_h_moe": GraphStyle(
             single_block=True, positions="none", last_rows="after_norm", weights_sum_to_one=True, weights_scaled=True
         ),
-        "phi3": GraphStyle(fused_qkv=True, fused_gate=True, ffn_residual_first=True),
+        "phi3": GraphStyle(fused_qkv=True, fused_gate=True, scaled_queries=True, ffn_residual_first=True),
         "smollm3": GraphStyle(positions="not_every_fourth"),
     }
 )

@@ -4,7 +4,7 @@ All of it is allocated at start-up, whether a request comes or not. Formulas: sr
 src/llama-memory-recurrent.cpp and src/llama-context.cpp of that commit.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, assert_never
 
 from advisor.domain.architecture import (
@@ -105,10 +105,14 @@ def layer_elements(group: LayerGroup, settings: LlamaCppSettings, context: Conte
 
 
 def checkpoint_bytes(architecture: ModelArchitecture, settings: LlamaCppSettings, context: Context) -> int:
-    """One sequence's windowed keys and values and its recurrent state: what a checkpoint copies; 0 where nothing needs one."""
-    alone = replace(context, sequences=1, streams=1)
-    windowed = [(c, g.count) for g in architecture.layer_groups for c in g.caches if window_of(c) is not None and not settings.swa_full]
-    rows = sum(count * _cells(cache, settings, alone) * _row_bytes(cache, settings) for cache, count in windowed)
+    """One sequence's windows and recurrent state: what a checkpoint copies, without its few bytes a cell; 0 where nothing needs one.
+
+    Of a window those cells alone that a further token may see: llama_kv_cache::state_write, src/llama-kv-cache.cpp:2065.
+    """
+    caches = [(cache, group.count) for group in architecture.layer_groups for cache in group.caches]
+    windows = [(window_of(cache), _row_bytes(cache, settings), count) for cache, count in caches if not settings.swa_full]
+    rows = sum(count * min(window, context.per_request_tokens) * row for window, row, count in windows if window is not None)
+    alone = Context(context.cells, 1, 1, context.trained_tokens)
     return rows + sum(group.count * layer_state_bytes(group, alone) for group in architecture.layer_groups)
 
 
@@ -157,7 +161,8 @@ def _padded_value(architecture: ModelArchitecture, settings: LlamaCppSettings) -
 
 def _padding_row_bytes(group: LayerGroup, architecture: ModelArchitecture, settings: LlamaCppSettings) -> int:
     """V that a layer without attention gets all the same, where V is padded and no layer is recurrent (which has a filter of its own)."""
-    recurrent = any(isinstance(cache, StateCache) for other in architecture.layer_groups for cache in other.caches)
-    if group.mixer is not None or group.caches or recurrent:
+    if group.mixer is not None or group.caches:
+        return 0
+    if any(isinstance(cache, StateCache) for other in architecture.layer_groups for cache in other.caches):
         return 0
     return row_bytes(settings.cache_type_v, _padded_value(architecture, settings))

@@ -6,7 +6,8 @@ vllm/v1/core/kv_cache_planning.py and vllm/v1/kv_cache_interface.py.
 """
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal, assert_never
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple, assert_never
 
 from advisor.domain.architecture import (
     Cache,
@@ -36,6 +37,7 @@ _INDEXER_TOKEN_BYTES: Final = 132  # 128 FP8 elements and one float32 scale
 _LATENT_HYBRID_BLOCK: Final = 128  # tokens: with recurrent layers beside latent ones the block is a multiple of it
 _STATES_CACHED: Final = 2  # state blocks of a request when prefixes are cached at block boundaries ("align"), else 1
 _CHECKPOINTS: Final = 1  # one more of Mamba-2 layers then, for prefills: mamba_mixer2.py get_kv_cache_spec
+_REMEMBERED: Final = 4096  # of layouts, which all lengths and devices share
 _MOSTLY_EQUAL: Final = 1.5  # kinds whose layer counts differ by less share the larger group size
 
 
@@ -150,23 +152,40 @@ def tokens_in_flight(settings: VllmSettings, parallelism: Parallelism, *, on_cpu
     return steps * settings.max_num_batched_tokens
 
 
+class CacheOptions(NamedTuple):
+    """The settings that decide how the pool is cut."""
+
+    kv_cache_dtype: str
+    block_size: int
+    enable_prefix_caching: bool
+
+
 def pool_layout(architecture: ModelArchitecture, settings: VllmSettings, parallelism: Parallelism, platform: Platform = GPU) -> PoolLayout:
     """Cut the model's caches into groups. Raises UserInputError for a cache type whose bytes are not known."""
-    if settings.kv_cache_dtype not in _CACHE_ELEMENT_BYTES:
+    options = CacheOptions(settings.kv_cache_dtype, settings.block_size, settings.enable_prefix_caching)
+    return _layout(architecture, options, parallelism, platform)
+
+
+@lru_cache(_REMEMBERED)
+def _layout(architecture: ModelArchitecture, options: CacheOptions, parallelism: Parallelism, platform: Platform) -> PoolLayout:
+    if options.kv_cache_dtype not in _CACHE_ELEMENT_BYTES:
         known = ", ".join(_CACHE_ELEMENT_BYTES)
-        raise UserInputError(f"--kv-cache-dtype {settings.kv_cache_dtype}: its size per token is not known here; known: {known}")
-    buckets = _buckets(architecture, settings, parallelism.tensor, platform)
+        raise UserInputError(f"--kv-cache-dtype {options.kv_cache_dtype}: its size per token is not known here; known: {known}")
+    buckets = _buckets(architecture, options, parallelism.tensor, platform)
     spans = {(bucket.kind, bucket.span_tokens) for bucket in buckets}
     if len(spans) == 1 and buckets[0].kind != "state":
         whole = sum(bucket.page_bytes * _per_stage(bucket.layers, parallelism) for bucket in buckets)
         return PoolLayout(((buckets[0], 1),), whole)
-    step = _hybrid_step(architecture, settings, platform)
+    step = _hybrid_step(architecture, options, platform)
     equal = _equal_pages(_aligned(buckets, step, platform.kernel_tokens))
     counts = [bucket.layers for bucket in equal]
     group_layers = max(counts) if max(counts) < _MOSTLY_EQUAL * min(counts) else min(counts)
     groups = tuple((bucket, -(-bucket.layers // group_layers)) for bucket in equal)
     widest = max(-(-bucket.layers // count) for bucket, count in groups)
     return PoolLayout(groups, equal[0].page_bytes * _per_stage(widest, parallelism))
+
+
+forget: Final = _layout.cache_clear  # for measurements
 
 
 def _per_stage(layers: int, parallelism: Parallelism) -> int:
@@ -181,10 +200,10 @@ def _equal_pages(buckets: list[Bucket]) -> list[Bucket]:
     return _merged([replace(b, block_tokens=b.block_tokens * factor, page_bytes=page) for b, factor in zip(buckets, scale, strict=True)])
 
 
-def _hybrid_step(architecture: ModelArchitecture, settings: VllmSettings, platform: Platform) -> int:
+def _hybrid_step(architecture: ModelArchitecture, options: CacheOptions, platform: Platform) -> int:
     """The block of attention beside recurrent layers grows by the larger of the kernel's block and --block-size."""
     latent = _LATENT_HYBRID_BLOCK if "latent" in architecture.kinds else 1
-    return max(platform.kernel_tokens, settings.block_size, latent)
+    return max(platform.kernel_tokens, options.block_size, latent)
 
 
 def _aligned(buckets: list[Bucket], step: int, kernel: int) -> list[Bucket]:
@@ -215,43 +234,43 @@ def _merged(buckets: list[Bucket]) -> list[Bucket]:
     return [replace(bucket, layers=layers) for bucket, layers in counts.items()]
 
 
-def _buckets(architecture: ModelArchitecture, settings: VllmSettings, tensor: int, platform: Platform) -> list[Bucket]:
-    found = [_bucket(cache, group, settings, tensor, platform) for group in architecture.layer_groups for cache in group.caches]
+def _buckets(architecture: ModelArchitecture, options: CacheOptions, tensor: int, platform: Platform) -> list[Bucket]:
+    found = [_bucket(cache, group, options, tensor, platform) for group in architecture.layer_groups for cache in group.caches]
     if not found:
         raise UserInputError(f"{architecture.name}: no layer caches anything; such models are not understood here")
     return _merged(found)
 
 
-def _bucket(cache: Cache, group: LayerGroup, settings: VllmSettings, tensor: int, platform: Platform) -> Bucket:
-    block = settings.block_size
+def _bucket(cache: Cache, group: LayerGroup, options: CacheOptions, tensor: int, platform: Platform) -> Bucket:
+    block = options.block_size
     match cache:
         case FullCache():
-            return Bucket("full", group.count, block, _page(cache, settings, tensor, block))
+            return Bucket("full", group.count, block, _page(cache, options, tensor, block))
         case SlidingCache():
             block = max(block, platform.kernel_tokens)
-            return Bucket("sliding", group.count, block, _page(cache, settings, tensor, block), cache.window_tokens)
+            return Bucket("sliding", group.count, block, _page(cache, options, tensor, block), cache.window_tokens)
         case ChunkedCache():
-            return Bucket("chunked", group.count, block, _page(cache, settings, tensor, block), cache.chunk_tokens)
+            return Bucket("chunked", group.count, block, _page(cache, options, tensor, block), cache.chunk_tokens)
         case LatentCache():  # the same on every tensor-parallel rank
-            row = _LATENT_TOKEN_BYTES.get(settings.kv_cache_dtype, (cache.rank + cache.rope_dim) * _element_bytes(settings))
+            row = _LATENT_TOKEN_BYTES.get(options.kv_cache_dtype, (cache.rank + cache.rope_dim) * _element_bytes(options))
             return Bucket("full", group.count, block, int(block * row))
         case IndexerCache():
             return Bucket("full", group.count, block, block * _INDEXER_TOKEN_BYTES * cache.head_dim // 128)
         case StateCache():
             size_bytes = _state_bytes(cache, group, tensor, platform)
-            return Bucket("state", group.count, 0, size_bytes, states=_states(group, settings))
+            return Bucket("state", group.count, 0, size_bytes, states=_states(group, options))
         case _:
             assert_never(cache)
 
 
-def _element_bytes(settings: VllmSettings) -> float:
-    return _CACHE_ELEMENT_BYTES[settings.kv_cache_dtype]
+def _element_bytes(options: CacheOptions) -> float:
+    return _CACHE_ELEMENT_BYTES[options.kv_cache_dtype]
 
 
-def _page(cache: KeyValueCache, settings: VllmSettings, tensor: int, block: int) -> int:
+def _page(cache: KeyValueCache, options: CacheOptions, tensor: int, block: int) -> int:
     """K_rank * bs * (dk + dv) * b; KV heads are replicated when there are fewer than ranks."""
     heads = max(1, cache.kv_heads // tensor)
-    return int(heads * block * (cache.key_dim + cache.value_dim) * _element_bytes(settings))
+    return int(heads * block * (cache.key_dim + cache.value_dim) * _element_bytes(options))
 
 
 def _state_bytes(cache: StateCache, group: LayerGroup, tensor: int, platform: Platform) -> int:
@@ -260,9 +279,9 @@ def _state_bytes(cache: StateCache, group: LayerGroup, tensor: int, platform: Pl
     return 2 * _conv_elements(cache, group, tensor) + (4 if wide else 2) * cache.state_elements // tensor
 
 
-def _states(group: LayerGroup, settings: VllmSettings) -> int:
+def _states(group: LayerGroup, options: CacheOptions) -> int:
     """State blocks of one request, MambaSpec.max_memory_usage_bytes."""
-    if not settings.enable_prefix_caching:
+    if not options.enable_prefix_caching:
         return 1
     return _STATES_CACHED + (_CHECKPOINTS if isinstance(group.mixer, Mamba2) else 0)
 

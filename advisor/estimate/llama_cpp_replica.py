@@ -1,223 +1,159 @@
-"""From a llama.cpp candidate and the calibration to the effective rates of its step-time model."""
+"""One llama.cpp replica before any constant: what it reads, unpacks and multiplies at each place, and the nominal rates that it has for it."""
 
 from dataclasses import dataclass
+from typing import Final
 
-from advisor.domain.calibration import LlamaCppBackend, LlamaCppCalibration, LlamaCppCell, LlamaCppFormat
+from advisor.domain.calibration import Fitted
 from advisor.domain.deployment import Candidate
-from advisor.domain.engine import LlamaCppSettings, build_number
+from advisor.domain.engine import LlamaCppSettings
 from advisor.domain.ggml_types import ggml_type
-from advisor.domain.quantization import Quantization
 from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
-from advisor.estimate.device_rates import reached_bandwidth, read_bytes, sixteen_bit_rate
+from advisor.estimate.device_rates import ReadBytes, sixteen_bit_rate
+from advisor.estimate.llama_cpp_parts import DecodeWork, PromptWork, ReplicaTraits
 from advisor.estimate.placement_llama_cpp import StepReads, place, step_reads
-from advisor.estimate.start_up import start_time
-from advisor.estimate.step_time_base import speed_range
-from advisor.estimate.step_time_llama_cpp import LlamaCppReplica, LlamaCppSteps, Place, PromptRates
 from advisor.estimate.token_work import TokenWork, expected_experts_share, token_work
+
+_REFERENCE_BANDWIDTH: Final = 500e9  # bytes/s of the device for which an unpacking time is stated
+_REFERENCE_VECTORS: Final = 1e12  # FLOP/s of such a CPU
+_BYTES_PER_FLOAT: Final = 4  # integer products of a vector unit: as many more (VNNI, dot product instructions)
+_SIXTEEN_BIT: Final = 15.9  # bits per weight: of a format that is multiplied as it stands
 
 
 @dataclass(frozen=True, slots=True)
-class _Fit:
-    """The constants that apply to one candidate."""
+class LlamaCppReplica:
+    """Weights, cache and arithmetic by place. A replica on a CPU has all of them on its `device`, and nothing beside it."""
 
-    backend: LlamaCppBackend
-    format: LlamaCppFormat
-    cell: LlamaCppCell | None
-    layer_factor: float
+    work: TokenWork
+    device: ReadBytes
+    host: ReadBytes
+    host_cache_share: float
+    host_dense_share: float
+    host_expert_share: float
+    head_on_host: bool
+    micro_batch_tokens: int
+    traits: ReplicaTraits
+    nominal_bytes_per_s: float
+    nominal_host_bytes_per_s: float
+    peak_flops_per_s: float
+
+    def decode_work(self, batch: float) -> DecodeWork:
+        """One token for each of `batch` sequences, without their caches."""
+        share = expected_experts_share(self.work, batch)
+        return DecodeWork(
+            sequences=batch,
+            dense_bytes=self.device.dense,
+            experts_bytes=self.device.experts * share,
+            flops=self.work.decode_flops - self._host_flops(head=True),
+            host_bytes=self.host.dense + self.host.experts * share,
+            host_flops=self._host_flops(head=True),
+        )
+
+    def prompt_work(self, tokens: float, context_tokens: float, prompts: int = 1) -> PromptWork:
+        """So many tokens of prompts, each behind `context_tokens` that are cached already."""
+        micro_tokens = max(min(float(self.micro_batch_tokens), tokens), 1.0)
+        share = expected_experts_share(self.work, micro_tokens)
+        dense, experts = 2 * self.work.dense_parameters, 2 * self.work.expert_parameters
+        return PromptWork(
+            micro_batches=tokens / micro_tokens,
+            dense_bytes=self.device.dense,
+            experts_bytes=self.device.experts * share,
+            dense_flops=tokens * dense,
+            experts_flops=tokens * experts,
+            attention_flops=tokens * self.work.attention_flops.mean_over(context_tokens, tokens / prompts),
+            host_bytes=self.host.dense + self.host.experts * share,
+            host_flops=tokens * self._host_flops(head=False),
+        )
+
+    def _host_flops(self, *, head: bool) -> float:
+        """Linear arithmetic of one token of the weights on the host beside a device."""
+        work = self.work
+        parameters = work.dense_parameters * self.host_dense_share + work.expert_parameters * self.host_expert_share
+        return 2 * (parameters + (work.head_parameters if head and self.head_on_host else 0.0))
+
+    def cache_bytes(self, context_tokens: float) -> tuple[float, float]:
+        """Keys, values and state of one sequence, read in each step: on the devices, and on the host."""
+        read = self.work.cache_bytes.at(context_tokens) + self.work.state_bytes
+        return read * (1 - self.host_cache_share), read * self.host_cache_share
+
+    def floor_decode_s(self, batch: int, context_tokens: float) -> float:
+        """Bytes at nominal bandwidths, or arithmetic at the peak, whichever takes longer; one expert set hit by all tokens."""
+        share = expected_experts_share(self.work, 1)
+        on_device, on_host = self.cache_bytes(context_tokens)
+        read = (self.device.dense + self.device.experts * share + batch * on_device) / self.nominal_bytes_per_s
+        read += (self.host.dense + self.host.experts * share + batch * on_host) / self.nominal_host_bytes_per_s
+        flops = self.work.decode_flops - self._host_flops(head=True)
+        return max(read, batch * flops / self.peak_flops_per_s)
+
+    def floor_prefill_s(self, tokens: float) -> float:
+        """The prompt's linear arithmetic at the fastest peak of the device."""
+        return tokens * self.work.prefill_flops / self.peak_flops_per_s
 
 
-def llama_cpp_steps(
-    candidate: Candidate, weights: WeightBytes, calibration: LlamaCppCalibration, *, quantization: Quantization
-) -> LlamaCppSteps:
-    """The step-time model of one llama.cpp replica. Raises UserInputError for settings, a version or a backend of another engine."""
+def llama_cpp_replica(candidate: Candidate, weights: WeightBytes, *, flops_per_byte: Fitted, cpu_flops_per_byte: Fitted) -> LlamaCppReplica:
+    """The replica of a candidate; `flops_per_byte` is for devices without published arithmetic. Raises UserInputError for another engine's."""
     settings = candidate.settings
     if not isinstance(settings, LlamaCppSettings):
         raise UserInputError(f"{candidate.runtime.runtime} needs llama.cpp settings")
-    build = _build(candidate.runtime.version)
-    on_cpu = candidate.on_cpu
-    cell = None if on_cpu else _cell(candidate, calibration)
-    known = cell is not None and cell.known
-    kinds = calibration.measured_kinds.get("cpu" if on_cpu else candidate.runtime.backend, ())
-    return LlamaCppSteps(
-        source=f"fit of {calibration.as_of} for llama.cpp on {'CPUs' if on_cpu else candidate.runtime.backend}",
-        speed=speed_range(
-            calibration,
-            decode="group" if known else "device",
-            prefill="group" if known and candidate.node.device.bf16_flops_per_s is not None else "device",
-            measured_architecture=set(candidate.model.architecture.kinds) <= set(kinds),
+    work, reads, node = _work(candidate, settings), step_reads(place(candidate, settings), weights), candidate.node
+    bits = weights.total_bytes * 8 / candidate.model.architecture.parameters_total
+    per_byte = cpu_flops_per_byte if candidate.on_cpu else flops_per_byte
+    on_cpu, bandwidth = candidate.on_cpu, _bandwidth(candidate)
+    sixteen, fastest = _peaks(candidate, bandwidth, flops_per_byte=per_byte)
+    return LlamaCppReplica(
+        work=work,
+        device=_together(reads) if on_cpu else reads.device,
+        host=ReadBytes(0, 0) if on_cpu else reads.host,
+        host_cache_share=0.0 if on_cpu else reads.host_cache_share,
+        host_dense_share=0.0 if on_cpu else reads.host_dense_share,
+        host_expert_share=0.0 if on_cpu else reads.host_expert_share,
+        head_on_host=reads.head_on_host and not on_cpu,
+        micro_batch_tokens=settings.ubatch_size,
+        traits=ReplicaTraits(
+            bandwidth_bytes_per_s=bandwidth,
+            unpack_basis=sixteen / _REFERENCE_VECTORS if on_cpu else bandwidth / _REFERENCE_BANDWIDTH,
+            sixteen_flops_per_s=sixteen,
+            weight_flops_per_s=sixteen if bits > _SIXTEEN_BIT else fastest,
+            bits_per_weight=bits,
+            moe=float(work.experts > 0),
+            layers=work.layers,
+            moe_layers=work.moe_layers,
+            state_layers=work.state_layers,
+            latent_layers=work.latent_layers,
+            host_bandwidth_bytes_per_s=node.host.memory_bandwidth_bytes_per_s,
+            host_layers=0 if on_cpu else reads.host_layers,
+            link_bytes_per_s=node.host.device_link_bytes_per_s,
         ),
-        request_floor_s=calibration.request_floor_s.value,
-        start_s=start_time(candidate, weights, calibration.start_up, source=f"start-up of llama.cpp, {calibration.as_of}"),
-        replica=_cpu_replica(candidate, weights, calibration)
-        if on_cpu
-        else _device_replica(candidate, weights, calibration, _fit(candidate, weights, calibration, quantization, cell=cell, build=build)),
+        nominal_bytes_per_s=bandwidth,
+        nominal_host_bytes_per_s=node.host.memory_bandwidth_bytes_per_s,
+        peak_flops_per_s=fastest * (_BYTES_PER_FLOAT if on_cpu else 1),
     )
 
 
-def _build(version: str) -> int:
-    build = build_number(version)
-    if build is None:
-        raise UserInputError(f"llama.cpp version {version!r} is not a build such as b11549")
-    return build
-
-
-def _cell(candidate: Candidate, calibration: LlamaCppCalibration) -> LlamaCppCell | None:
-    device = candidate.node.device
-    for cell in calibration.cells:
-        vendor = cell.vendor is None or cell.vendor.casefold() == device.vendor.casefold()
-        fast = device.memory_bandwidth_bytes_per_s >= cell.min_bandwidth_bytes_per_s
-        if cell.backend == candidate.runtime.backend and cell.device_class == device.device_class and vendor and fast:
-            return cell
-    return None
-
-
-def _fit(
-    candidate: Candidate,
-    weights: WeightBytes,
-    calibration: LlamaCppCalibration,
-    quantization: Quantization,
-    *,
-    cell: LlamaCppCell | None,
-    build: int,
-) -> _Fit:
-    backend = calibration.backends.get(candidate.runtime.backend)
-    if backend is None:
-        raise UserInputError(f"llama.cpp backend {candidate.runtime.backend} is not timed; known: cpu, {', '.join(calibration.backends)}")
-    bits = weights.total_bytes * 8 / candidate.model.architecture.parameters_total
-    old = next((g.layer_factor.value for g in calibration.generations if build < g.before_build), 1.0)
-    return _Fit(backend, _format(calibration, quantization, bits), cell, old)
-
-
-def _format(calibration: LlamaCppCalibration, quantization: Quantization, bits: float) -> LlamaCppFormat:
-    """The format's own entry, else the class of its mean bits per weight."""
-    for entry in calibration.formats:
-        if quantization.id in entry.quantizations or (not entry.quantizations and bits < entry.below_bits):
-            return entry
-    raise UserInputError(f"{quantization.id}: {bits:.1f} bits per weight is above every format of the calibration")
-
-
-def _work(candidate: Candidate) -> TokenWork:
-    settings = candidate.settings
-    assert isinstance(settings, LlamaCppSettings)  # noqa: S101 - checked by the caller
+def _work(candidate: Candidate, settings: LlamaCppSettings) -> TokenWork:
     key, value = (ggml_type(name) for name in (settings.cache_type_k, settings.cache_type_v))
     return token_work(
         candidate.model.architecture, key_bytes=key.bytes_per_block / key.block, value_bytes=value.bytes_per_block / value.block
     )
 
 
-def _flops(work: TokenWork, *, dense_share: float, expert_share: float, head: bool) -> float:
-    """Arithmetic of one generated token of the weights on one side."""
-    head_parameters = work.head_parameters if head else 0
-    return 2 * (work.dense_parameters * dense_share + work.expert_parameters * expert_share + head_parameters)
+def _together(reads: StepReads) -> ReadBytes:
+    return ReadBytes(reads.device.dense + reads.host.dense, reads.device.experts + reads.host.experts)
 
 
-def _device_replica(candidate: Candidate, weights: WeightBytes, calibration: LlamaCppCalibration, fit: _Fit) -> LlamaCppReplica:
-    settings, device = candidate.settings, candidate.node.device
-    assert isinstance(settings, LlamaCppSettings)  # noqa: S101 - checked by the caller
-    work, reads, backend = _work(candidate), step_reads(place(candidate, settings), weights), fit.backend
-    bandwidth = device.memory_bandwidth_bytes_per_s
-    peak = sixteen_bit_rate(device, flops_per_byte=calibration.flops_per_byte).flops_per_s
-    class_decode = fit.cell.decode.value if fit.cell else 1.0
-    efficiency = backend.weights_efficiency.value * fit.format.decode.value * class_decode
-    dense, experts = 1 - reads.host_dense_share, 1 - reads.host_expert_share
-    offloads = reads.host_layers > 0 or reads.head_on_host
-    batch_mfu = backend.batch_mfu_moe if work.experts else backend.batch_mfu
-    on_device = Place(
-        read=reads.device,
-        weights_bytes_per_s=bandwidth * min(efficiency, calibration.most_of_bandwidth),
-        token_flops=_flops(work, dense_share=dense, expert_share=experts, head=not reads.head_on_host),
-        decode_flops_per_s=peak * batch_mfu.value,
-        anchored=True,
-        stream_experts_share=expected_experts_share(work, 1),
-        cache_share=1 - reads.host_cache_share,
-        cache_bytes_per_s=bandwidth * backend.kv_efficiency.value * class_decode,
-    )
-    prompt = _prompt_rates(candidate, calibration, fit, work, peak)
-    return LlamaCppReplica(
-        work=work,
-        device=on_device,
-        host=_host_place(candidate, calibration, reads, work) if offloads else None,
-        prompt=prompt,
-        overhead_s=backend.step_s.value + backend.layer_s.value * _launches(work, calibration) * fit.layer_factor,
-        host_sync_s=calibration.offload.host_layer_s.value * reads.host_layers,
-        norm=calibration.batch_norm.value,
-        nominal_bytes_per_s=bandwidth,
-        nominal_host_bytes_per_s=candidate.node.host.memory_bandwidth_bytes_per_s,
-        peak_flops_per_s=max(peak, device.int8_ops_per_s or 0.0, prompt.flops_per_s),  # quantised weights multiply as integers
-    )
+def _bandwidth(candidate: Candidate) -> float:
+    """Of the memory where the weights lie."""
+    node = candidate.node
+    in_host = candidate.on_cpu and not node.device.is_cpu
+    return node.host.memory_bandwidth_bytes_per_s if in_host else node.device.memory_bandwidth_bytes_per_s
 
 
-def _launches(work: TokenWork, calibration: LlamaCppCalibration) -> float:
-    """Layers in units of a dense attention layer's launches."""
-    return (
-        work.layers
-        + calibration.moe_layer_factor.value * work.moe_layers
-        + calibration.state_layer_factor.value * work.state_layers
-        + calibration.latent_layer_factor.value * work.latent_layers
-    )
-
-
-def _host_place(candidate: Candidate, calibration: LlamaCppCalibration, reads: StepReads, work: TokenWork) -> Place:
-    """The host's side of a split: its arithmetic is inferred from its bandwidth, as on CPUs without a published rate."""
-    cpu = calibration.cpu
-    bandwidth = candidate.node.host.memory_bandwidth_bytes_per_s * calibration.offload.host_bandwidth_efficiency.value
-    return Place(
-        read=reads.host,
-        weights_bytes_per_s=bandwidth,
-        token_flops=_flops(work, dense_share=reads.host_dense_share, expert_share=reads.host_expert_share, head=reads.head_on_host),
-        decode_flops_per_s=bandwidth * cpu.flops_per_byte.value * cpu.decode_mfu.value / cpu.prefill_mfu.value,
-        anchored=True,
-        stream_experts_share=expected_experts_share(work, 1),
-        cache_share=reads.host_cache_share,
-        cache_bytes_per_s=bandwidth,
-    )
-
-
-def _prompt_rates(candidate: Candidate, calibration: LlamaCppCalibration, fit: _Fit, work: TokenWork, peak: float) -> PromptRates:
-    settings, backend, node = candidate.settings, fit.backend, candidate.node
-    assert isinstance(settings, LlamaCppSettings)  # noqa: S101 - checked by the caller
-    class_prefill = fit.cell.prefill.value if fit.cell else 1.0
-    layers = work.layers + work.moe_layers + work.state_layers
-    return PromptRates(
-        flops_per_s=peak * backend.prefill_mfu.value * fit.format.prefill.value * class_prefill,
-        moe_factor=backend.prefill_moe_factor.value,
-        attention_flops_per_s=peak * backend.attention_mfu.value,
-        weights_bytes_per_s=node.device.memory_bandwidth_bytes_per_s * calibration.prefill_weights_efficiency.value,
-        layers_s=layers * backend.prefill_layer_s.value,
-        link_bytes_per_s=node.host.device_link_bytes_per_s * calibration.offload.link_efficiency.value,
-        micro_batch_tokens=settings.ubatch_size,
-    )
-
-
-def _cpu_replica(candidate: Candidate, weights: WeightBytes, calibration: LlamaCppCalibration) -> LlamaCppReplica:
-    """All weights in host memory; arithmetic from the published rate, else in proportion to the bandwidth."""
-    settings, cpu, device = candidate.settings, calibration.cpu, candidate.node.device
-    assert isinstance(settings, LlamaCppSettings)  # noqa: S101 - checked by the caller
-    work = _work(candidate)
-    bandwidth = reached_bandwidth(candidate.node, cpu.reached_bandwidth)
-    published = device.bf16_flops_per_s if device.is_cpu else None
-    prompt_flops = published * cpu.prefill_mfu.value if published else bandwidth * cpu.flops_per_byte.value
-    everything = Place(
-        read=read_bytes(candidate, weights),
-        weights_bytes_per_s=bandwidth,
-        token_flops=work.decode_flops,
-        decode_flops_per_s=prompt_flops * cpu.decode_mfu.value / cpu.prefill_mfu.value,
-        anchored=False,
-        stream_experts_share=1.0,
-        cache_share=1.0,
-        cache_bytes_per_s=bandwidth,
-    )
-    prompt = PromptRates(prompt_flops, 1.0, prompt_flops, bandwidth, work.layers * cpu.layer_s.value, bandwidth, settings.ubatch_size)
-    return LlamaCppReplica(
-        work=work,
-        device=everything,
-        host=None,
-        prompt=prompt,
-        overhead_s=_launches(work, calibration) * cpu.layer_s.value,
-        host_sync_s=0.0,
-        norm=calibration.batch_norm.value,
-        nominal_bytes_per_s=device.memory_bandwidth_bytes_per_s if device.is_cpu else candidate.node.host.memory_bandwidth_bytes_per_s,
-        nominal_host_bytes_per_s=candidate.node.host.memory_bandwidth_bytes_per_s,
-        peak_flops_per_s=max(published or 0.0, prompt_flops),
-    )
+def _peaks(candidate: Candidate, bandwidth: float, *, flops_per_byte: Fitted) -> tuple[float, float]:
+    """The peak of 16-bit products (of a CPU: of its vectors), and the fastest that products with weights may reach."""
+    device = candidate.node.device
+    if candidate.on_cpu:
+        own = (device.bf16_flops_per_s or device.vector_flops_per_s) if device.is_cpu else None
+        vectors = own or bandwidth * flops_per_byte.value
+        return vectors, vectors
+    sixteen = sixteen_bit_rate(device, flops_per_byte=flops_per_byte).flops_per_s
+    return sixteen, max(sixteen, device.int8_ops_per_s or 0.0, device.fp8_flops_per_s or 0.0)

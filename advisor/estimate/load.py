@@ -7,13 +7,14 @@ from dataclasses import replace
 from advisor.domain.demand import Demand
 from advisor.domain.deployment import Deployment
 from advisor.domain.estimate import MemoryEstimate, Percentiles, PerformanceEstimate
-from advisor.domain.quantity import Basis, Quantity
+from advisor.domain.quantity import Basis, Quantity, weakest
 from advisor.domain.workload import Batch, Load
 from advisor.errors import UserInputError
 from advisor.estimate.load_equilibrium import ReplicaCurve
 from advisor.estimate.load_requests import RequestStream, request_stream
 from advisor.estimate.load_run import Observed, observe
 from advisor.estimate.replica_limits import replica_limits
+from advisor.estimate.scaling import METRICS, in_words, worked_out
 from advisor.estimate.step_time_base import StepTimeModel
 
 
@@ -85,20 +86,25 @@ def _estimate(runs: tuple[Observed, ...], curve: ReplicaCurve, demand: Demand, *
     steps, expected = curve.steps, runs[0]
     source = f"simulated requests on step times: {steps.source}"
 
-    def quantity(read: Callable[[Observed], float], factor: float = 1.0) -> Quantity:
-        values = [read(run) * factor for run in runs]
-        return Quantity(values[0], min(values), max(values), Basis.MODELLED, source)
+    at = (expected.in_service, curve.input_tokens, curve.output_tokens)
+    decode, prefill = (steps.basis(metric, *at) for metric in METRICS)
+    both = worked_out(weakest((decode, prefill)))
 
-    def percentiles(read: Callable[[Observed], tuple[float, float, float]]) -> Percentiles:
-        return Percentiles(*(quantity(lambda run, i=i: read(run)[i]) for i in range(3)))  # type: ignore[misc]
+    def quantity(read: Callable[[Observed], float], factor: float = 1.0, basis: Basis = both) -> Quantity:
+        values = [read(run) * factor for run in runs]
+        return Quantity(values[0], min(values), max(values), basis, source)
+
+    def percentiles(read: Callable[[Observed], tuple[float, float, float]], median: Basis) -> Percentiles:
+        bases = (median, worked_out(median), worked_out(median))
+        return Percentiles(*(quantity(lambda run, i=i: read(run)[i], basis=basis) for i, basis in enumerate(bases)))  # type: ignore[misc]
 
     whole = _share_served(demand.load, ranks)
     offered = offered_per_s(share_of_load(demand.load, ranks), 0.0)
     batch = max(1, min(round(expected.in_service), curve.limits.slots))
     return PerformanceEstimate(
-        ttft_s=percentiles(lambda run: run.ttft_s),
-        tpot_s=percentiles(lambda run: run.tpot_s),
-        e2e_s=percentiles(lambda run: run.e2e_s),
+        ttft_s=percentiles(lambda run: run.ttft_s, prefill),
+        tpot_s=percentiles(lambda run: run.tpot_s, decode),
+        e2e_s=percentiles(lambda run: run.e2e_s, both),
         output_tokens_per_s=quantity(lambda run: run.requests_per_s, whole * curve.output_tokens),
         requests_per_s=quantity(lambda run: run.requests_per_s, whole),
         prefill_tokens_per_s=quantity(lambda run: run.requests_per_s, whole * max(curve.input_tokens - curve.limits.reused_tokens, 0)),
@@ -109,6 +115,8 @@ def _estimate(runs: tuple[Observed, ...], curve: ReplicaCurve, demand: Demand, *
         in_flight=quantity(lambda run: run.in_service, data),
         decode_step=steps.decode(batch, demand.input_tokens.p50 + demand.output_tokens.p50 / 2),
         prefill_step=steps.prefill(demand.input_tokens.p50),
+        scaled_by=in_words(steps.applied),
+        nearest=steps.nearest,
     )
 
 

@@ -2,11 +2,19 @@
 
 from collections.abc import Iterable
 
-from advisor.domain.estimate import DeviceMemory, HostMemory
-from advisor.domain.quantity import Basis, Quantity, exact
+from advisor.domain.estimate import NOTHING, DeviceMemory, HostMemory
+from advisor.domain.hardware import Device
+from advisor.domain.quantity import Basis, Quantity
+from advisor.units import GIB
 
-NOTHING = exact(0, "not used here")
+__all__ = ["NOTHING", "NO_HOST_MEMORY", "bound", "fits", "free_text", "memory_pairs", "product", "rounded"]
 NO_HOST_MEMORY = HostMemory(*([NOTHING] * 11))
+
+
+def free_text(device: Device) -> str:
+    """Where the bytes for one more process come from."""
+    held = f", less {device.in_use_bytes / GIB:.2f} GiB in use" if device.in_use_bytes else ""
+    return f"device memory as the driver reports it{held}"
 
 
 def bound(value: float, low: float, high: float, source: str) -> Quantity:

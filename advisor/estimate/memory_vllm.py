@@ -7,19 +7,26 @@ from typing import Final
 
 from advisor.domain.architecture import DenseFfn, Ffn, ModelArchitecture, MoeFfn
 from advisor.domain.deployment import Candidate
-from advisor.domain.engine import VllmSettings
+from advisor.domain.engine import Parallelism, VllmSettings
 from advisor.domain.estimate import DeviceMemory, HostMemory, MemoryEstimate
+from advisor.domain.hardware import Device
 from advisor.domain.memory_constants import VllmMemoryConstants
 from advisor.domain.quantity import Basis, Quantity, exact, total
 from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
 from advisor.estimate.kv_cache_vllm import Pool, PoolLayout, platform_of, pool_layout, pool_of, tokens_in_flight
-from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, fits, memory_pairs, rounded
+from advisor.estimate.lora_vllm import check_lora, lora_bytes
+from advisor.estimate.memory_parts import NO_HOST_MEMORY, NOTHING, bound, fits, free_text, memory_pairs, rounded
+from advisor.units import GIB, MIB
 
 _PLANNING: Final = "vLLM block arithmetic, 0.33"
 _PROFILE: Final = "vLLM's start-up profile, modelled"
 _ACTIVATION_BYTES: Final = 2
 LOGIT_BYTES: Final = 4
+_QUEUE_PIECES: Final = 10
+_SENT_BYTES: Final = 16 * MIB  # VLLM_MQ_MAX_CHUNK_BYTES_MB
+_ANSWERED_BYTES: Final = 24 * MIB
+_GRAPHS_WITH_LORA: Final = 2  # one set of graphs with adapters, one without: cudagraph_specialize_lora, vllm/config/compilation.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +38,12 @@ class _Sizing:
     layout: PoolLayout
     in_flight_tokens: int
     weights: Quantity
+    adapters: Quantity
+    draft: Quantity
     activation: Quantity
     overhead: Quantity  # outside PyTorch, and CUDA graphs
+    taken: Quantity  # the five together: what is gone before the pool
     usable: Quantity
-
-    @property
-    def taken(self) -> Quantity:
-        """What is gone before the pool."""
-        return total([self.weights, self.activation, self.overhead], _PROFILE)
 
     @property
     def available(self) -> Quantity:
@@ -69,7 +74,7 @@ def estimate_vllm_memory(
     pools = _Pools(sizing.pool(free.value), sizing.pool(free.low), sizing.pool(free.high), free.basis)
     engines = candidate.parallelism.data
     devices = (_device(sizing, pools),) * candidate.parallelism.devices
-    host = _host(candidate, constants)
+    host = _host(candidate, settings, constants)
     pairs = memory_pairs(devices, host, unified=candidate.node.device.unified_memory and not candidate.on_cpu)
     return MemoryEstimate(
         devices=devices,
@@ -92,26 +97,65 @@ def _sizing(candidate: Candidate, weights: WeightBytes, constants: VllmMemoryCon
     settings, on_cpu = candidate.settings, candidate.on_cpu
     if not isinstance(settings, VllmSettings):
         raise UserInputError("vLLM memory needs vLLM settings")
-    layout = pool_layout(candidate.model.architecture, settings, candidate.parallelism, platform_of(candidate))
+    layout = pool_layout(candidate.cached_architecture, settings, candidate.parallelism, platform_of(candidate))
     held = weights.total_bytes
+    check_lora(candidate.model.architecture, settings, candidate.parallelism)
+    own = Quantity(held, held, held, weights.basis, weights.source)
+    draft = _draft(candidate)
+    adapters = _adapters(candidate, settings)
+    activation, overhead = rounded(activation_bytes(candidate, settings, constants)), rounded(_overhead(candidate, settings, constants))
     return _Sizing(
         candidate=candidate,
         settings=settings,
         layout=layout,
         in_flight_tokens=tokens_in_flight(settings, candidate.parallelism, on_cpu=on_cpu),
-        weights=Quantity(held, held, held, weights.basis, weights.source),
-        activation=rounded(activation_bytes(candidate, settings, constants)),
-        overhead=rounded(_overhead(candidate, settings, constants)),
+        weights=own,
+        adapters=adapters,
+        draft=draft,
+        activation=activation,
+        overhead=overhead,
+        taken=total([own, adapters, draft, activation, overhead], _PROFILE),
         usable=_usable(candidate, settings),
     )
 
 
+def _draft(candidate: Candidate) -> Quantity:
+    """Weights of the draft model on one rank."""
+    if candidate.draft is None:
+        return NOTHING
+    weights = candidate.draft.weights
+    return Quantity(weights.total_bytes, weights.total_bytes, weights.total_bytes, weights.basis, weights.source)
+
+
+def _adapters(candidate: Candidate, settings: VllmSettings) -> Quantity:
+    """The slots, which are there whether filled or not."""
+    size = lora_bytes(candidate.model.architecture, settings, candidate.parallelism)
+    return exact(size, f"vLLM's adapter slots: {settings.max_loras} of rank {settings.max_lora_rank}") if size else NOTHING
+
+
 def _usable(candidate: Candidate, settings: VllmSettings) -> Quantity:
-    """ceil(total * utilisation), vllm/v1/worker/utils request_memory; the whole memory when the pool is given in bytes."""
-    whole = candidate.node.host.memory_bytes if candidate.on_cpu else candidate.node.device.memory_bytes
+    """ceil(total * utilisation), vllm/v1/worker/utils request_memory; what is free when the pool is given in bytes.
+
+    Raises UserInputError where less is free, which the engine finds out before it looks at the size of the pool.
+    """
+    device = candidate.node.device
+    whole = candidate.node.host.memory_bytes if candidate.on_cpu else device.memory_bytes
+    if not candidate.on_cpu and device.in_use_bytes:
+        _check_free(device, settings)
     if settings.kv_cache_memory_bytes is not None:
-        return exact(whole, "memory as the driver reports it")
+        return exact(whole if candidate.on_cpu else device.free_bytes, free_text(device))
     return exact(math.ceil(whole * settings.gpu_memory_utilization), "memory as the driver reports it, times --gpu-memory-utilization")
+
+
+def _check_free(device: Device, settings: VllmSettings) -> None:
+    wanted = math.ceil(device.memory_bytes * settings.gpu_memory_utilization)
+    if wanted > device.free_bytes:
+        most = math.floor(100 * device.free_bytes / device.memory_bytes) / 100
+        raise UserInputError(
+            f"gpu-memory-utilization: it is a share of the whole device: {settings.gpu_memory_utilization:g} of "
+            f"{device.memory_bytes / GIB:.1f} GiB are {wanted / GIB:.1f} GiB, and {device.free_bytes / GIB:.1f} GiB are free "
+            f"({device.in_use_bytes / GIB:.1f} in use): vLLM refuses to start; use {most:g} or less"
+        )
 
 
 def activation_bytes(candidate: Candidate, settings: VllmSettings, constants: VllmMemoryConstants) -> Quantity:
@@ -154,7 +198,8 @@ def _overhead(candidate: Candidate, settings: VllmSettings, constants: VllmMemor
         return constants.cpu_process_bytes.quantity()
     several = candidate.parallelism.devices > 1
     other = (constants.other_parallel_bytes if several else constants.other_bytes).quantity()
-    graphs = NOTHING if settings.enforce_eager else constants.cuda_graph_bytes.quantity()
+    sets = (_GRAPHS_WITH_LORA if settings.enable_lora else 1) + (1 if candidate.draft else 0)
+    graphs = NOTHING if settings.enforce_eager else constants.cuda_graph_bytes.quantity(sets)
     return total([other, graphs], f"{other.source}; {graphs.source}")
 
 
@@ -189,17 +234,40 @@ def _device(sizing: _Sizing, pools: _Pools) -> DeviceMemory:
         required_bytes=required,
         reserved_bytes=reserved,
         usable_bytes=sizing.usable,
+        adapters_bytes=sizing.adapters,
+        draft_bytes=sizing.draft,
     )
 
 
-def _host(candidate: Candidate, constants: VllmMemoryConstants) -> HostMemory:
-    """One worker process a device; the checkpoint passes through the page cache, which the system may evict."""
+def _host(candidate: Candidate, settings: VllmSettings, constants: VllmMemoryConstants) -> HostMemory:
+    """API server, engine core and one worker process a device; the checkpoint passes through the page cache, which may be evicted."""
     usable = exact(candidate.node.host.memory_bytes, "host memory")
-    zero = {name: getattr(NO_HOST_MEMORY, name) for name in HostMemory.__slots__}
-    if candidate.on_cpu:
-        return HostMemory(**{**zero, "usable_bytes": usable})
-    process = rounded(constants.host_process_bytes.quantity(candidate.parallelism.devices))
-    return HostMemory(**{**zero, "runtime_overhead_bytes": process, "required_bytes": process, "usable_bytes": usable})
+    named = {"adapters_bytes": _host_adapters(candidate, settings), "usable_bytes": usable}
+    if not candidate.on_cpu:
+        workers = constants.host_process_bytes.quantity(candidate.parallelism.devices)
+        fixed = constants.host_fixed_bytes.quantity(candidate.parallelism.data)
+        process = rounded(total([fixed, workers], f"{fixed.source}; {workers.source}"))
+        named |= {"runtime_overhead_bytes": process, "required_bytes": process, "shared_memory_bytes": _shared_memory(candidate)}
+    return HostMemory(**{**{name: getattr(NO_HOST_MEMORY, name) for name in HostMemory.__slots__}, **named})
+
+
+def _shared_memory(candidate: Candidate) -> Quantity:
+    """The message queues of several ranks in /dev/shm: one that all read and one back from each, of ten pieces; touched as used.
+
+    vllm/distributed/device_communicators/shm_broadcast.py and v1/executor/multiproc_executor.py; NCCL's own comes on top.
+    """
+    ranks = candidate.parallelism.tensor * candidate.parallelism.pipeline
+    if ranks == 1:
+        return NOTHING
+    ceiling = candidate.parallelism.data * _QUEUE_PIECES * (_SENT_BYTES + ranks * _ANSWERED_BYTES)
+    return bound(ceiling, 0, ceiling, "message queues of the ranks in /dev/shm: a ceiling, of which little is touched")
+
+
+def _host_adapters(candidate: Candidate, settings: VllmSettings) -> Quantity:
+    """Every worker keeps whole copies of the adapters that were used, at most of the largest rank."""
+    one_each = lora_bytes(candidate.model.architecture, settings, Parallelism()) // settings.max_loras
+    ceiling = one_each * (settings.max_cpu_loras or settings.max_loras) * candidate.parallelism.devices
+    return bound(ceiling, 0, ceiling, "--max-cpu-loras: a ceiling that fills in service") if ceiling else NOTHING
 
 
 def _fits(sizing: _Sizing, pairs: list[tuple[Quantity, Quantity]]) -> bool | None:

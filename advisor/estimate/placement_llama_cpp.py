@@ -7,12 +7,16 @@
 from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
+from typing import Final
 
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import LlamaCppSettings
 from advisor.domain.weights import WeightBytes
 from advisor.estimate.device_rates import ReadBytes, head_bytes
+
+_REMEMBERED: Final = 4096  # of what many candidates share
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,11 @@ class Placement:
         """True when no layer computes on the host."""
         return self.output is not None and None not in self.layers and self.cpu_expert_layers == 0
 
+    @property
+    def one_place(self) -> bool:
+        """True when all layers are where the output layer is."""
+        return self.layers.count(self.output) == len(self.layers)
+
     def on(self, place: int | None) -> tuple[int, ...]:
         """The layers at this place."""
         return tuple(index for index, at in enumerate(self.layers) if at == place)
@@ -52,13 +61,23 @@ def place(candidate: Candidate, settings: LlamaCppSettings) -> Placement:
     asked = settings.n_gpu_layers if settings.n_gpu_layers >= 0 else layers + 1  # -1: everything
     offloaded = min(asked, layers + 1) if devices else 0
     if not offloaded:
-        return Placement((None,) * layers, None, devices, 0)
-    first = layers + 1 - offloaded
-    proportions = _proportions(settings, devices)
-    cuts = list(accumulate(proportions))[:-1] if settings.split_mode == "layer" else []
+        return _on_host(layers, devices)
+    shares = _proportions(settings, devices)
+    return _placed(layers, offloaded, settings.split_mode, shares, min(settings.n_cpu_moe, layers))
+
+
+@lru_cache(_REMEMBERED)
+def _on_host(layers: int, devices: int) -> Placement:
+    return Placement((None,) * layers, None, devices, 0)
+
+
+@lru_cache(_REMEMBERED)
+def _placed(layers: int, offloaded: int, split_mode: str, proportions: tuple[float, ...], cpu_expert_layers: int) -> Placement:
+    first, devices = layers + 1 - offloaded, len(proportions)
+    cuts = list(accumulate(proportions))[:-1] if split_mode == "layer" else []
     at = (*(None for _ in range(first)), *(bisect_right(cuts, index / offloaded) for index in range(offloaded)))
-    shares = proportions if settings.split_mode == "row" else ()
-    return Placement(at[:-1], at[-1], devices, min(settings.n_cpu_moe, layers), shares)
+    shares = proportions if split_mode == "row" else ()
+    return Placement(at[:-1], at[-1], devices, cpu_expert_layers, shares)
 
 
 def _proportions(settings: LlamaCppSettings, devices: int) -> tuple[float, ...]:
@@ -72,43 +91,58 @@ def _layer_bytes(placement: Placement, weights: WeightBytes) -> tuple[Counter[in
     """The layers' bytes by place: the dense parts, and the experts."""
     dense: Counter[int | None] = Counter()
     experts: Counter[int | None] = Counter()
-    for index, (place_, layer) in enumerate(zip(placement.layers, weights.layers, strict=True)):
-        dense[place_] += layer.dense_bytes
-        experts[placement.experts_at(index)] += layer.experts_bytes
+    experts[None] += weights.experts_until[placement.cpu_expert_layers]
+    for at, first, end in _runs(placement):
+        moved = min(max(first, placement.cpu_expert_layers), end)
+        dense[at] += weights.dense_until[end] - weights.dense_until[first]
+        experts[at] += weights.experts_until[end] - weights.experts_until[moved]
     return dense, experts
+
+
+def _runs(placement: Placement) -> list[tuple[int | None, int, int]]:
+    """Neighbouring layers at one place: the place, the first, and the one after the last."""
+    found, layers, first = [], placement.layers, 0
+    while first < len(layers):
+        end = first + layers.count(layers[first])
+        found.append((layers[first], first, end))
+        first = end
+    return found
 
 
 # ---- bytes held
 
 
-def device_weights(placement: Placement, weights: WeightBytes) -> tuple[int, ...]:
-    """Weight bytes on each device. Tied embeddings are held a second time by the device with the output layer."""
-    dense, experts = _layer_bytes(placement, weights)
-    held = [dense[index] + experts[index] for index in range(placement.devices)]
-    if placement.output is not None:
-        held[placement.output] += weights.output_bytes + weights.other_bytes
-    if placement.shares:
-        return tuple(round(sum(held) * share) for share in placement.shares)
-    return tuple(held)
+@dataclass(frozen=True, slots=True)
+class HeldBytes:
+    """Weight bytes on each device, on the host, and those that the host copies into its processor's layout."""
+
+    devices: tuple[int, ...]
+    host: int
+    repacked: int
 
 
-def host_weights(placement: Placement, weights: WeightBytes) -> int:
-    """Weight bytes in host memory: the embedding table always (its look-up runs on the CPU), and whatever is not offloaded."""
+def held_bytes(placement: Placement, weights: WeightBytes) -> HeldBytes:
+    """Tied embeddings are held a second time by the device with the output layer; the embedding table is on the host always (its
+    look-up runs on the CPU), and so is whatever is not offloaded."""
     dense, experts = _layer_bytes(placement, weights)
-    held = weights.token_embedding_bytes + dense[None] + experts[None]
+    devices = [dense[index] + experts[index] for index in range(placement.devices)]
+    host = weights.token_embedding_bytes + dense[None] + experts[None]
     if placement.output is None:
-        held += weights.other_bytes + (0 if weights.tied else weights.output_bytes)
-    return held
+        host += weights.other_bytes + (0 if weights.tied else weights.output_bytes)
+    else:
+        devices[placement.output] += weights.output_bytes + weights.other_bytes
+    if placement.shares:
+        devices = [round(sum(devices) * share) for share in placement.shares]
+    return HeldBytes(tuple(devices), host, _repacked(placement, weights))
 
 
-def repacked_weights(placement: Placement, weights: WeightBytes) -> int:
+def _repacked(placement: Placement, weights: WeightBytes) -> int:
     """Bytes copied into the CPU's own layout: the repackable tensors of layers wholly on the host.
 
     Expert tensors moved there by --n-cpu-moe keep their layout (a buffer override names the plain CPU buffer).
     """
-    layer_bytes = [layer.dense_bytes + layer.experts_bytes for layer in weights.layers]
-    on_host = sum(layer_bytes[index] for index in placement.on(None))
-    return round(weights.repackable_bytes * on_host / sum(layer_bytes))
+    on_host = placement.layers.count(None)  # the first ones
+    return round(weights.repackable_bytes * (weights.dense_until[on_host] + weights.experts_until[on_host]) / weights.layers_bytes)
 
 
 # ---- bytes read in a step

@@ -9,12 +9,13 @@ from advisor.architectures.parameters import Matrix, layer_matrices, table_matri
 from advisor.domain.architecture import GroupedAttention, LayerGroup, Mamba2, ModelArchitecture
 from advisor.domain.engine import Parallelism
 from advisor.domain.quantity import Basis
-from advisor.domain.quantization import WeightScheme
+from advisor.domain.quantization import PartFormat, WeightScheme
 from advisor.domain.weights import LayerWeights, WeightBytes
 from advisor.errors import UserInputError
 from advisor.units import round_up
 
 _JOINED_SCALES = 4  # of five projections of Mamba-2 that ranks hold as one where its groups do not divide (mamba_mixer2.py)
+_F32 = 4  # bytes of the scale of an 8-bit tensor
 _VOCABULARY_MULTIPLE = 64  # rows of the tables are padded to this (DEFAULT_VOCAB_PADDING_SIZE)
 
 
@@ -107,13 +108,24 @@ def _tables(architecture: ModelArchitecture, scheme: WeightScheme, parallelism: 
 
 def _matrix_bytes(matrix: Matrix, scheme: WeightScheme, parallelism: Parallelism) -> int:
     """One rank's bytes of a weight over all its experts."""
-    inputs, outputs, copies = _shard(matrix, parallelism)
-    if not _quantised(matrix, scheme):
+    inputs, outputs, copies = rank_shape(matrix, parallelism)
+    own = _own_format(matrix, scheme)
+    if own == "16bit" or (own is None and not _quantised(matrix, scheme)):
         return inputs * outputs * copies * (matrix.fixed_bytes or 2)
+    if own == "8bit":
+        return (inputs * outputs + _F32) * copies
     if matrix.experts:
         inputs, outputs = _padded_expert(matrix, inputs, outputs, scheme.expert_width_multiple)
     weights = inputs * outputs * scheme.weight_bits / 8
     return round((weights + _scales(scheme, inputs, outputs) * (scheme.scale_bits + scheme.zero_bits) / 8) * copies)
+
+
+def _own_format(matrix: Matrix, scheme: WeightScheme) -> PartFormat | None:
+    """What the publisher stores this weight as, or its part of the model; None where the scheme's rule holds."""
+    if matrix.role not in ("linear", "lm_head"):
+        return None
+    own: dict[str, PartFormat] = dict(scheme.parts)
+    return own.get(matrix.name) or own.get(matrix.part)
 
 
 def _padded_expert(matrix: Matrix, inputs: int, outputs: int, multiple: int) -> tuple[int, int]:
@@ -142,7 +154,7 @@ def _scales(scheme: WeightScheme, inputs: int, outputs: int) -> int:
             return math.ceil(inputs / (scheme.group_size or inputs)) * math.ceil(outputs / scheme.group_rows)
 
 
-def _shard(matrix: Matrix, parallelism: Parallelism) -> tuple[int, int, int]:
+def rank_shape(matrix: Matrix, parallelism: Parallelism) -> tuple[int, int, int]:
     """Inputs, outputs and copies on one rank."""
     tensor = parallelism.tensor
     inputs, outputs, copies = matrix.inputs, matrix.outputs, max(matrix.experts, 1)

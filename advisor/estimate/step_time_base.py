@@ -4,12 +4,15 @@ A step generates one token for each of `batch` sequences, computes a chunk of a 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from advisor.domain.calibration import Calibration, ErrorBand, ErrorLevel, error_band
+from advisor.domain.calibration import Calibration, ErrorBand, ErrorLevel, Metric, error_band
 from advisor.domain.estimate import StepTime
+from advisor.domain.near import Nearest
 from advisor.domain.quantity import Basis, Quantity
+from advisor.estimate.scaling import METRICS, Applied, in_words
 
 Parts = dict[str, float]
 
@@ -21,10 +24,16 @@ class SpeedRange:
     decode: ErrorBand
     prefill: ErrorBand
 
+    def of(self, metric: Metric) -> ErrorBand:
+        """The range of one side."""
+        return self.decode if metric == "decode" else self.prefill
 
-def speed_range(calibration: Calibration, *, decode: ErrorLevel, prefill: ErrorLevel, measured_architecture: bool) -> SpeedRange:
+
+def speed_range(
+    calibration: Calibration, *, decode: ErrorLevel, prefill: ErrorLevel, measured_architecture: bool, backend: str | None = None
+) -> SpeedRange:
     """The error bands that apply; an unmeasured kind of architecture raises the slow end only, because misses are nearly all slower."""
-    bands = SpeedRange(error_band(calibration, "decode", decode), error_band(calibration, "prefill", prefill))
+    bands = SpeedRange(error_band(calibration, "decode", decode, backend), error_band(calibration, "prefill", prefill, backend))
     if measured_architecture:
         return bands
     factor = calibration.unmeasured_kind_factor
@@ -35,7 +44,8 @@ def speed_range(calibration: Calibration, *, decode: ErrorLevel, prefill: ErrorL
 class StepTimeModel(ABC):
     """Step times of one replica. Parts are memoised: the load simulation asks for the same batch thousands of times.
 
-    `request_floor_s` is spent per request outside the engine's steps.
+    `request_floor_s` is spent per request outside the engine's steps. `applied` is what was measured near, by which it was scaled;
+    `nearest` is named also where it scales nothing.
     """
 
     source: str
@@ -44,6 +54,8 @@ class StepTimeModel(ABC):
     start_s: Quantity
     decode_scale: float = 1.0
     prefill_scale: float = 1.0
+    applied: Mapping[Metric, Applied] = field(default_factory=dict)
+    nearest: Nearest | None = None
     _decode_by_batch: dict[int, float] = field(default_factory=dict, repr=False)
 
     @abstractmethod
@@ -72,7 +84,21 @@ class StepTimeModel(ABC):
 
     def rescaled(self, decode_scale: float, prefill_scale: float) -> Self:
         """The same replica, slower (above 1) or faster than expected; the memoised parts are unscaled, so all share them."""
-        return replace(self, decode_scale=decode_scale, prefill_scale=prefill_scale)
+        return replace(self, decode_scale=self.decode_scale * decode_scale, prefill_scale=self.prefill_scale * prefill_scale)
+
+    def scaled_by(self, found: Mapping[Metric, Applied]) -> Self:
+        """The same replica as measurements near it say it is, with the ranges that they leave."""
+        if not found:
+            return self
+        factors = {metric: one.factor for metric, one in found.items()}
+        speed = SpeedRange(*(found[metric].band if metric in found else self.speed.of(metric) for metric in METRICS))
+        scaled = self.rescaled(factors.get("decode", 1.0), factors.get("prefill", 1.0))
+        return replace(scaled, source=f"{self.source}; {in_words(found)}", speed=speed, applied=found)
+
+    def basis(self, metric: Metric, concurrency: float, input_tokens: float, output_tokens: float) -> Basis:
+        """Where the times of one side are known from, under such a load."""
+        one = self.applied.get(metric)
+        return Basis.MODELLED if one is None else one.basis(concurrency, input_tokens, output_tokens)
 
     def decode_s(self, batch: int, context_tokens: float) -> float:
         """Seconds of a step that generates one token for each of `batch` sequences of `context_tokens` on average."""
@@ -99,15 +125,16 @@ class StepTimeModel(ABC):
     def decode(self, batch: int, context_tokens: float) -> StepTime:
         """A decode step with its named parts and its range."""
         parts = self.batch_parts_s(batch) | {"kv": batch * self.cache_s(context_tokens)}
-        return self._step(parts, self.decode_scale, self.speed.decode)
+        return self._step(parts, self.decode_scale, "decode")
 
-    def prefill(self, tokens: float, context_tokens: float = 0.0) -> StepTime:
-        """A whole prompt computed alone, with its named parts and its range."""
-        return self._step(self.prefill_parts_s(tokens, context_tokens), self.prefill_scale, self.speed.prefill)
+    def prefill(self, tokens: float, context_tokens: float = 0.0, prompts: int = 1) -> StepTime:
+        """So many prompts of `tokens` together computed alone, with their named parts and their range."""
+        return self._step(self.prefill_parts_s(tokens, context_tokens, prompts), self.prefill_scale, "prefill")
 
-    def _step(self, parts: Parts, scale: float, band: ErrorBand) -> StepTime:
+    def _step(self, parts: Parts, scale: float, metric: Metric) -> StepTime:
         scaled = {name: seconds * scale for name, seconds in parts.items() if seconds > 0}
-        value = sum(scaled.values())
+        value, band = sum(scaled.values()), self.speed.of(metric)
         known = "a measured" if band.level in ("point", "group", "model") else "an unmeasured"
-        text = f"{self.source}; {known} class of device"
-        return StepTime(Quantity(value, value * band.low, value * band.high, Basis.MODELLED, text), scaled)
+        text = self.source if metric in self.applied else f"{self.source}; {known} class of device"
+        basis = Basis.SCALED if metric in self.applied else Basis.MODELLED
+        return StepTime(Quantity(value, value * band.low, value * band.high, basis, text), scaled)

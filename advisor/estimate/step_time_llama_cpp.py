@@ -1,70 +1,22 @@
-"""Step time of llama.cpp: reading, launches and cache as a sum over devices and host (constants: catalog/calibration/llama.cpp.yaml).
+"""Step time of llama.cpp: the arithmetic of `llama_cpp_parts` on the constants of catalog/calibration/llama.cpp.yaml.
 
-Batched decode is a p-norm of reading and arithmetic, anchored at one stream. Layers split over devices run in turn, so their times add up.
+Layers split over devices run in turn, so their times add up.
 """
 
 from dataclasses import dataclass, field
 
-from advisor.estimate.device_rates import ReadBytes
-from advisor.estimate.step_time_base import Parts, StepTimeModel
-from advisor.estimate.token_work import TokenWork, expected_experts_share
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Weights in one memory, in effective units: efficiencies are already applied."""
-
-    read: ReadBytes
-    weights_bytes_per_s: float
-    token_flops: float  # of one generated token
-    decode_flops_per_s: float
-    anchored: bool  # the time of one stream holds its arithmetic already
-    stream_experts_share: float  # of the experts, read for one token
-    cache_share: float
-    cache_bytes_per_s: float
-
-    def read_s(self, experts_share: float) -> float:
-        """Reading the dense weights and a share of the experts once."""
-        return (self.read.dense + self.read.experts * experts_share) / self.weights_bytes_per_s
-
-    def step_s(self, batch: int, experts_share: float, norm: float) -> tuple[float, float]:
-        """Reading, and what arithmetic adds to it: (W^p + C^p)^(1/p) - W, scaled to no addition at one stream where anchored."""
-        read = self.read_s(experts_share)
-        compute = batch * self.token_flops / self.decode_flops_per_s
-        together: float = (read**norm + compute**norm) ** (1 / norm)
-        if self.anchored and compute > 0:
-            alone_read, alone = self.read_s(self.stream_experts_share), compute / batch
-            together *= alone_read / (alone_read**norm + alone**norm) ** (1 / norm) if alone_read else 1.0
-        return read, max(together - read, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class PromptRates:
-    """Prompt processing in effective units; `moe_factor` is the experts' share of the dense efficiency."""
-
-    flops_per_s: float
-    moe_factor: float
-    attention_flops_per_s: float
-    weights_bytes_per_s: float
-    layers_s: float  # per micro-batch
-    link_bytes_per_s: float  # streaming host weights to the device, per micro-batch
-    micro_batch_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class LlamaCppReplica:
-    """Everything the step times of one replica depend on."""
-
-    work: TokenWork
-    device: Place
-    host: Place | None  # next to a device; a CPU replica has its weights in `device`
-    prompt: PromptRates
-    overhead_s: float  # launches, per step
-    host_sync_s: float
-    norm: float
-    nominal_bytes_per_s: float
-    nominal_host_bytes_per_s: float
-    peak_flops_per_s: float
+from advisor.domain.calibration import ErrorLevel, LlamaCppBackend, LlamaCppCalibration, LlamaCppCell, LlamaCppFormat
+from advisor.domain.deployment import Candidate
+from advisor.domain.engine import build_number
+from advisor.domain.hardware import Device
+from advisor.domain.quantization import Quantization
+from advisor.domain.weights import WeightBytes
+from advisor.errors import UserInputError
+from advisor.estimate.device_rates import MEASURED_MACHINE
+from advisor.estimate.llama_cpp_parts import LlamaCppConstants, LlamaCppRates, cache_s, decode_parts, llama_cpp_rates, prompt_parts
+from advisor.estimate.llama_cpp_replica import LlamaCppReplica, llama_cpp_replica
+from advisor.estimate.start_up import start_time
+from advisor.estimate.step_time_base import Parts, StepTimeModel, speed_range
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,51 +24,20 @@ class LlamaCppSteps(StepTimeModel):
     """Step times of one llama.cpp replica."""
 
     replica: LlamaCppReplica = field(repr=False)
+    rates: LlamaCppRates = field(repr=False)
 
     def batch_parts_s(self, batch: int) -> Parts:
         """Dense weights once, of experts those that the step's tokens hit, on each side; then launches."""
-        r = self.replica
-        share = expected_experts_share(r.work, batch)
-        dense = r.device.read.dense / r.device.weights_bytes_per_s
-        read, compute = r.device.step_s(batch, share, r.norm)
-        host_read, host_compute = r.host.step_s(batch, share, r.norm) if r.host else (0.0, 0.0)
-        return {
-            "weights": dense,
-            "experts": read - dense,
-            "compute": compute,
-            "layers": r.overhead_s,
-            "host_offload": host_read + host_compute + r.host_sync_s,
-        }
+        return decode_parts(self.replica.decode_work(batch), self.rates)
 
     def cache_s(self, context_tokens: float) -> float:
         """One sequence's keys, values and state, on the side where its layers are."""
-        r = self.replica
-        read = r.work.cache_bytes.at(context_tokens) + r.work.state_bytes
-        return sum(read * p.cache_share / p.cache_bytes_per_s for p in (r.device, r.host) if p)
+        on_device, on_host = self.replica.cache_bytes(context_tokens)
+        return cache_s(on_device, on_host, self.rates)
 
     def prefill_parts_s(self, tokens: float, context_tokens: float, prompts: int = 1) -> Parts:
         """Arithmetic, attention, and per micro-batch: the weights once, the launches, and the host's weights over the link."""
-        r, prompt = self.replica, self.replica.prompt
-        micro_tokens = min(float(prompt.micro_batch_tokens), tokens)
-        micro_batches = tokens / micro_tokens if micro_tokens else 0.0
-        share = expected_experts_share(r.work, micro_tokens)
-        flops = 2 * (r.work.dense_parameters + r.work.expert_parameters / prompt.moe_factor)
-        return {
-            "compute": tokens * flops / prompt.flops_per_s,
-            "attention": tokens * r.work.attention_flops.mean_over(context_tokens, tokens / prompts) / prompt.attention_flops_per_s,
-            "weights": micro_batches * (r.device.read.dense + r.device.read.experts * share) / prompt.weights_bytes_per_s,
-            "layers": micro_batches * prompt.layers_s,
-            "host_offload": micro_batches * self._host_prompt_s(micro_tokens, share),
-        }
-
-    def _host_prompt_s(self, micro_tokens: float, share: float) -> float:
-        """Host weights of one micro-batch: streamed to the device, or computed on the host where that is faster."""
-        host = self.replica.host
-        if host is None:
-            return 0.0
-        streamed = (host.read.dense + host.read.experts * share) / self.replica.prompt.link_bytes_per_s
-        computed = sum(host.step_s(round(micro_tokens), share, self.replica.norm))
-        return min(streamed, computed) + self.replica.host_sync_s
+        return prompt_parts(self.replica.prompt_work(tokens, context_tokens, prompts), self.rates)
 
     def mixed_prefill_s(self, tokens: float, context_tokens: float, *, prompts: int, batch: int) -> float:
         """Generated tokens ride in the prompt's micro-batches: what the step takes beyond the decode step alone."""
@@ -126,16 +47,115 @@ class LlamaCppSteps(StepTimeModel):
         return max(sum(whole.values()) - alone, own["compute"] + own["attention"])
 
     def floor_decode_s(self, batch: int, context_tokens: float) -> float:
-        """Bytes at nominal bandwidths, or arithmetic at the peak, whichever takes longer; one expert set hit by all tokens."""
-        r = self.replica
-        share = expected_experts_share(r.work, 1)
-        cache = batch * (r.work.cache_bytes.at(context_tokens) + r.work.state_bytes)
-        read = (r.device.read.dense + r.device.read.experts * share + cache * r.device.cache_share) / r.nominal_bytes_per_s
-        if r.host:
-            host_bytes = r.host.read.dense + r.host.read.experts * share + cache * r.host.cache_share
-            read += host_bytes / r.nominal_host_bytes_per_s
-        return max(read, batch * r.device.token_flops / r.peak_flops_per_s)
+        """Bytes at nominal bandwidths, or arithmetic at the peak, whichever takes longer."""
+        return self.replica.floor_decode_s(batch, context_tokens)
 
     def floor_prefill_s(self, tokens: float) -> float:
-        """The prompt's linear arithmetic at the device's peak (of integer arithmetic where that is faster)."""
-        return tokens * self.replica.work.prefill_flops / self.replica.peak_flops_per_s
+        """The prompt's linear arithmetic at the device's fastest peak."""
+        return self.replica.floor_prefill_s(tokens)
+
+
+def llama_cpp_steps(
+    candidate: Candidate, weights: WeightBytes, calibration: LlamaCppCalibration, *, quantization: Quantization
+) -> LlamaCppSteps:
+    """The step-time model of one llama.cpp replica. Raises UserInputError for settings, a version or a backend of another engine."""
+    replica = llama_cpp_replica(
+        candidate, weights, flops_per_byte=calibration.flops_per_byte, cpu_flops_per_byte=calibration.cpu.flops_per_byte
+    )
+    backend, cell = backend_of(candidate), cell_of(candidate, calibration)
+    constants = llama_cpp_constants(candidate, calibration, quantization, cell=cell)
+    level = _level(candidate.node.device, cell)
+    return LlamaCppSteps(
+        source=f"fit of {calibration.as_of} for llama.cpp on {'CPUs' if candidate.on_cpu else backend}",
+        speed=speed_range(
+            calibration,
+            decode=level,
+            prefill=level if candidate.on_cpu or candidate.node.device.bf16_flops_per_s is not None else "source",
+            measured_architecture=set(candidate.model.architecture.kinds) <= set(calibration.measured_kinds.get(backend, ())),
+            backend=backend,
+        ),
+        request_floor_s=calibration.request_floor_s.value,
+        start_s=start_time(candidate, weights, calibration.start_up, source=f"start-up of llama.cpp, {calibration.as_of}"),
+        replica=replica,
+        rates=llama_cpp_rates(replica.traits, constants),
+    )
+
+
+def _level(device: Device, cell: LlamaCppCell | None) -> ErrorLevel:
+    """What was held out when the errors were like this candidate's: a device of its own class was measured, or not even that."""
+    if cell is None or not cell.devices:
+        return "source"
+    return "group" if device.card in cell.devices else "device"
+
+
+def backend_of(candidate: Candidate) -> str:
+    """The backend whose constants apply: a CPU's wherever the model lives in host memory."""
+    return "cpu" if candidate.on_cpu else candidate.runtime.backend
+
+
+def cell_of(candidate: Candidate, calibration: LlamaCppCalibration) -> LlamaCppCell | None:
+    """The first class of device that this candidate's belongs to."""
+    backend, device = backend_of(candidate), candidate.node.device
+    for cell in calibration.cells:
+        of_class = cell.device_class in (None, device.device_class)
+        of_vendor = cell.vendor is None or cell.vendor.casefold() == device.vendor.casefold()
+        fast = device.memory_bandwidth_bytes_per_s >= cell.min_bandwidth_bytes_per_s
+        if cell.backend == backend and of_class and of_vendor and fast:
+            return cell
+    return None
+
+
+def format_of(calibration: LlamaCppCalibration, quantization: Quantization) -> LlamaCppFormat:
+    """The format's own entry, else that of all others, the last."""
+    return next((entry for entry in calibration.formats if quantization.id in entry.quantizations), calibration.formats[-1])
+
+
+def build_factor(candidate: Candidate, calibration: LlamaCppCalibration) -> float:
+    """The factor on launches of the candidate's build. Raises UserInputError for what is no build."""
+    build = build_number(candidate.runtime.version)
+    if build is None:
+        raise UserInputError(f"llama.cpp version {candidate.runtime.version!r} is not a build such as b11549")
+    return next((g.layer_factor.value for g in calibration.generations if build < g.before_build), 1.0)
+
+
+def _backend(candidate: Candidate, calibration: LlamaCppCalibration) -> LlamaCppBackend:
+    backend = calibration.backends.get(backend_of(candidate))
+    if backend is None:
+        raise UserInputError(f"llama.cpp backend {candidate.runtime.backend} is not timed; known: {', '.join(calibration.backends)}")
+    return backend
+
+
+def llama_cpp_constants(
+    candidate: Candidate, calibration: LlamaCppCalibration, quantization: Quantization, *, cell: LlamaCppCell | None
+) -> LlamaCppConstants:
+    """The values that hold for one candidate."""
+    backend, weights, offload = _backend(candidate, calibration), format_of(calibration, quantization), calibration.offload
+    nominal = candidate.on_cpu and not candidate.node.id.startswith(MEASURED_MACHINE)
+    return LlamaCppConstants(
+        reached_bandwidth=calibration.cpu.reached_bandwidth.value if nominal else 1.0,
+        unpack_s=backend.unpack_s.value,
+        unpack_exponent=1.0 if candidate.on_cpu else calibration.unpack_exponent.value,
+        class_unpack=cell.unpack.value if cell else 1.0,
+        format_unpack=weights.unpack.value,
+        kv_efficiency=calibration.kv_efficiency.value,
+        step_s=calibration.step_s.value,
+        layer_s=backend.layer_s.value,
+        build_layer_factor=build_factor(candidate, calibration),
+        moe_layer_factor=calibration.moe_layer_factor.value,
+        state_layer_factor=calibration.state_layer_factor.value,
+        latent_layer_factor=calibration.latent_layer_factor.value,
+        batch_mfu=backend.batch_mfu.value,
+        batch_moe_factor=calibration.batch_moe_factor.value,
+        batch_norm=calibration.batch_norm.value,
+        prefill_mfu=backend.prefill_mfu.value,
+        class_prefill=cell.prefill.value if cell else 1.0,
+        format_prefill=weights.prefill.value,
+        prefill_moe_factor=backend.prefill_moe_factor.value,
+        prefill_norm=calibration.prefill_norm.value,
+        attention_mfu=backend.attention_mfu.value,
+        prefill_layer_s=backend.prefill_layer_s.value,
+        host_bandwidth_efficiency=offload.host_bandwidth_efficiency.value,
+        host_layer_s=offload.host_layer_s.value,
+        host_flops_per_byte=offload.flops_per_byte.value,
+        link_efficiency=offload.link_efficiency.value,
+    )

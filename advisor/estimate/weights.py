@@ -56,11 +56,21 @@ def checkpoint_weights(
     if checkpoint.format == "gguf":
         computed = whole = gguf_weights(architecture, quantization, imatrix=checkpoint.imatrix)
     else:
-        computed = safetensors_weights(architecture, quantization, parallelism=parallelism)
-        whole = safetensors_weights(architecture, quantization, parallelism=Parallelism())
+        own = as_published(quantization, checkpoint)
+        computed = safetensors_weights(architecture, own, parallelism=parallelism)
+        whole = computed if checkpoint.weights_bytes is None else safetensors_weights(architecture, own, parallelism=Parallelism())
     if checkpoint.weights_bytes is None or checkpoint.weights_bytes == whole.total_bytes:
         return computed
     return _scaled(computed, checkpoint.weights_bytes, whole.total_bytes, source=checkpoint.source or checkpoint.repo_id)
+
+
+def as_published(quantization: Quantization, checkpoint: Checkpoint) -> Quantization:
+    """The quantisation as this checkpoint's publisher applied it."""
+    if quantization.scheme is None or not (checkpoint.parts or checkpoint.group_size):
+        return quantization
+    group_size = checkpoint.group_size or quantization.scheme.group_size
+    scheme = dataclasses.replace(quantization.scheme, parts=checkpoint.parts, group_size=group_size)
+    return dataclasses.replace(quantization, scheme=scheme)
 
 
 def _scaled(weights: WeightBytes, published_bytes: int, computed_bytes: int, *, source: str) -> WeightBytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from advisor.documents import Document, parse, read_text, typed
+from advisor.domain.measured import MeasuredPoint
 from advisor.domain.plan import Claim, Plan, PlannedDeployment
 from advisor.errors import UserInputError
 from advisor.files.yaml_text import flow, folded
@@ -90,12 +91,19 @@ def _derived_half(plan: Plan) -> list[str]:
     lines += _list("instead", [flow(_without_empty(dataclasses.asdict(option))) for option in plan.instead])
     lines += _list("changes_if", [flow(text) for text in plan.changes_if])
     lines += _list("assumed", [flow(text) for text in plan.assumed])
+    lines += _list("measured", [flow(_told(point)) for point in plan.measured]) if plan.measured else []
     lines.append(f"made_with: {flow(_without_empty(dataclasses.asdict(plan.made_with)))}")
     return lines
 
 
 def _list(key: str, items: list[str]) -> list[str]:
     return [f"{key}:", *(f"  - {item}" for item in items)] if items else [f"{key}: []"]
+
+
+def _told(point: MeasuredPoint) -> dict[str, Any]:
+    """What a point says, its defaults left out."""
+    fields = dataclasses.fields(point)
+    return _without_empty({field.name: getattr(point, field.name) for field in fields if getattr(point, field.name) != field.default})
 
 
 def _claim(claim: Claim) -> dict[str, Any]:

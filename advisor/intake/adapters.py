@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from advisor.documents import read_text
+from advisor.engines.settings_vllm import LORA_RANKS
 from advisor.errors import UserInputError
 from advisor.intake.safetensors_files import read_safetensors
 
@@ -26,11 +27,16 @@ class Adapter:
         size = f", {self.adapter_bytes / 1e6:,.0f} MB" if self.adapter_bytes is not None else ""
         return f"a LoRA adapter (rank {self.rank}{size}) of {self.base}"
 
+    @property
+    def _slot_rank(self) -> int:
+        """The smallest rank of a slot that vLLM makes and that holds this one; its own where none does."""
+        return min((rank for rank in LORA_RANKS if rank >= self.rank), default=self.rank)
+
     def advice(self) -> str:
         """What a plan can do with it, and what it does not count."""
         return (
             f"plan {self.base}, then merge the adapter into it (memory and speed stay those of the base), or serve it on top: vLLM "
-            f"--enable-lora --max-lora-rank {self.rank}, llama-server --lora; what an adapter on top costs is not counted here"
+            f"--enable-lora --max-lora-rank {self._slot_rank}, whose slots are counted in its memory, or llama-server --lora, whose are not"
         )
 
 

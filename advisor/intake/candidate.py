@@ -10,7 +10,7 @@ from advisor.domain.architecture import without_windows
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import EngineSettings, LlamaCppSettings, Parallelism, RuntimeRef, build_number
 from advisor.domain.engine_record import EngineRecord
-from advisor.domain.hardware import Node
+from advisor.domain.hardware import Device, Node
 from advisor.domain.model import Checkpoint, Model
 from advisor.domain.quantization import Quantization
 from advisor.engines.flags import find_runtime
@@ -46,10 +46,8 @@ def build_candidate(
     model = _as_run(record, model)
     weights = find_quantization(quantization or _only_quantization(model), catalog, record)
     reference = runtime_of(record, runtime, version, node)
-    reason = refusal(record, weights, architecture=model.architecture, device=node.device, backend=reference.backend)
-    if reason is not None:
-        raise UserInputError(reason)
     spread = _spread(record, parallelism, devices)
+    _check_support(record, weights, model, device=node.device, backend=reference.backend, spread=spread)
     settings = settings_from_flags(
         record,
         reference.runtime,
@@ -62,6 +60,13 @@ def build_candidate(
     _check_shares(settings, spread)
     checkpoint = find_checkpoint(model, weights, imatrix=imatrix, weights_bytes=weights_bytes)
     return Candidate(model, checkpoint, reference, node, spread, settings)
+
+
+def _check_support(record: EngineRecord, weights: Quantization, model: Model, *, device: Device, backend: str, spread: Parallelism) -> None:
+    split = 1 if spread.expert else spread.tensor
+    reason = refusal(record, weights, architecture=model.architecture, device=device, backend=backend, split=split)
+    if reason is not None:
+        raise UserInputError(reason)
 
 
 def find_checkpoint(model: Model, quantization: Quantization, *, imatrix: bool = False, weights_bytes: int | None = None) -> Checkpoint:

@@ -1,7 +1,7 @@
 """One estimate from what a user names: the answer to `advisor estimate`, before it is printed."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from advisor.catalog import Catalog
@@ -11,7 +11,8 @@ from advisor.domain.deployment import Candidate, Deployment
 from advisor.domain.engine import EngineSettings, LlamaCppSettings, Parallelism
 from advisor.domain.engine_record import EngineRecord
 from advisor.domain.estimate import CostEstimate, Estimate, MemoryEstimate, PerformanceEstimate
-from advisor.domain.hardware import Available
+from advisor.domain.hardware import Available, Node, in_use
+from advisor.domain.measured import MeasuredPoint
 from advisor.domain.model import Model
 from advisor.domain.quantity import Quantity
 from advisor.domain.weights import WeightBytes
@@ -24,13 +25,18 @@ from advisor.estimate.memory import estimate_memory
 from advisor.estimate.step_time import StepTimeModel, step_time_model
 from advisor.estimate.weights import checkpoint_weights
 from advisor.estimate.witnessed import with_witness
+from advisor.intake.adapter_files import adapter_layers, without_adapters
+from advisor.intake.calibrated import NAME, ThisMachine, calibrated_machine
 from advisor.intake.candidate import build_candidate
+from advisor.intake.draft import draft_of
+from advisor.intake.measured import Known, of_candidate, scales_of
 from advisor.intake.named_model import named_model
 
 _MOST: Final = 10**9  # of tokens, requests: beyond any service, and where a slip of units shows
 _MOST_DEVICES: Final = 1024  # of one replica
 _MOST_WEIGHTS_BYTES: Final = 10**15
 _MOST_USD_PER_HOUR: Final = 10**9
+_MOST_MB_PER_S: Final = 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +104,22 @@ class EstimateRequest:
     devices: int | None = None
     usd_per_hour: float | None = None
     like: str | None = None  # the model whose architecture a private one has
+    memory_in_use_bytes: int | None = None  # of each device, by other processes
+    draft_model: str | None = None
+    draft_quantization: str | None = None  # None is the model's own
+    measured: tuple[MeasuredPoint, ...] = ()  # what was measured of it, or near it
+    download_mb_per_s: float | None = None  # the weights are fetched first
 
     def __post_init__(self) -> None:
+        _check_positive("memory_in_use_bytes", self.memory_in_use_bytes, most=_MOST_WEIGHTS_BYTES)
         _check_positive("devices", self.devices, most=_MOST_DEVICES)
         _check_positive("weights_bytes", self.weights.weights_bytes, most=_MOST_WEIGHTS_BYTES)
         for name in ("tensor", "pipeline", "data"):
             _check_positive(f"{name}_parallel", getattr(self.parallelism, name), most=_MOST_DEVICES)
         _check_positive("devices", self.parallelism.devices, most=_MOST_DEVICES)
+        if self.draft_model is not None and self.traffic.input_tokens is not None:
+            raise UserInputError("draft-model: how many drafted tokens are taken over is not estimated; leave the lengths out")
+        _check_positive("download_speed", self.download_mb_per_s, most=_MOST_MB_PER_S)
         if self.usd_per_hour is not None and not 0 <= self.usd_per_hour <= _MOST_USD_PER_HOUR:
             raise UserInputError(f"price-per-hour: {self.usd_per_hour:g} is not a price")
 
@@ -134,21 +149,47 @@ def estimate_request(request: EstimateRequest, catalog: Catalog, ask: Ask | None
 
     What `ask` is told of the memory takes the place of what was computed; it raises what it raises.
     """
-    candidate = _candidate(request, catalog)
+    flags, adapters = without_adapters(request.flags) if request.program.engine == "llama.cpp" else (dict(request.flags), ())
+    here = calibrated_machine(catalog) if request.device == NAME else None
+    candidate = _candidate(replace(request, flags=flags), catalog, here)
+    if request.draft_model is not None and ask is not None:
+        raise UserInputError("draft-model: the engine is not asked about two models at once; leave --ask-engine out")
+    if request.draft_model is not None:
+        candidate = replace(candidate, draft=draft_of(candidate, request.draft_model, request.draft_quantization, catalog))
+    catalog = _with_measured(request, candidate, catalog, here.points if here else ())
     quantization = catalog.quantizations[candidate.checkpoint.quantization]
     weights = checkpoint_weights(candidate.model.architecture, candidate.checkpoint, quantization, parallelism=_ranks(candidate))
+    architecture = candidate.model.architecture
+    weights = replace(weights, adapters=adapter_layers(adapters, architecture.gguf_name, architecture.layers))
     whole = context_per_request_tokens(candidate.settings)
     asked = request.traffic.request_tokens or whole
     memory = estimate_memory(candidate, weights, constants=catalog.memory_constants, typical_tokens=asked, longest_tokens=asked)
     record, testimony = catalog.engine(candidate.runtime.engine), None
     if ask is not None:
         memory, testimony = with_witness(memory, ask(candidate, quantization, record), candidate=candidate, weights=weights)
-    steps = step_time_model(candidate, weights, catalog.calibrations[candidate.runtime.engine], quantization=quantization)
+    calibration = catalog.calibrations[candidate.runtime.engine]
+    steps = step_time_model(candidate, weights, calibration, quantization=quantization, near=catalog.near)
+    _require_use(request.measured, steps)
     deployment = Deployment("estimate", candidate, replicas=1)
     performance = _performance(request, deployment, memory, steps)
     cost = _cost(request, deployment, performance)
     estimate = Estimate(memory, performance, None, cost)
     return EstimateAnswer(candidate, record, candidate.model, estimate, request.traffic.request_tokens, steps.start_s, weights, testimony)
+
+
+def _with_measured(request: EstimateRequest, candidate: Candidate, catalog: Catalog, here: Sequence[MeasuredPoint]) -> Catalog:
+    """The catalog with what was measured; a point that does not say of what is of what is asked."""
+    traffic = request.traffic
+    lengths = {"input_tokens": traffic.input_tokens, "output_tokens": traffic.output_tokens}
+    points = [of_candidate(point, candidate, request.flags, lengths=lengths) for point in request.measured]
+    known = Known(catalog, {candidate.node.device.id: candidate.node}, {candidate.model.id: candidate.model})
+    return catalog.with_measured(scales_of((*points, *here), known))
+
+
+def _require_use(points: Sequence[MeasuredPoint], steps: StepTimeModel) -> None:
+    """Raises UserInputError where measurements were given and none is near what is asked."""
+    if points and not any(one.origin == "own" for one in steps.applied.values()):
+        raise UserInputError(f"{points[0].source}: of another engine, device or kind of model: nothing that is asked is near it")
 
 
 def context_per_request_tokens(settings: EngineSettings) -> int:
@@ -158,9 +199,9 @@ def context_per_request_tokens(settings: EngineSettings) -> int:
     return settings.max_model_len
 
 
-def _candidate(request: EstimateRequest, catalog: Catalog) -> Candidate:
+def _candidate(request: EstimateRequest, catalog: Catalog, here: ThisMachine | None) -> Candidate:
     devices = request.devices or request.parallelism.devices
-    node = catalog.node(request.device, devices)
+    node = _node(request, here.node if here else catalog.node(request.device, devices), devices)
     if devices > 1 and node.device.slices_per_card is not None:
         raise UserInputError(f"device {node.device.id}: {devices} slices exchange nothing; use a larger one for one copy [ENG004]")
     return build_candidate(
@@ -177,6 +218,17 @@ def _candidate(request: EstimateRequest, catalog: Catalog) -> Candidate:
         imatrix=request.weights.imatrix,
         weights_bytes=request.weights.weights_bytes,
     )
+
+
+def _node(request: EstimateRequest, node: Node, devices: int) -> Node:
+    """The node as it is asked about: what others hold of it, and how quickly the weights are fetched."""
+    if devices > node.devices:
+        raise UserInputError(f"devices: {devices} asked for, this machine has {node.devices}")
+    if request.memory_in_use_bytes is not None:
+        node = in_use(node, request.memory_in_use_bytes)
+    if request.download_mb_per_s is not None:
+        node = replace(node, host=replace(node.host, download_bytes_per_s=request.download_mb_per_s * 1e6))
+    return node
 
 
 def _ranks(candidate: Candidate) -> Parallelism:

@@ -26,11 +26,12 @@ class Gpu:
     name: str
     memory_bytes: int
     vendor: Vendor = "NVIDIA"
+    used_bytes: int = 0  # by whom ever; 0 where the tool does not say
 
 
 def find_gpus(ram_bytes: int) -> tuple[Gpu, ...]:
     """All of them; none where no driver or tool answers. Apple's GPU works in the computer's own memory."""
-    by_driver = tuple(Gpu(each.name, each.total_bytes) for each in nvidia())
+    by_driver = tuple(Gpu(each.name, each.total_bytes, used_bytes=each.used_bytes) for each in nvidia())
     return (*(by_driver or _tool(_nvidia_smi)), *(_tool(_amd_smi) or _tool(_rocm_smi)), *_apple(ram_bytes))
 
 

@@ -16,7 +16,7 @@ from advisor.engines.memory_limit import memory_limit
 from advisor.errors import UserInputError
 from advisor.intake.cpu_quota import cpu_quota
 from advisor.intake.gpus import Gpu, find_gpus
-from advisor.intake.processor import processor_features
+from advisor.intake.processor import processor_features, vector_flops_per_s
 
 _PROBE_BYTES = 64 * 1024 * 1024
 _PROBE_S = 0.25
@@ -37,6 +37,7 @@ class MachineFacts:
     gpus: tuple[Gpu, ...]
     memory_limit_bytes: int | None = None
     processor_features: tuple[ProcessorFeature, ...] | None = None  # None: the system does not tell
+    vector_flops_per_s: float | None = None
 
     @property
     def id(self) -> str:
@@ -53,15 +54,17 @@ def inspect_machine() -> MachineFacts:
 
     limit = memory_limit().limit_bytes
     total = int(psutil.virtual_memory().total)
+    cores, features = _cores(), processor_features()
     return MachineFacts(
         cpu=_cpu_name(),
-        cores=_cores(),
+        cores=cores,
         memory_bytes=min(total, limit) if limit else total,
         memory_bandwidth_bytes_per_s=_measured_bandwidth(),
         repacks_weights=_repacks(),
         gpus=find_gpus(total),
         memory_limit_bytes=limit,
-        processor_features=processor_features(),
+        processor_features=features,
+        vector_flops_per_s=vector_flops_per_s(cores, features),
     )
 
 
@@ -105,6 +108,7 @@ def cpu_device(facts: MachineFacts) -> Device:
         backends=("cpu",),
         source=_SOURCE,
         processor_features=facts.processor_features,
+        vector_flops_per_s=facts.vector_flops_per_s,
     )
 
 
@@ -112,7 +116,7 @@ def _gpu_device(facts: MachineFacts, catalog: Catalog) -> Device:
     names = sorted({gpu.name for gpu in facts.gpus})
     if len(names) > 1:
         raise UserInputError(f"this machine has different GPUs ({', '.join(names)}): one kind at a time; name it with hardware.owned")
-    device = device_of(facts.gpus[0], catalog)
+    device = replace(device_of(facts.gpus[0], catalog), in_use_bytes=max(gpu.used_bytes for gpu in facts.gpus))
     if not device.unified_memory:
         return device
     usable = metal_working_set_bytes(facts.memory_bytes) if device.device_class == "apple" else min(device.memory_bytes, facts.memory_bytes)

@@ -156,10 +156,11 @@ def _gpu_resource(device: Device) -> str:
 
 
 def _memory_gib(memory: MemoryEstimate, shm_gib: int, *, on_cpu: bool) -> int:
-    """Host memory to allow: what is required at most, what may grow there, shared memory, and headroom."""
-    host = memory.host.required_bytes.high + memory.host.prompt_cache_bytes.high
+    """Host memory to allow: what is required at most, what may grow there (as far as the host goes), shared memory, and headroom."""
+    host = memory.host.required_bytes.high + memory.host.prompt_cache_bytes.high + memory.host.adapters_bytes.high
     if on_cpu:
         host += sum(device.reserved_bytes.high for device in memory.devices)
+    host += min(memory.host.context_checkpoints_bytes.high, max(memory.host.usable_bytes.value - host, 0.0))
     return max(_LEAST_MEMORY_GIB, math.ceil(host * _HEADROOM / GIB)) + shm_gib
 
 

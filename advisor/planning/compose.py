@@ -1,7 +1,7 @@
 """A decision as the file that a team commits: deployments to edit, claims to recompute."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from advisor.catalog.catalog import Catalog
@@ -10,6 +10,7 @@ from advisor.domain.deployment import Candidate
 from advisor.domain.engine_record import EngineRecord
 from advisor.domain.estimate import Estimate
 from advisor.domain.hardware import Available
+from advisor.domain.measured import MeasuredPoint
 from advisor.domain.plan import (
     SCHEMA,
     Claim,
@@ -32,14 +33,15 @@ from advisor.engines.settings_vllm import RunsOn
 from advisor.files.plan import deployments_sha256
 from advisor.planning.decision import Decision, Loser
 from advisor.planning.describe import option_text
+from advisor.planning.measured import used_points
 from advisor.resources import advisor_version
 from advisor.units import GIB
 
 _PROVEN_ALWAYS = ("starts", "kv_capacity_tokens", "context_per_request_tokens")
 
 
-def compose_plan(decision: Decision, *, workload_path: str, workload_sha256: str) -> Plan:
-    """The plan of a decision. The decision must have chosen a deployment."""
+def compose_plan(decision: Decision, *, workload_path: str, workload_sha256: str, measured: Sequence[MeasuredPoint] = ()) -> Plan:
+    """The plan of a decision, with those of the points `measured` that it used. The decision must have chosen a deployment."""
     assert decision.chosen is not None  # noqa: S101 - the caller checks
     chosen, workload = decision.chosen, decision.case.workload
     planned = planned_deployment(chosen, decision.case.catalog, name=workload.name)
@@ -55,6 +57,7 @@ def compose_plan(decision: Decision, *, workload_path: str, workload_sha256: str
         evidence_required=(*_PROVEN_ALWAYS, *_latency_names(workload)),
         instead=tuple(_instead(loser) for loser in decision.losers),
         changes_if=tuple(f"{change.when}: {change.then}" for change in (*decision.changes, *decision.relaxations)),
+        measured=used_points(measured, (chosen,), decision.case),
         assumed=tuple(f"{assumption.path}: {assumption.text} ({assumption.basis})" for assumption in decision.assumptions),
     )
 

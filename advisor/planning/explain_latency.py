@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator
 
 from advisor.assess import Case, Sized
 from advisor.domain.assessment import Assessment
+from advisor.domain.calibration import Metric
 from advisor.domain.estimate import PerformanceEstimate, StepTime
+from advisor.domain.quantity import Basis
 from advisor.estimate.replica_limits import replica_limits
 from advisor.estimate.token_work import token_work
 from advisor.planning.term import Term
@@ -22,6 +24,7 @@ def first_token_terms(claim: str) -> Terms:
         tokens = max(1, case.demand.input_tokens.p95 - limits.reused_tokens)
         step = sized.steps.prefill(tokens, limits.reused_tokens)
         yield from _parts(step, sized, prompt_tokens=tokens, batch=1)
+        yield from _nearest(step, sized, "prefill")
         yield Term(sized.steps.request_floor_s, " s", "per request outside the engine's steps", sized.steps.source)
         alone_s = step.value_s.value + sized.steps.request_floor_s
         yield _rest(performance.ttft_s.p95.value - alone_s, performance, "waiting for a place and sharing steps")
@@ -36,6 +39,7 @@ def per_token_terms(claim: str) -> Terms:
         performance = _performance(assessment, claim)
         step = performance.decode_step
         yield from _parts(step, sized, prompt_tokens=0, batch=_batch(performance))
+        yield from _nearest(step, sized, "decode")
         yield _rest(performance.tpot_s.p95.value - step.value_s.value, performance, "others' prompts computed in between, fuller steps")
 
     return terms
@@ -77,6 +81,18 @@ def _rest(rest_s: float, performance: PerformanceEstimate, what: str) -> Term:
 def _parts(step: StepTime, sized: Sized, *, prompt_tokens: int, batch: int) -> Iterator[Term]:
     for name, part_s in step.parts_s.items():
         yield Term(part_s, " s", _part_text(name, sized, prompt_tokens=prompt_tokens, batch=batch), step.value_s.source)
+
+
+def _nearest(step: StepTime, sized: Sized, metric: Metric) -> Iterator[Term]:
+    """Beside the sum: what was measured near, and what the step would be without it."""
+    one, near = sized.steps.applied.get(metric), sized.steps.nearest
+    if one is not None:
+        text = f"the same step by the fit alone; its parts are x {one.factor:.3g} because of {one.by}"
+        yield Term(step.value_s.value / one.factor, " s", text, one.scales[0].source, adds=False, basis=Basis.MODELLED)
+    elif near is not None and not near.applied and (scale := near.scale.of(metric)) is not None:
+        what = "this setup" if near.grade == "same" else "this model in another format or layout"
+        text = f"times the fit was measured of {what} on another host; it scales nothing: held out, such a ratio did not carry over"
+        yield Term(scale, " x", text, near.scale.source, adds=False, basis=Basis.MEASURED)
 
 
 def _part_text(name: str, sized: Sized, *, prompt_tokens: int, batch: int) -> str:

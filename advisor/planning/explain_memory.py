@@ -9,8 +9,8 @@ from advisor.planning.term import Term
 from advisor.units import GIB
 
 Terms = Callable[[Case, Assessment, Sized], Iterator[Term]]
-_DEVICE = ("weights", "recurrent_state", "compute_buffer", "output_buffer", "runtime_overhead")
-_HOST = ("weights", "repacked_weights", "kv_cache", "recurrent_state", "compute_buffer", "output_buffer", "runtime_overhead")
+_DEVICE = ("weights", "adapters", "draft", "recurrent_state", "compute_buffer", "output_buffer", "runtime_overhead")
+_HOST = ("weights", "repacked_weights", "adapters", "kv_cache", "recurrent_state", "compute_buffer", "output_buffer", "runtime_overhead")
 
 
 def weights_terms(case: Case, assessment: Assessment, sized: Sized) -> Iterator[Term]:

@@ -39,6 +39,7 @@ def _texts(held: Held, settings: LlamaCppSettings, context: Context) -> dict[str
     streams = f" in each of {context.streams} streams" if context.streams > 1 else ""
     return {
         "weights": f"weights as {held.candidate.checkpoint.quantization}, {architecture.layers} layers and tables: the tensors placed here",
+        "adapters": "LoRA files: the tensors that go with the layers placed here",
         "repacked_weights": "weights copied into the processor's own layout",
         "kv_cache": f"cache: {context.cells:,} cells{streams}, keys {settings.cache_type_k}, values {settings.cache_type_v}, by layer",
         "recurrent_state": f"recurrent state: 4 bytes an element, {context.sequences} sequences",
@@ -46,6 +47,7 @@ def _texts(held: Held, settings: LlamaCppSettings, context: Context) -> dict[str
         f"flash attention {settings.flash_attn}",
         "output_buffer": f"output: 4 bytes x {settings.parallel} sequences x {architecture.vocab_size:,} words",
         "prompt_cache": "prompt cache, at most",
+        "context_checkpoints": f"context checkpoints, at most {settings.ctx_checkpoints} copies of a slot's windows and states",
         "runtime_overhead": "the process" if held.candidate.on_cpu else "driver context and kernels, or the process on the host",
     }
 

@@ -22,8 +22,12 @@ def vllm_memory_terms(held: Held, constants: VllmMemoryConstants) -> Iterator[Te
     candidate, device, settings = held.candidate, held.memory.devices[0], held.candidate.settings
     if not isinstance(settings, VllmSettings):
         raise UserInputError("vLLM memory needs vLLM settings")
-    layout = pool_layout(candidate.model.architecture, settings, candidate.parallelism, platform_of(candidate))
+    layout = pool_layout(candidate.cached_architecture, settings, candidate.parallelism, platform_of(candidate))
     yield _gib(device.weights_bytes, weights_text(held))
+    if device.adapters_bytes.value:
+        yield _gib(device.adapters_bytes, _adapters(held, settings))
+    if candidate.draft is not None:
+        yield _gib(device.draft_bytes, f"{candidate.draft.model.id} as {candidate.draft.quantization}, which drafts; it caches in the pool")
     yield _gib(device.compute_buffer_bytes, f"activation: {_activation(held, settings, constants)}")
     yield _gib(device.runtime_overhead_bytes, _overhead(held, settings))
     in_flight = tokens_in_flight(settings, candidate.parallelism, on_cpu=candidate.on_cpu)
@@ -59,6 +63,12 @@ def _activation(held: Held, settings: VllmSettings, constants: VllmMemoryConstan
         f"the larger of a step, 2 bytes x {step:,} tokens x {widths:,} widths = {forward:.2f} GiB, and of sampling, "
         f"{copies:g} x {LOGIT_BYTES} bytes x {rows:,} sequences x {architecture.vocab_size:,} words = {sampler:.2f} GiB{tower}"
     )
+
+
+def _adapters(held: Held, settings: VllmSettings) -> str:
+    slots, rank = settings.max_loras, settings.max_lora_rank
+    per_rank = held.memory.devices[0].adapters_bytes.value / (slots * rank)
+    return f"adapter slots, filled or not: {slots} slots x rank {rank} x {per_rank:,.0f} bytes over the inputs and outputs of every layer"
 
 
 def _overhead(held: Held, settings: VllmSettings) -> str:
@@ -117,7 +127,8 @@ def _pool(held: Held, layout: PoolLayout, settings: VllmSettings, in_flight: int
 
 def _one_request(held: Held) -> Quantity:
     device = held.memory.devices[0]
-    taken = (device.weights_bytes.value, device.compute_buffer_bytes.value, device.runtime_overhead_bytes.value)
+    before = (device.weights_bytes, device.adapters_bytes, device.draft_bytes, device.compute_buffer_bytes, device.runtime_overhead_bytes)
+    taken = [part.value for part in before]
     rest = device.required_bytes.value - sum(taken)
     return Quantity(rest, rest, rest, Basis.EXACT, _PLANNING)
 

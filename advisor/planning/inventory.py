@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from advisor.catalog.catalog import Catalog
-from advisor.domain.hardware import Available, Inventory, Node, Offer
+from advisor.domain.hardware import Available, Inventory, Node, Offer, in_use
 from advisor.domain.workload import BoughtHardware, HardwareChoice, OwnedHardware, RentedHardware, Workload
+from advisor.units import GIB
 
 _BOUGHT_PER_HOST = (1, 2, 4, 8)
 _TERMS = ("max_devices", "providers", "regions", "devices")  # of rent, those given up first first
@@ -26,6 +27,8 @@ def inventory_of(workload: Workload, catalog: Catalog, machine: Node | None) -> 
 def _owned(entry: OwnedHardware, catalog: Catalog) -> Available:
     per_node = entry.per_node or entry.count
     node = catalog.node(catalog.device(entry.device).id, per_node)
+    if entry.in_use_gib is not None:
+        node = in_use(node, round(entry.in_use_gib * GIB))
     known = _with_purchase(Available(node, entry.count // per_node, "owned"), catalog)
     paid, power = entry.usd_per_device, entry.all_in_kw_per_device
     known = known if paid is None else replace(known, purchase_usd_per_device=paid)

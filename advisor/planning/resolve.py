@@ -59,8 +59,7 @@ def flags_of_settings(settings: Mapping[str, Setting]) -> dict[str, object]:
 
 def _available(hardware: PlannedHardware, workload: Workload, catalog: Catalog) -> Available:
     if hardware.node is not None:
-        node: Node = _embedded(hardware.node, Node, "hardware.node")
-        return Available(node, 1, hardware.acquisition)
+        return Available(embedded_node(hardware.node), 1, hardware.acquisition)
     if hardware.offer is not None:
         offer: Offer = _embedded(hardware.offer, Offer, "hardware.offer")
         return rented(offer, _terms_of_rent(workload), catalog)
@@ -76,6 +75,12 @@ def _terms_of_rent(workload: Workload) -> RentedHardware:
     """Whether spot prices are accepted; a plan may take more devices than the search was allowed to."""
     rent = workload.hardware.rent if workload.hardware else None
     return RentedHardware(spot=rent is not None and rent.spot)
+
+
+def embedded_node(facts: dict[str, Any]) -> Node:
+    """The machine that a plan holds the facts of. Raises UserInputError for facts of another version."""
+    node: Node = _embedded(facts, Node, "hardware.node")
+    return node
 
 
 def _embedded(facts: dict[str, Any], kind: Any, where: str) -> Any:  # noqa: ANN401 - typed by the caller

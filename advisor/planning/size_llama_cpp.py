@@ -2,11 +2,13 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
 
 from advisor.assess import Case, Sized, size
 from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import Parallelism
+from advisor.planning.checkpoints_llama_cpp import affordable_checkpoints
 from advisor.planning.configure import configured_candidate
 from advisor.planning.option import Prospect
 
@@ -76,8 +78,17 @@ def _sized(case: Case, prospect: Prospect, *, slots: int, flags: dict[str, objec
     if in_host_memory:
         wanted["cache_ram_mib"] = 0
     why = _why(case, slots, cells, in_host_memory=in_host_memory)
-    candidate = configured_candidate(case, prospect, wanted, engine="llama.cpp", parallelism=Parallelism(), why=lambda _: why)
-    return size(candidate, case)
+    sized = _configured(case, prospect, wanted, why)
+    copies = affordable_checkpoints(sized)
+    if copies is None:
+        return sized
+    none = "" if copies else "; a conversation that goes on is read from its beginning"
+    why["ctx-checkpoints"] = f"copies of a slot's windows and states: as many as the host's memory holds{none}"
+    return _configured(case, prospect, {**wanted, "ctx_checkpoints": copies}, why)
+
+
+def _configured(case: Case, prospect: Prospect, wanted: Mapping[str, object], why: dict[str, str]) -> Sized:
+    return size(configured_candidate(case, prospect, wanted, engine="llama.cpp", parallelism=Parallelism(), why=lambda _: why), case)
 
 
 def _why(case: Case, slots: int, cells: int, *, in_host_memory: bool) -> dict[str, str]:

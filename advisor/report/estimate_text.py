@@ -12,14 +12,18 @@ from advisor.report.witness_text import testimony_lines
 from advisor.units import GIB, MIB, significant, size_unit, time_unit
 
 FITS = {True: "fits", False: "does not fit", None: "may not fit: the range straddles the limit"}
+_WIDTH = 80
 _PARTS = (
     "weights",
     "repacked_weights",
+    "adapters",
+    "draft",
     "kv_cache",
     "recurrent_state",
     "compute_buffer",
     "output_buffer",
     "prompt_cache",
+    "shared_memory",
     "runtime_overhead",
 )
 
@@ -158,6 +162,8 @@ def _speed(performance: PerformanceEstimate | None, start_s: Quantity) -> Iterat
     for name, rate, unit in rates:
         yield f"  {name:<16}{rate.show(unit)}"
     yield f"  {'start':<16}{start_s.show(' s')}"
+    if performance.scaled_by:
+        yield from textwrap.wrap(f"  {'scaled by':<16}{performance.scaled_by}", _WIDTH, subsequent_indent=" " * 18)
 
 
 def _seconds(percentiles: Percentiles) -> str:

@@ -65,8 +65,8 @@ def term_value(term: Term) -> str:
         return f"{money(term.value)}{term.unit}" if term.value >= 10 else f"{significant(term.value, 3)}{term.unit}"
     if term.unit in (" GiB", " MiB"):
         return f"{term.value:.2f}{term.unit}"
-    if not term.unit and term.value % 1:
-        return f"{term.value:.2f}"
+    if term.unit in ("", " x") and term.value % 1:
+        return f"{term.value:.2f}{term.unit}"
     return f"{term.value:,.0f}{term.unit}"
 
 

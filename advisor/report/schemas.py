@@ -9,11 +9,13 @@ from advisor.documents import json_schema
 from advisor.domain.evidence import EvidenceFile
 from advisor.domain.plan import Plan
 from advisor.domain.workload import Workload
+from advisor.report.accuracy_json import accuracy_schema
 from advisor.report.doctor import doctor_schema
 from advisor.report.estimate_json import estimate_schema
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 SCHEMAS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
+    "accuracy": accuracy_schema,
     "doctor": doctor_schema,
     "estimate": estimate_schema,
     "evidence": lambda: json_schema(EvidenceFile),

@@ -14,6 +14,7 @@ from advisor.domain.model import Model
 from advisor.domain.quantization import Quantization
 from advisor.domain.verdict import Requirement
 from advisor.domain.workload import Load, LossBand, Workload
+from advisor.estimate.graph_room_llama_cpp import graph_room
 from advisor.rules.facts import (
     LOSS_BANDS,
     DeploymentFacts,
@@ -67,7 +68,7 @@ def build_facts(
         engine=_engine(candidate, concurrency, needs_processor),
         parallelism=_parallelism(candidate),
         settings=_settings(estimate.memory if estimate else None),
-        llama_cpp=_llama_cpp(settings) if isinstance(settings, LlamaCppSettings) else LlamaCppFacts(),
+        llama_cpp=_llama_cpp(candidate),
         vllm=_vllm(settings) if isinstance(settings, VllmSettings) else VllmFacts(),
         deployment=_deployment(deployment),
         estimate=estimated,
@@ -211,7 +212,11 @@ def _settings(memory: MemoryEstimate | None) -> SettingsFacts:
     return SettingsFacts(memory.context_total_tokens, memory.context_per_request_tokens, memory.parallel_requests)
 
 
-def _llama_cpp(settings: LlamaCppSettings) -> LlamaCppFacts:
+def _llama_cpp(candidate: Candidate | None) -> LlamaCppFacts:
+    settings = candidate.settings if candidate else None
+    if candidate is None or not isinstance(settings, LlamaCppSettings):
+        return LlamaCppFacts()
+    graph = graph_room(candidate.model.architecture, settings)
     return LlamaCppFacts(
         ctx_size=settings.ctx_size,
         parallel=settings.parallel,
@@ -230,6 +235,9 @@ def _llama_cpp(settings: LlamaCppSettings) -> LlamaCppFacts:
         load_mode=settings.load_mode,
         repack=settings.repack,
         cache_ram_mib=settings.cache_ram_mib,
+        ctx_checkpoints=settings.ctx_checkpoints,
+        graph_tensors=graph.tensors,
+        graph_room=graph.room,
     )
 
 

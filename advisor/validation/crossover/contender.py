@@ -147,7 +147,7 @@ def _sized(
         runtime=find_runtime(record, candidate.runtime.runtime),
         planned=_planned(candidate, record),
         memory=estimate_memory(candidate, weights, constants=catalog.memory_constants, typical_tokens=tokens, longest_tokens=tokens),
-        steps=step_time_model(candidate, weights, catalog.calibrations[engine], quantization=chosen),
+        steps=step_time_model(candidate, weights, catalog.calibrations[engine], quantization=chosen, near=catalog.near),
     )
 
 

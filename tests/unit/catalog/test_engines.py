@@ -85,7 +85,7 @@ def test_a_planned_runtime_has_a_default_for_every_setting(engine, name):
         assert runtime.why
         return
     known = set(runtime.defaults) | {setting for entry in record.defaults_by_device for setting in entry.settings}
-    optional = {"threads", "kv_cache_memory_bytes"}
+    optional = {"threads", "kv_cache_memory_bytes", "max_cpu_loras"}
     assert known == {field.name for field in dataclasses.fields(SETTINGS[engine])} - optional
     assert (runtime.launch is None) == (runtime.readiness is None)
 

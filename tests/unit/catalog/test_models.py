@@ -61,6 +61,8 @@ def root(tmp_path):
         ("  num_hidden_layers: 36\n", "", ["num_hidden_layers", "missing", "Qwen3-8B.yaml:"]),
         ("  vocab_size: 151936", "  vocab_size: 151936\n  kv_merge_ratio: 2", ["kv_merge_ratio", "refused"]),
         ("quantization: bf16", "quantization: bf61", ["bf61: no such quantization", "Qwen3-8B.yaml:"]),
+        ("quantization: bf16", "quantization: Q4_K_M\n    group_size: 32", ["parts and group_size are for safetensors", "Qwen3-8B.yaml:"]),
+        ("quantization: bf16", "quantization: bf16\n    parts: {atention: 16bit}", ["atention", "Qwen3-8B.yaml:"]),
         ("licence:", "license:", ["license: unknown key; did you mean licence?"]),
     ],
 )

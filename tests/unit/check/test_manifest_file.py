@@ -162,3 +162,19 @@ def test_what_is_missing_is_asked_for(tmp_path, case):
     workload = case("letters") / "workload.yaml"
     report = check(hand(tmp_path, "--model Qwen/Qwen3-8B"), workload=workload)
     assert any("--device" in finding.message for finding in report.findings) or any("--device" in n.reason for n in report.not_checked)
+
+
+def test_adapter_slots_are_drift_with_what_they_take(rendered):
+    path = rendered("letters", "command") / "letters.sh"
+    edit(path, r"(--max-model-len=16384)", r"\1 --enable-lora --max-loras=8 --max-lora-rank=64")
+    findings = by_rule(check(path), "DRF001")
+    assert {finding.severity for finding in findings} <= {"warn", "block"}
+    assert any("enable-lora" in finding.message for finding in findings)
+
+
+def test_slots_whose_bytes_are_not_known_warn(rendered, monkeypatch):
+    path = rendered("letters", "command") / "letters.sh"
+    edit(path, r"(--max-model-len=16384)", r"\1 --enable-lora")
+    monkeypatch.setattr("advisor.estimate.lora_vllm._STYLES", {})
+    (finding,) = by_rule(check(path), "FLG003")
+    assert (finding.severity, "was not compared" in finding.message) == ("warn", True)

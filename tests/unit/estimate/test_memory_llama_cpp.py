@@ -8,10 +8,12 @@ from advisor.catalog import load_catalog
 from advisor.domain.engine import Parallelism
 from advisor.domain.quantity import Basis
 from advisor.errors import UserInputError
+from advisor.estimate.kv_cache_llama_cpp import checkpoint_bytes, context_of
 from advisor.estimate.weights import gguf_weights
 from advisor.units import GIB, MIB
 from tests.unit.estimate.architectures_for_tests import ARCHITECTURES
 from tests.unit.estimate.candidates_for_tests import LLAMA_CPP, device, equal_layers, llama_8b_q4_k_m, memory, node
+from tests.unit.synthesis.tiny_models import TINY
 
 LLAMA_8B = ARCHITECTURES["llama-3.1-8b"]
 
@@ -53,9 +55,14 @@ def test_compute_buffers_follow_the_logs_on_gpus():
     settings = replace(LLAMA_CPP, flash_attn="off")
     one = memory(LLAMA_8B, settings, llama_8b_q4_k_m())
     four = memory(LLAMA_8B, settings, llama_8b_q4_k_m(), where=node(devices=4), parallelism=Parallelism(pipeline=4))
-    assert one.devices[0].compute_buffer_bytes.low < 560 * MIB < one.devices[0].compute_buffer_bytes.high
-    assert mib(one.host.compute_buffer_bytes) == 24
-    assert all(d.compute_buffer_bytes.low < 640 * MIB < d.compute_buffer_bytes.high for d in four.devices)
+    value_rows_mib = 8 * 512 * 1024 / MIB  # an input that builds of 2024 did not have: where each value of a step is stored
+    assert mib(one.devices[0].compute_buffer_bytes) == pytest.approx(560.0 + value_rows_mib, abs=0.02)
+    assert mib(one.host.compute_buffer_bytes) == pytest.approx(24.01, abs=0.02)
+    assert [mib(d.compute_buffer_bytes) for d in four.devices] == pytest.approx([640.01 + value_rows_mib] * 4, abs=0.02)
+    assert mib(four.host.compute_buffer_bytes) == pytest.approx(72.02, abs=0.03)
+    short = memory(LLAMA_8B, replace(settings, ctx_size=512, outputs=512), llama_8b_q4_k_m())  # logits of every token are the peak
+    assert mib(short.devices[0].compute_buffer_bytes) == pytest.approx(258.5, abs=0.02)
+    assert mib(short.host.compute_buffer_bytes) == pytest.approx(9.01, abs=0.02)
 
 
 def test_tensor_split_and_modes_move_the_weights():
@@ -182,8 +189,9 @@ def test_copied_weights_are_those_that_the_engine_copies():
 
 @pytest.mark.parametrize(
     ("name", "changes", "one_mib"),
-    [  # one sequence's windows and states, as llama.cpp allocates them
-        ("gemma-3-27b", {"ctx_size": 131072}, 624),
+    [  # one sequence's windows and states: 52 layers x 1,024 cells x 8,192 bytes
+        ("gemma-3-27b", {"ctx_size": 131072}, 416),
+        ("gemma-3-27b", {"ctx_size": 2048, "kv_unified": False}, 208),
         ("gemma-3-27b", {"ctx_size": 131072, "swa_full": True}, 0),
         ("llama-3.1-8b", {}, 0),
         ("qwen3-next-80b", {}, 75.375),
@@ -197,3 +205,15 @@ def test_checkpoints_of_every_slot_may_fill_host_memory(name, changes, one_mib):
     without = memory(ARCHITECTURES[name], replace(settings, ctx_checkpoints=0), equal_layers(ARCHITECTURES[name].layers, MIB)).host
     assert without.context_checkpoints_bytes.value == 0
     assert host.required_bytes == without.required_bytes
+
+
+@pytest.mark.parametrize(
+    ("name", "engine_bytes"),
+    # llama_state_seq_get_size_ext(context, 0, LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY) of b11549 after 1,500 tokens, one slot and three
+    [("gemma3", 657160), ("gpt-oss", 132680), ("qwen3next", 860332), ("granitehybrid", 416356), ("lfm2", 6244)],
+)
+@pytest.mark.parametrize("slots", [1, 3])
+def test_a_checkpoint_is_what_the_engine_copies(name, slots, engine_bytes):
+    settings = replace(LLAMA_CPP, ctx_size=4096, parallel=slots, outputs=slots, kv_unified=True, ubatch_size=256)
+    computed = checkpoint_bytes(TINY[name], settings, context_of(TINY[name], settings))
+    assert 0 <= engine_bytes - computed < 2048  # positions and sequence numbers, and a header a layer

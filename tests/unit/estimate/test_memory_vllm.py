@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from advisor.catalog import load_catalog
+from advisor.catalog.memory_constants import load_memory_constants
 from advisor.domain.engine import Parallelism
 from advisor.domain.quantity import Basis
 from advisor.units import GIB, MIB
@@ -83,3 +85,29 @@ def test_the_cpu_backend_takes_its_share_of_the_host():
     )
     assert found.devices[0].usable_bytes.value == -(-64 * GIB * 92 // 100)
     assert found.host.required_bytes.value == 0
+
+
+def test_the_host_holds_the_fixed_processes_and_a_worker_a_device():
+    one, four = (
+        memory(LLAMA_8B, VLLM, equal_layers(32, GIB // 16), where=node(devices=tensor), parallelism=Parallelism(tensor=tensor)).host
+        for tensor in (1, 4)
+    )
+    constants = load_memory_constants().vllm
+    worker = (four.required_bytes.value - one.required_bytes.value) / 3
+    assert worker == pytest.approx(constants.host_process_bytes.value, abs=2)
+    assert one.required_bytes.value - worker == pytest.approx(constants.host_fixed_bytes.value, abs=2)
+
+
+@pytest.mark.parametrize(("tensor", "mib"), [(1, 0), (2, 640), (8, 2080)])
+def test_ranks_talk_through_queues_in_shared_memory(tensor, mib):
+    # seen in /dev/shm with one worker: 10 x 16 MiB to it and 10 x 24 MiB back, each with 20 bytes of marks
+    host = memory(LLAMA_8B, VLLM, equal_layers(32, GIB // 16), where=node(devices=tensor), parallelism=Parallelism(tensor=tensor)).host
+    assert (host.shared_memory_bytes.low, host.shared_memory_bytes.high) == (0, mib * MIB)
+
+
+def test_containers_have_room_for_the_queues_of_eight_ranks():
+    host = memory(LLAMA_8B, VLLM, equal_layers(32, GIB // 16), where=node(devices=8), parallelism=Parallelism(tensor=8)).host
+    runtimes = load_catalog().engine("vllm").runtimes.values()
+    containers = [runtime.container for runtime in runtimes if runtime.container is not None]
+    assert containers
+    assert all(container.shm_gib * GIB > 2 * host.shared_memory_bytes.high for container in containers)

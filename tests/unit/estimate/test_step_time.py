@@ -233,14 +233,6 @@ def test_an_unmeasured_architecture_raises_the_slow_end_only():
     assert unmeasured.high == pytest.approx(1.7 * measured.high)
 
 
-def test_start_up_reads_the_weights_and_compiles():
-    compiled = vllm_steps(THIRTY_TWO_B, "h100-sxm").start_s
-    eager = vllm_steps(THIRTY_TWO_B, "h100-sxm", settings=replace(VLLM, enforce_eager=True)).start_s
-    assert compiled.value - eager.value == pytest.approx(60)
-    assert eager.value > 65.5e9 / CATALOG.node("h100-sxm").host.disk_bytes_per_s
-    assert llama_cpp_steps(EIGHT_B, "rtx-3090").start_s.value < 20
-
-
 @pytest.mark.parametrize(
     ("make", "named"),
     [

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from advisor.architectures import from_config
+from advisor.architectures.parameters import layer_matrices
 from advisor.catalog import load_catalog
 from advisor.domain.engine import Parallelism
 from advisor.domain.model import Checkpoint
@@ -138,3 +139,19 @@ def test_padded_experts_are_not_called_exact():
 def test_only_where_publishers_have_no_choice_is_a_scheme_exact(model, quantization, basis):
     weights = safetensors_weights(CATALOG.models[model].architecture, CATALOG.quantizations[quantization], parallelism=Parallelism())
     assert weights.basis == basis
+
+
+def test_a_publishers_parts_stay_in_their_own_format_on_every_rank():
+    model, format_ = CATALOG.models["google/gemma-4-31B-it"], CATALOG.quantizations["nvfp4"]
+    ruled = next(checkpoint for checkpoint in model.checkpoints if checkpoint.parts)
+    plain = dataclasses.replace(ruled, parts=())
+    attention = sum(
+        group.count * matrix.elements
+        for group in model.architecture.layer_groups
+        for matrix in layer_matrices(group, model.architecture.hidden_size)
+        if matrix.part == "attention" and matrix.role == "linear"
+    )
+    for tensor in (1, 2):
+        spread = Parallelism(tensor=tensor)
+        own, rest = (checkpoint_weights(model.architecture, one, format_, parallelism=spread).total_bytes for one in (ruled, plain))
+        assert own - rest == pytest.approx(attention * (16 - 4.5) / 8 / tensor, rel=1e-9)

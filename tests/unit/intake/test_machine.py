@@ -21,7 +21,7 @@ def facts(*found):
 @pytest.mark.parametrize("name", ["NVIDIA H100 80GB HBM3", b"NVIDIA H100 80GB HBM3"])
 def test_gpus_are_those_of_the_driver(monkeypatch, name):
     monkeypatch.setitem(sys.modules, "pynvml", driver([name, name]))
-    assert gpus.find_gpus(0)[:2] == (Gpu("NVIDIA H100 80GB HBM3", 80 * 2**30),) * 2
+    assert gpus.find_gpus(0)[:2] == (Gpu("NVIDIA H100 80GB HBM3", 80 * 2**30, used_bytes=40 * 2**30),) * 2
 
 
 @pytest.mark.parametrize("call", ["nvmlInit", "nvmlDeviceGetCount", "nvmlDeviceGetName", "nvmlDeviceGetMemoryInfo"])

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from advisor.intake import processor
-from advisor.intake.processor import processor_features
+from advisor.intake.processor import processor_features, vector_flops_per_s
 
 
 def linux(monkeypatch, text):
@@ -34,6 +34,22 @@ def linux(monkeypatch, text):
 def test_linux_tells_by_the_flags_of_the_first_core(monkeypatch, text, features):
     linux(monkeypatch, text)
     assert processor_features() == features
+
+
+@pytest.mark.parametrize(
+    ("text", "processors", "features", "flops_per_s"),
+    [
+        ("bogomips : 5200.00\n", 2, ("avx2", "avx512f", "amx_tile"), 2 * 2.6e9 * 64),
+        ("siblings : 16\ncpu cores : 8\nbogomips : 7600.00\n", 16, ("avx2",), 8 * 3.8e9 * 32),  # two threads share a core
+        ("siblings : 8\ncpu cores : 8\nbogomips : 7600.00\n", 4, ("avx2",), 4 * 3.8e9 * 32),  # a container with half of them
+        ("bogomips : 108.00\n", 4, (), None),  # not an x86: the figure means something else
+        ("flags : avx2\n", 4, ("avx2",), None),
+        ("bogomips : 5200.00\n", 4, None, None),
+    ],
+)
+def test_the_vector_peak_is_cores_by_base_clock_by_lanes(monkeypatch, text, processors, features, flops_per_s):
+    linux(monkeypatch, text)
+    assert vector_flops_per_s(processors, features) == (None if flops_per_s is None else pytest.approx(flops_per_s))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from advisor.planning.option import DOES_NOT_FIT, TOO_SLOW, Dropped, Option, Spa
 from advisor.planning.planner import acceptable_models
 from advisor.planning.prospects import prospects
 from advisor.planning.size import size_prospect, sized_anyway
+from advisor.units import GIB
 from tests.unit.planning.questions import ALONE, CHAT, CROWD, case_for
 
 
@@ -97,3 +98,22 @@ def test_formats_that_differ_only_in_their_scales_are_looked_at_once():
     catalog = load_catalog()
     stored = [catalog.quantization(o.prospect.checkpoint.quantization).scheme.weight_bits for o in found if isinstance(o, Option)]
     assert len(stored) == len(set(stored))
+
+
+@pytest.mark.parametrize(
+    ("model", "device", "copies"),
+    [
+        pytest.param("google/gemma-3-27b-it", "h100-sxm", 2, id="large windows in eight slots"),
+        pytest.param("google/gemma-3-27b-it", "cpu", 0, id="the model fills the host"),
+        pytest.param("openai/gpt-oss-20b", "h100-sxm", 32, id="small windows: as many as the engine's own limit"),
+        pytest.param("meta-llama/Llama-3.1-8B-Instruct", "h100-sxm", 32, id="nothing to copy"),
+    ],
+)
+def test_checkpoints_are_as_many_as_the_hosts_memory_holds(model, device, copies):
+    workload = dataclasses.replace(on(device, models=(model,)), load=CHAT.load, service_level=ServiceLevel())
+    (option, *_), _ = sized(workload, engine="llama.cpp")
+    settings, host = option.candidate.settings, option.sized.memory.host
+    assert settings.ctx_checkpoints == copies
+    assert ("ctx-checkpoints" in option.candidate.why) == (copies < 32)
+    assert host.context_checkpoints_bytes.high <= 8 * GIB
+    assert host.required_bytes.high + host.prompt_cache_bytes.high + host.context_checkpoints_bytes.high <= host.usable_bytes.value

@@ -21,7 +21,8 @@ WORKLOAD = Workload(
     models="any",
 )
 DEMAND = Demand(WORKLOAD.load, Lengths(4000, 9000, 15000), Lengths(500, 900, 1200))
-QWEN, GEMMA = "Qwen/Qwen3-32B", "google/gemma-3-27b-it"
+QWEN, GEMMA, PHI = "Qwen/Qwen3-32B", "google/gemma-3-27b-it", "microsoft/phi-4"
+QUANTISED = {"ctx-size": "65536", "parallel": "4", "cache-type-k": "q8_0", "cache-type-v": "q8_0"}
 
 
 def verdicts(case, acquisition):
@@ -69,6 +70,8 @@ def verdicts(case, acquisition):
         ((GEMMA, "Q4_K_M", "llama-server", "rtx-3090", {"ctx-size": "32768", "parallel": "4"}), {"LCP004"}),
         ((GEMMA, "Q4_K_M", "llama-server", "rtx-a6000", {"ctx-size": "49152", "parallel": "4"}), {"CTX003"}),
         ((GEMMA, "Q8_0", "llama-server", "rtx-3090", {"ctx-size": "32768"}), {"MEM001"}),
+        ((PHI, "Q8_0", "llama-server", "h100-sxm", QUANTISED | {"kv-unified": "off"}), {"LCP010"}),
+        ((PHI, "Q8_0", "llama-server", "h100-sxm", QUANTISED | {"kv-unified": "on"}), set()),
         ((GEMMA, "Q4_K_M", "llama-cpp-server", "h100-sxm", {"n_ctx": "32768", "n_gpu_layers": "-1"}), {"LCP002", "LCP007"}),
     ],
 )

@@ -1,0 +1,75 @@
+"""What a fit sees: one measured time a row, with what it is grouped and weighed by."""
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.accuracy.case import Group
+from advisor.domain.calibration import Metric
+
+Array: TypeAlias = NDArray[np.float64]
+Mask: TypeAlias = NDArray[np.bool_]
+ROWS_THAT_COUNT = 4  # a group's further rows share the weight of so many
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One metric of one run. `series` are the runs of one deployment; `load` orders them, lowest first."""
+
+    metric: Metric
+    group: Group
+    series: Hashable
+    load: float
+    measured_s: float
+    sigma: float  # of the logarithm: how far a good model may be off
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """Observations as columns; every array of a fit has this order."""
+
+    rows: tuple[Observation, ...]
+    log_measured: Array
+    sigma: Array
+    weight: Array
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def where(self, metric: Metric) -> Mask:
+        """The observations of one metric."""
+        return np.array([row.metric == metric for row in self.rows], dtype=bool)
+
+
+def observations(rows: Sequence[Observation]) -> Observations:
+    """The columns of these rows."""
+    return Observations(
+        tuple(rows),
+        np.log([row.measured_s for row in rows]),
+        np.array([row.sigma for row in rows]),
+        weights(rows),
+    )
+
+
+def weights(rows: Sequence[Observation]) -> Array:
+    """Weights in the loss, of mean 1: by series and source, never by row.
+
+    Within a metric a group weighs as min(rows, 4), shared by its series alike and in these by their rows; a source's groups are
+    damped by the square root of their number, so that a site with forty small groups is not the fit.
+    """
+    of_group = Counter((row.metric, row.group) for row in rows)
+    of_series = Counter((row.metric, row.group, row.series) for row in rows)
+    series = Counter((metric, group) for metric, group, _ in of_series)
+    groups = Counter((metric, group.source) for metric, group in of_group)
+    found = []
+    for row in rows:
+        key = (row.metric, row.group)
+        in_group = min(of_group[key], ROWS_THAT_COUNT) / series[key] / of_series[*key, row.series]
+        found.append(in_group / sqrt(groups[row.metric, row.group.source]))
+    array = np.array(found)
+    return array / array.mean()

@@ -1,0 +1,1 @@
+"""What vLLM reserves for LoRA adapters, asked of the engine."""
