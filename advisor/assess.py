@@ -33,6 +33,7 @@ from advisor.units import GIB, SECONDS_PER_HOUR
 
 SEED = 20_260
 EXISTING = ("owned", "this_machine")
+_P95_MISSES = 0.05
 Look = Literal["quick", "ranges", "full"]
 """How closely to look: the expected speed with replicas down; the same with its range; both with all replicas up as well.
 
@@ -191,6 +192,7 @@ def requirements(estimate: Estimate, workload: Workload, demand: Demand, *, repl
         rate = estimate.performance.requests_per_s
         hours = demand.load.batch.requests / SECONDS_PER_HOUR
         yield Requirement("finish_h", _inverse(rate, hours), at_most=demand.load.batch.finish_within_h)
+    yield from _cold_start(estimate, workload)
     priced = estimate.cost is not None and (estimate.cost.usd_per_month is not None or not existing)
     if estimate.cost is not None and priced and workload.cost.budget_usd_per_month is not None:
         yield Requirement("usd_per_month", estimate.cost.usd_per_month, at_most=workload.cost.budget_usd_per_month)
@@ -211,6 +213,13 @@ def _latency(performance: PerformanceEstimate | None, workload: Workload, *, suf
         yield Requirement("failed_pct" + suffix, performance.failed_share.times(100), at_most=100 * FAILED_AT_MOST)
     if performance is not None and not any((level.ttft_p95_s, level.tpot_p95_s, level.e2e_p95_s)):
         yield Requirement("utilization" + suffix, performance.utilization, at_most=1.0)
+
+
+def _cold_start(estimate: Estimate, workload: Workload) -> Iterable[Requirement]:
+    """Where more than one request in twenty finds the deployment off, the 95th percentile of first tokens waits for a start."""
+    limit, cost = workload.service_level.ttft_p95_s, estimate.cost
+    if limit is not None and cost is not None and cost.cold_share > _P95_MISSES and estimate.performance is not None:
+        yield Requirement("cold_start_s", estimate.performance.start_s, at_most=limit)
 
 
 def _degraded(estimate: Estimate, workload: Workload, demand: Demand, *, replicas: int) -> Iterable[Requirement]:

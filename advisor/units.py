@@ -6,6 +6,7 @@ from typing import Final
 MIB: Final = 1024**2
 GIB: Final = 1024**3
 HOURS_PER_MONTH: Final = 730
+MONTHS_PER_YEAR: Final = 12
 SECONDS_PER_HOUR: Final = 3600
 
 _SCALE: Final = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from advisor.cli.explaining_memory import AskedMemory, explained_memory, refuse_settings, show
+from advisor.cli.explaining_topics import show_topic
 from advisor.cli.output import Format, FormatOption, RulesOption
 from advisor.errors import UserInputError, did_you_mean
 
@@ -18,7 +19,10 @@ def explain(
     subject: Annotated[str, typer.Argument(metavar="RULE|PLAN|memory", help="A rule id, such as PRV001; a plan file; or memory.")],
     claim: Annotated[
         str | None,
-        typer.Argument(metavar="[CLAIM|MODEL]", help="Of a plan: the number, such as ttft_p95_s, or memory. Of memory: a model."),
+        typer.Argument(
+            metavar="[CLAIM|MODEL]",
+            help="Of a plan: a number such as ttft_p95_s, memory, capacity, crossover, cost, constraints. Of memory: a model.",
+        ),
     ] = None,
     *,
     engine: Annotated[Literal["llama.cpp", "vllm"] | None, typer.Option("--engine", help="Of memory: llama.cpp or vllm.")] = None,
@@ -39,6 +43,8 @@ def explain(
       advisor explain PRV001
 
       advisor explain plan.yaml ttft_p95_s
+
+      advisor explain plan.yaml constraints
 
       advisor explain memory Qwen/Qwen3-8B --engine vllm --device l40s --max-model-len 16k
     """
@@ -92,6 +98,7 @@ def _explain_claim(path: Path, claim: str | None, deployment: str | None, rules:
     from advisor.planning.explanation import claimed_numbers, explain_claim
     from advisor.planning.held import Held
     from advisor.planning.resolve import resolve
+    from advisor.planning.topics import TOPICS
 
     plan, _ = read_plan(path)
     planned = _deployment(plan, deployment)
@@ -100,7 +107,12 @@ def _explain_claim(path: Path, claim: str | None, deployment: str | None, rules:
     meant, available = resolve(planned, workload, case.catalog)
     assessment, sized = assess(meant, available, case), size(meant.candidate, case)
     if claim is None:
-        raise UserInputError(f"name the number to explain: {', '.join(claimed_numbers(assessment))}")
+        topics = f"memory, {', '.join(TOPICS)}"
+        raise UserInputError(f"name the number to explain: {', '.join(claimed_numbers(assessment))}; or a topic: {topics}")
+    topic = next((topic for topic in TOPICS if topic == claim), None)
+    if topic is not None:
+        show_topic(topic, case, assessment, output_format, quiet=quiet)
+        return
     if claim == "memory":
         held = Held(sized.candidate, sized.weights, sized.memory)
         explanation = explain_memory(held, case.catalog.memory_constants, deployment=planned.name)

@@ -1,12 +1,17 @@
 """`advisor plan`: from a workload to a decision and a plan file."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from advisor.cli.measuring import MeasuredOption, measured_points, recorded_beside
 from advisor.cli.output import AskEngineOption, CatalogOption, EnginePythonOption, Format, FormatOption, RulesOption
+
+if TYPE_CHECKING:
+    from advisor.domain.measured import MeasuredPoint
+    from advisor.planning.decision import Decision
+    from advisor.planning.further import Further
 
 
 def plan(
@@ -16,6 +21,8 @@ def plan(
     insist: Annotated[
         str | None, typer.Option("--insist", help="Your own choice: engine=llama.cpp,model=ID,quantization=Q,device=ID.")
     ] = None,
+    scale: Annotated[str | None, typer.Option("--scale", help="Also answer at these multiples of the load: 1,2,4,8.")] = None,
+    constraints: Annotated[bool, typer.Option("--constraints", help="Also say what each constraint costs: seconds more.")] = False,
     rules: RulesOption = None,
     ask_engine: AskEngineOption = False,
     engine_python: EnginePythonOption = None,
@@ -39,13 +46,15 @@ def plan(
 
       advisor plan workload.yaml --insist engine=llama.cpp
 
+      advisor plan workload.yaml --scale 1,2,4,8 --constraints
+
       advisor plan workload.yaml --insist engine=vllm,quantization=fp8 --measured tpot_s=0.021@8,ttft_s=0.42
 
       advisor plan --update plan.yaml --measured evidence/letters-1f0c2b7a9d3e.json
     """
     from advisor.catalog import load_catalog
     from advisor.cli.output import say_overrides
-    from advisor.cli.planning import Measured, asker, decide_from_file, update_plan
+    from advisor.cli.planning import Measured, asker, decide_from_file, further_of, update_plan
     from advisor.errors import UserInputError
 
     ask = asker(ask_engine, engine_python)
@@ -56,8 +65,10 @@ def plan(
     if workload is None:
         raise UserInputError("name a workload.yaml; `advisor ask -o workload.yaml` writes one by asking you")
     say_overrides(load_catalog(), quiet=quiet)
-    decision, used = decide_from_file(workload, rules or [], insist=_pairs(insist), ask=ask, measured=points)
-    _show(decision, format=format, quiet=quiet, plan=output)
+    wanted = _pairs(insist)
+    decision, used = decide_from_file(workload, rules or [], insist=wanted, ask=ask, measured=points)
+    further = further_of(decision, rules or [], insist=wanted, scale=scale, constraints=constraints)
+    _show(decision, further, format=format, quiet=quiet, plan=output)
     if stats:
         from advisor.report.search_text import search_sentence
 
@@ -76,13 +87,13 @@ def _pairs(text: str | None) -> dict[str, str]:
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
-def _show(decision: Any, *, format: Format, quiet: bool, plan: Path | None) -> None:  # noqa: ANN401 - imported lazily
+def _show(decision: "Decision", further: "Further", *, format: Format, quiet: bool, plan: Path | None) -> None:
     from advisor.cli.output import console, emit_json
 
     if format == "json":
         from advisor.report.plan_json import decision_document
 
-        emit_json(decision_document(decision))
+        emit_json(decision_document(decision, further))
     elif quiet:
         from advisor.planning.compose import decision_sentence
 
@@ -91,10 +102,11 @@ def _show(decision: Any, *, format: Format, quiet: bool, plan: Path | None) -> N
         from advisor.report.plan_text import print_decision
 
         name = plan or "plan.yaml"
-        print_decision(decision, console(), proof=f"none yet: nothing was measured for this plan. `advisor validate {name}` proves it")
+        proof = f"none yet: nothing was measured for this plan. `advisor validate {name}` proves it"
+        print_decision(decision, console(), proof=proof, further=further)
 
 
-def _write(decision: Any, workload: Path, output: Path, points: Any, *, force: bool, quiet: bool) -> None:  # noqa: ANN401 - imported lazily
+def _write(decision: "Decision", workload: Path, output: Path, points: "tuple[MeasuredPoint, ...]", *, force: bool, quiet: bool) -> None:
     import os
 
     from advisor.files.plan import plan_text

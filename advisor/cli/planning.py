@@ -19,6 +19,7 @@ from advisor.intake.workload_names import read_known_workload
 from advisor.planning.case import case_of, demand_of, workload_of
 from advisor.planning.compose import claims_of
 from advisor.planning.decision import Decision, with_engine_asked
+from advisor.planning.further import Further, look_further
 from advisor.planning.measured import (
     newest,
     nodes_here,
@@ -30,6 +31,7 @@ from advisor.planning.measured import (
 )
 from advisor.planning.planner import decide
 from advisor.planning.resolve import resolved_in
+from advisor.planning.staircase import parse_factors
 from advisor.resources import advisor_version
 from advisor.rules.load import load_rules
 
@@ -57,6 +59,14 @@ def decide_from_file(
     placed = tuple(replace(wish, place=str(document.position(wish.path))) for wish in decision.impossible)
     decision = replace(decision, impossible=placed)
     return decision if ask is None else with_engine_asked(decision, ask), points
+
+
+def further_of(decision: Decision, rules: Sequence[Path], *, insist: Mapping[str, str], scale: str | None, constraints: bool) -> Further:
+    """--scale and --constraints: each decides several more times."""
+    workload, catalog = decision.case.workload, decision.case.catalog
+    here = machine_of(workload)
+    again = partial(decide, catalog=catalog, rules=load_rules(rules), machine=here.node if here else None, insist=insist, explore=False)
+    return look_further(decision, again, factors=parse_factors(scale) if scale else (), constraints=constraints)
 
 
 def asker(wanted: bool, engine_python: str | None) -> Ask | None:

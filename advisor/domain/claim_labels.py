@@ -6,6 +6,7 @@ _LABELS: Final = {
     "ttft_p95_s": ("first token p95", " s"),
     "tpot_p95_s": ("per token p95", " s"),
     "e2e_p95_s": ("whole answer p95", " s"),
+    "cold_start_s": ("start from cold", " s"),
     "utilization": ("utilisation", ""),
     "finish_h": ("finished after", " h"),
     "failed_pct": ("requests that fail", " %"),
@@ -21,6 +22,10 @@ _LABELS: Final = {
     "kv_capacity_tokens": ("tokens held", " tokens"),
     "requests_held_typical": ("typical requests held", ""),
     "usd_per_request": ("cost a request", " USD"),
+    "usd_per_request_at_capacity": ("cost a request when full", " USD"),
+    "usd_per_million_input_tokens": ("cost of a million tokens sent, the bill over these alone", " USD"),
+    "usd_per_million_output_tokens": ("cost of a million tokens generated, the bill over these alone", " USD"),
+    "usd_per_user_month": ("cost a user a month", " USD"),
 }
 
 

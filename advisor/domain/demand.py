@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from advisor.domain.running import Running
 from advisor.domain.workload import Load
 
 
@@ -24,6 +25,7 @@ class Demand:
     shared_prefix_tokens: int = 0
     requests_per_month: float | None = None
     replicas_down: int = 0
+    running: Running | None = None  # None: day and night
 
     @property
     def typical_tokens(self) -> int:

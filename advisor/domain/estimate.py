@@ -119,8 +119,20 @@ class PerformanceEstimate:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenPrices:
+    """USD per million tokens sent and generated that together make the bill, like a hosted API's pair of prices."""
+
+    input: Quantity
+    output: Quantity
+
+
+@dataclass(frozen=True, slots=True)
 class CostEstimate:
-    """Money for the whole deployment, whole instances charged; None where there is no price or no volume."""
+    """Money for the whole deployment, whole instances charged; None where there is no price or no volume.
+
+    `usd_per_million_*_tokens` is the whole bill over the tokens of that kind alone; `token_prices` split it by the engine's time.
+    `usd_per_user_month` is per user of the busiest quarter of an hour. `cold_share` of the requests wait for a start.
+    """
 
     usd_per_hour: Quantity | None
     usd_per_month: Quantity | None
@@ -130,6 +142,13 @@ class CostEstimate:
     price_as_of: str | None
     idle_devices_charged: int
     basis_text: str  # one sentence: what was charged
+    usd_per_million_input_tokens: Quantity | None = None
+    token_prices: TokenPrices | None = None
+    token_prices_at_capacity: TokenPrices | None = None
+    usd_per_user_month: Quantity | None = None
+    hours_per_month: float | None = None  # that are paid for, starts included
+    starts_per_month: float = 0.0
+    cold_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

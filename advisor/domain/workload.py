@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 from advisor.domain.numbers import not_negative as _not_negative
 from advisor.domain.numbers import positive as _positive
+from advisor.domain.running import Running
 from advisor.domain.strict import STRICT, FieldFault, name_fault
 
 SCHEMA: Final = "advisor.workload/1"
@@ -159,15 +160,18 @@ class Privacy:
 
 @dataclass(frozen=True, slots=True)
 class OwnedHardware:
-    """Devices that exist already."""
+    """Devices that exist already. What one cost and draws, host and cooling included, replaces the catalog's figures."""
 
     __pydantic_config__ = STRICT
     device: str
     count: int = 1
     per_node: int | None = None
+    usd_per_device: float | None = None
+    all_in_kw_per_device: float | None = None
     in_use_gib: float | None = None  # what other processes hold of each device
 
     def __post_init__(self) -> None:
+        _not_negative(self, "usd_per_device", "all_in_kw_per_device", most=_MOST_USD)
         _positive(self, "in_use_gib", most=_MOST_GIB)
         _positive(self, "count", most=_MOST_DEVICES)
         _positive(self, "per_node", most=1024)
@@ -225,7 +229,7 @@ class HardwareChoice:
 
 @dataclass(frozen=True, slots=True)
 class CostTerms:
-    """Money: the ceiling and what owned hardware costs to own."""
+    """Money: the ceiling and what owned hardware costs to own; `sunk`: what was paid for it is not charged again."""
 
     __pydantic_config__ = STRICT
     budget_usd_per_month: float | None = None
@@ -233,10 +237,13 @@ class CostTerms:
     amortisation_years: float | None = None
     host_overhead_pct: float | None = None
     price_usd_per_hour: float | None = None
+    capex: Literal["sunk", "amortise"] | None = None
 
     def __post_init__(self) -> None:
         _positive(self, "budget_usd_per_month", most=_MOST_USD)
         _positive(self, "amortisation_years", most=1000)
+        if self.capex == "sunk" and self.amortisation_years is not None:
+            raise FieldFault("capex", "sunk contradicts amortisation_years: what is sunk is not written off; leave one of the two out")
         if self.amortisation_years is not None and self.amortisation_years < _SHORTEST_AMORTISATION_YEARS:
             raise FieldFault("amortisation_years", f"{self.amortisation_years:g} is less than a day")
         _not_negative(self, "electricity_usd_per_kwh", "price_usd_per_hour", most=_MOST_USD)
@@ -269,6 +276,7 @@ class Workload:
     service_level: ServiceLevel = field(default_factory=ServiceLevel)
     hardware: HardwareChoice | None = None
     cost: CostTerms = field(default_factory=CostTerms)
+    running: Running | None = None
     assumed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -278,5 +286,8 @@ class Workload:
             raise ValueError("give models, or hardware, or both: with neither there is nothing to decide between")
         if self.models == ():
             raise FieldFault("models", "the list is empty: name a model, or write `models: any`")
+        if self.running is not None and self.running.scale_to_zero_after_s is not None and self.volume is None:
+            text = "scale_to_zero_after_s needs volume: how often a request comes decides how long the machines are on"
+            raise FieldFault("running", text)
         if not -100 < self.growth_pct_per_year <= _MOST_PCT:
             raise FieldFault("growth_pct_per_year", f"{self.growth_pct_per_year:g} % a year: above -100, at most {_MOST_PCT:,}")

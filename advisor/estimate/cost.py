@@ -1,32 +1,16 @@
-"""What a deployment costs: whole instances or whole owned machines, around the clock, divided by what it serves.
-
-Owned: USD/h = devices x (purchase x (1 + host overhead) / (years x 8,760 h) + all-in kW x USD/kWh). All-in power holds the host, the
-network and cooling, so nothing comes on top of it.
-"""
-
-from dataclasses import dataclass
-from typing import Final
+"""What a deployment costs a month, a request, a million tokens, a user: the month's bill divided by what it serves."""
 
 from advisor.domain.demand import Demand
 from advisor.domain.deployment import Deployment
-from advisor.domain.estimate import CostEstimate, PerformanceEstimate
-from advisor.domain.hardware import Available, Offer
-from advisor.domain.quantity import Quantity, stated
+from advisor.domain.estimate import CostEstimate, PerformanceEstimate, TokenPrices
+from advisor.domain.hardware import Available
+from advisor.domain.quantity import Basis, Quantity, stated
 from advisor.domain.workload import CostTerms
-from advisor.estimate.packing import Packing, pack
+from advisor.estimate.charges import Charge, hourly_charge
+from advisor.estimate.duty import Duty, duty_of
+from advisor.estimate.load_requests import request_stream
+from advisor.estimate.packing import pack
 from advisor.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
-
-HOURS_PER_YEAR: Final = 8760
-ASSUMED_WRITE_OFF_YEARS: Final = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """USD per hour of the whole deployment (None: no price), of when the price is, and what was charged in words."""
-
-    usd_per_hour: float | None
-    as_of: str | None
-    text: str
 
 
 def estimate_cost(
@@ -37,92 +21,49 @@ def estimate_cost(
     charge = hourly_charge(available, packing, terms)
     if charge.usd_per_hour is None:
         return CostEstimate(None, None, None, None, None, None, packing.idle_devices, charge.text)
-    usd_per_hour = stated(charge.usd_per_hour, charge.text)
-    usd_per_month = usd_per_hour.times(HOURS_PER_MONTH)
-    per_request = _per_request(usd_per_month, demand, performance)
-    mean_output = _mean_output_tokens(performance)
+    duty = duty_of(demand.running, demand.requests_per_month, performance.e2e_s.p50.value if performance else 0.0)
+    month, hours = _month(charge, duty, performance)
+    per_request = _per_request(month, hours, demand, performance)
+    at_capacity = _over(month, performance.capacity_requests_per_s.times(hours * SECONDS_PER_HOUR)) if performance else None
+    sent, generated = request_stream(demand, 0).mean_input_tokens, _mean_output_tokens(performance)
     return CostEstimate(
-        usd_per_hour=usd_per_hour,
-        usd_per_month=usd_per_month,
+        usd_per_hour=stated(charge.usd_per_hour, charge.text),
+        usd_per_month=month,
         usd_per_request=per_request,
-        usd_per_request_at_capacity=_over(usd_per_hour, performance.capacity_requests_per_s.times(SECONDS_PER_HOUR))
-        if performance
-        else None,
-        usd_per_million_output_tokens=per_request.times(1e6 / mean_output) if per_request and mean_output else None,
+        usd_per_request_at_capacity=at_capacity,
+        usd_per_million_output_tokens=per_request.times(1e6 / generated) if per_request and generated else None,
         price_as_of=charge.as_of,
         idle_devices_charged=packing.idle_devices,
         basis_text=charge.text,
+        usd_per_million_input_tokens=per_request.times(1e6 / sent) if per_request else None,
+        token_prices=_token_prices(per_request, sent, performance),
+        token_prices_at_capacity=_token_prices(at_capacity, sent, performance),
+        usd_per_user_month=month.times(1 / demand.load.users.active) if demand.load.users else None,
+        hours_per_month=hours,
+        starts_per_month=duty.starts,
+        cold_share=duty.cold_share,
     )
 
 
-def hourly_charge(available: Available, packing: Packing, terms: CostTerms) -> Charge:
-    """The price of the nodes: the user's own figure for the whole deployment first, else the offer, else what owning costs."""
-    if terms.price_usd_per_hour is not None:
-        return Charge(terms.price_usd_per_hour, None, f"{terms.price_usd_per_hour:g} USD/h for the whole deployment, as stated")
-    if available.acquisition == "rent":
-        return _rented(available.offer, packing, spot=available.spot)
-    return _owned(available, packing, terms)
+def _month(charge: Charge, duty: Duty, performance: PerformanceEstimate | None) -> tuple[Quantity, float]:
+    """The bill, and the hours that are on; with starts from cold, how long one takes makes it an estimate."""
+    always = (charge.always_usd_per_hour or 0.0) * HOURS_PER_MONTH
+    on = charge.on_usd_per_hour or 0.0
+    if duty.always or performance is None:
+        return stated(always + on * duty.hours, charge.text), duty.hours
+    start = performance.start_s
+    hours = [duty.hours_with_starts(start_s) for start_s in (start.value, start.low, start.high)]
+    usd = [always + on * each for each in hours]
+    return Quantity(usd[0], usd[1], usd[2], start.basis if on else Basis.STATED, f"{charge.text}; {start.source}"), hours[0]
 
 
-def _rented(offer: Offer | None, packing: Packing, *, spot: bool) -> Charge:
-    if offer is None:
-        return Charge(None, None, "no offer is known for this hardware")
-    price = offer.spot_usd_per_hour if spot else offer.usd_per_hour
-    kind = "spot" if spot else "on demand"
-    name = f"{offer.provider} {offer.instance} ({offer.devices} x {offer.device}, {offer.region})"
-    if price is None:
-        return Charge(None, None, f"{name} has no {kind} price")
-    text = f"{packing.nodes} x {name} {kind} at {price:,.4g} USD/h, all hours{_idle(packing)}"
-    return Charge(packing.nodes * price, offer.as_of, text)
-
-
-def _owned(available: Available, packing: Packing, terms: CostTerms) -> Charge:
-    """Amortised purchase and electricity, each only where it is known; what is left out is said."""
-    purchase, bought = _amortised_per_device(available, terms)
-    power, powered = _electricity_per_device(available, terms)
-    text = f"{packing.devices} x {available.node.device.id}: {bought}; {powered}{_idle(packing)}"
-    if purchase is None and power is None:
-        return Charge(None, None, text)
-    return Charge(packing.devices * ((purchase or 0.0) + (power or 0.0)), None, text)
-
-
-def _amortised_per_device(available: Available, terms: CostTerms) -> tuple[float | None, str]:
-    price, years = available.purchase_usd_per_device, write_off_years(available, terms)
-    if available.acquisition == "this_machine":
-        return None, "this machine, purchase not charged"
-    if price is None or years is None:
-        return None, "purchase not counted: its price is not known" if price is None else "purchase not counted: no amortisation period"
-    overhead = (terms.host_overhead_pct or 0.0) / 100
-    per_hour = price * (1 + overhead) / (years * HOURS_PER_YEAR)
-    return per_hour, f"{price:,.0f} USD + {overhead:.0%} host over {years:g} years = {per_hour:.3g} USD/h each"
-
-
-def write_off_years(available: Available, terms: CostTerms) -> float | None:
-    """Years over which a purchase is written off: as stated; for what would have to be bought assumed, because it is not free."""
-    if terms.amortisation_years is None and available.acquisition == "buy":
-        return ASSUMED_WRITE_OFF_YEARS
-    return terms.amortisation_years
-
-
-def _electricity_per_device(available: Available, terms: CostTerms) -> tuple[float | None, str]:
-    kilowatt, tariff = available.all_in_kw_per_device, terms.electricity_usd_per_kwh
-    if kilowatt is None or tariff is None:
-        return None, "electricity not counted: " + ("its power is not known" if kilowatt is None else "no tariff")
-    return kilowatt * tariff, f"{kilowatt:g} kW all-in at {tariff:g} USD/kWh = {kilowatt * tariff:.3g} USD/h each"
-
-
-def _idle(packing: Packing) -> str:
-    idle = packing.idle_devices
-    return f"; {idle} device{'s' if idle > 1 else ''} idle" if idle else ""
-
-
-def _per_request(usd_per_month: Quantity, demand: Demand, performance: PerformanceEstimate | None) -> Quantity | None:
-    """By the stated volume; without one, by the load carried all month."""
+def _per_request(usd_per_month: Quantity, hours: float, demand: Demand, performance: PerformanceEstimate | None) -> Quantity | None:
+    """By the stated volume; without one, by the load carried in all hours that it is on."""
     if demand.requests_per_month:
         return usd_per_month.times(1 / demand.requests_per_month)
     if performance is None or performance.requests_per_s.value <= 0:
         return None
-    return _over(usd_per_month, performance.requests_per_s.times(HOURS_PER_MONTH * SECONDS_PER_HOUR))
+    return _over(usd_per_month, performance.requests_per_s.times(hours * SECONDS_PER_HOUR))
 
 
 def _over(money: Quantity, served: Quantity) -> Quantity | None:
@@ -137,3 +78,17 @@ def _mean_output_tokens(performance: PerformanceEstimate | None) -> float | None
     if performance is None or performance.requests_per_s.value <= 0:
         return None
     return performance.output_tokens_per_s.value / performance.requests_per_s.value
+
+
+def _token_prices(per_request: Quantity | None, sent: float, performance: PerformanceEstimate | None) -> TokenPrices | None:
+    """The bill of a request split by the engine's time: on its prompt, and on its share of the decode steps."""
+    generated = _mean_output_tokens(performance)
+    if per_request is None or performance is None or not generated:
+        return None
+    computed = performance.prefill_tokens_per_s.value / performance.requests_per_s.value
+    prompt_s = performance.prefill_step.value_s.value * computed / sent
+    decode_s = performance.decode_step.value_s.value * generated / max(performance.in_flight.value, 1.0)
+    source = f"{per_request.source}; split by engine time: {performance.decode_step.value_s.source}"
+    modelled = Quantity(per_request.value, per_request.low, per_request.high, Basis.MODELLED, source)
+    share = prompt_s / (prompt_s + decode_s)
+    return TokenPrices(modelled.times(share * 1e6 / sent), modelled.times((1 - share) * 1e6 / generated))

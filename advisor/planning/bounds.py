@@ -1,14 +1,14 @@
 """Bounds for screening: capacity from above, cost from below. They may only discard what a simulated finalist beats."""
 
 import math
-from dataclasses import replace
 
 from advisor.assess import Case, Sized
 from advisor.domain.demand import Demand
 from advisor.domain.deployment import Deployment
 from advisor.domain.hardware import Available
 from advisor.domain.workload import ServiceLevel
-from advisor.estimate.cost import hourly_charge
+from advisor.estimate.charges import hourly_charge
+from advisor.estimate.duty import duty_of
 from advisor.estimate.load_bounds import capacity_bound
 from advisor.estimate.packing import Packing
 from advisor.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
@@ -66,20 +66,12 @@ def replicas_at_least(case: Case, sized: Sized) -> int:
 
 
 def monthly_usd_at_least(case: Case, available: Available, *, nodes: int) -> float:
-    """What the instances alone cost, or the purchase where it is written off; electricity comes on top."""
-    rate = case.workload.cost.price_usd_per_hour
+    """What the instances alone cost while they are on, or the purchase where it is written off; electricity comes on top."""
+    rate, hours = case.workload.cost.price_usd_per_hour, duty_of(case.demand.running, case.demand.requests_per_month).hours
     if rate is not None:
-        return rate * HOURS_PER_MONTH
+        return rate * hours
     if available.offer is None:
-        return _purchase_usd_per_month(case, available, nodes=nodes)
-    spot = case.workload.hardware is not None and case.workload.hardware.rent is not None and case.workload.hardware.rent.spot
-    price = available.offer.usd_per_hour
-    if spot and available.offer.spot_usd_per_hour is not None:
-        price = available.offer.spot_usd_per_hour
-    return price * nodes * HOURS_PER_MONTH
-
-
-def _purchase_usd_per_month(case: Case, available: Available, *, nodes: int) -> float:
-    terms = replace(case.workload.cost, electricity_usd_per_kwh=None)
-    charge = hourly_charge(available, Packing(nodes, nodes * available.node.devices, 0), terms)
-    return (charge.usd_per_hour or 0.0) * HOURS_PER_MONTH
+        charge = hourly_charge(available, Packing(nodes, nodes * available.node.devices, 0), case.workload.cost)
+        return (charge.always_usd_per_hour or 0.0) * HOURS_PER_MONTH
+    spot_usd_per_hour = available.offer.spot_usd_per_hour if available.spot else None
+    return (spot_usd_per_hour or available.offer.usd_per_hour) * nodes * hours

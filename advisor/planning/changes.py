@@ -4,13 +4,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from advisor.assess import Case, assess, monthly_usd, size
+from advisor.assess import Case, assess, monthly_usd
 from advisor.domain.assessment import Assessment
 from advisor.domain.claim_labels import label_of
 from advisor.domain.demand import Demand, Lengths
 from advisor.domain.quantity import Quantity
 from advisor.domain.workload import Load
-from advisor.estimate.largest_load import largest_load
+from advisor.planning.amounts import load_size, load_text, sized_load
+from advisor.planning.capacity import Capacity, capacity_of
 from advisor.planning.decision import Change, Decision
 from advisor.planning.describe import bare_text
 from advisor.planning.strain import missed_by, strain, worst_failure
@@ -18,61 +19,17 @@ from advisor.units import significant
 
 _BEYOND = 1.15  # a load that is clearly above the largest one that holds
 _LONGER = 1.5
-_MONTHS_PER_YEAR = 12
 
 
 def changes(decision: Decision) -> tuple[Change, ...]:
     """The largest load that the chosen deployment holds, when growth reaches it, and the assumption that matters most."""
     if decision.chosen is None:
         return ()
-    largest = holds_up_to(decision.case, decision.chosen)
-    return (*_beyond(decision.case, decision.chosen, largest), *_growth(decision.case, largest), *_assumption(decision))
+    capacity = decision.capacity or capacity_of(decision.case, decision.chosen)
+    return (*_beyond(decision.case, decision.chosen, capacity.largest), *_growth(capacity), *_assumption(decision))
 
 
 # ---- load
-
-
-def load_size(load: Load) -> float:
-    """The number that the load is given in: users, requests per second, requests in flight, or requests of the pile."""
-    if load.users is not None:
-        return load.users.active
-    if load.batch is not None:
-        return load.batch.requests
-    return load.in_flight or load.requests_per_s or 0.0
-
-
-def sized_load(load: Load, amount: float) -> Load:
-    """The same kind of load with another number, whole where it counts things."""
-    if load.users is not None:
-        return replace(load, users=replace(load.users, active=max(1, math.ceil(amount))))
-    if load.batch is not None:
-        return replace(load, batch=replace(load.batch, requests=max(1, math.ceil(amount))))
-    return replace(load, in_flight=max(1, math.ceil(amount))) if load.in_flight is not None else replace(load, requests_per_s=amount)
-
-
-def unit_of(load: Load) -> str:
-    """What a number of this load counts: ` users`, ` requests/s` …"""
-    if load.users is not None:
-        return " users"
-    if load.batch is not None:
-        return f" requests in {load.batch.finish_within_h:g} h"
-    return " in flight" if load.in_flight is not None else " requests/s"
-
-
-def load_text(amount: Quantity, load: Load) -> str:
-    """`290 users (140-530, modelled)`; counts below 100 as they are."""
-    counted = load.requests_per_s is None
-    value, low, high = (f"{n:.0f}" if counted and n < 100 else significant(n) for n in (amount.value, amount.low, amount.high))
-    return f"{value}{unit_of(load)} ({low}-{high}, {amount.basis})"
-
-
-def holds_up_to(case: Case, assessment: Assessment) -> Quantity:
-    """The largest load within the service level, with the workload's replicas down."""
-    deployment = assessment.deployment
-    sized = size(deployment.candidate, case)
-    up = max(1, deployment.replicas - case.demand.replicas_down)
-    limits = case.workload.service_level
-    return largest_load(deployment, case.demand, memory=sized.memory, steps=sized.steps, replicas_up=up, limits=limits)
 
 
 def _beyond(case: Case, chosen: Assessment, largest: Quantity) -> Iterator[Change]:
@@ -98,11 +55,15 @@ def _one_more(case: Case, chosen: Assessment) -> str:
     return f"one replica more carries more, {price}"
 
 
-def _growth(case: Case, largest: Quantity) -> Iterator[Change]:
-    growth, factor = case.workload.growth_pct_per_year, largest.value / max(load_size(case.demand.load), 1e-9)
-    if growth > 0 and factor > 1:
-        months = _MONTHS_PER_YEAR * math.log(factor) / math.log(1 + growth / 100)
-        yield Change(f"growth of {growth:g} % a year", f"reaches that in about {months:.0f} months")
+def _growth(capacity: Capacity) -> Iterator[Change]:
+    growth, months = capacity.growth_pct_per_year, capacity.months_until_full
+    if months is not None:
+        yield Change(f"growth of {growth:g} % a year", f"reaches that in about {months.value:.0f} months{_between(months)}")
+
+
+def _between(months: Quantity) -> str:
+    low, high = (f"{end:.0f}" for end in (months.low, months.high))
+    return "" if low == high else f" ({low}-{high})"
 
 
 # ---- assumptions

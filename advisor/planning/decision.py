@@ -5,8 +5,12 @@ from dataclasses import dataclass, replace
 from advisor.assess import Case, assess_asked
 from advisor.domain.assessment import Assessment
 from advisor.domain.witness import Ask, Testimony
+from advisor.planning.capacity import Capacity
+from advisor.planning.crossover import Crossover
 from advisor.planning.demand import Assumption
+from advisor.planning.hosted import Hosted
 from advisor.planning.option import Space
+from advisor.planning.other_ways import OtherWay
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,13 @@ class Decision:
     assumptions: tuple[Assumption, ...]
     space: Space
     not_simulated: int = 0
-    hosted: tuple[str, ...] = ()
+    hosted: Hosted | None = None
+    other_ways: tuple[OtherWay, ...] = ()  # to pay for the chosen deployment
     notes: tuple[str, ...] = ()
     cheaper_if_proven: tuple[Loser, ...] = ()
     impossible: tuple[Impossible, ...] = ()
+    capacity: Capacity | None = None  # of the chosen deployment, after a full look
+    crossover: Crossover | None = None  # of the engines on the chosen device
     testimony: Testimony | None = None  # of the chosen deployment's engine, where it was asked
 
     @property

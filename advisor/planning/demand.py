@@ -30,6 +30,7 @@ def complete(workload: Workload, preset: Preset) -> tuple[Demand, tuple[Assumpti
         shared_prefix_tokens=workload.request.shared_prefix_tokens,
         requests_per_month=workload.volume.requests_per_day * workload.volume.days_per_month if workload.volume else None,
         replicas_down=workload.service_level.with_replicas_down,
+        running=workload.running,
     )
     return demand, (*assumptions, *from_preset, *more, *most)
 

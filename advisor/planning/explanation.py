@@ -12,7 +12,14 @@ from advisor.errors import UserInputError, did_you_mean
 from advisor.planning.compose import memory_numbers
 from advisor.planning.explain_latency import first_token_terms, per_token_terms, whole_answer_terms
 from advisor.planning.explain_memory import capacity_terms, device_terms, held_terms, host_terms, weights_terms
-from advisor.planning.explain_money import month_terms, request_terms
+from advisor.planning.explain_money import (
+    full_request_terms,
+    input_token_terms,
+    month_terms,
+    output_token_terms,
+    request_terms,
+    user_terms,
+)
 from advisor.planning.term import Term
 
 Terms = Callable[[Case, Assessment, Sized], Iterator[Term]]
@@ -48,7 +55,7 @@ def claimed_numbers(assessment: Assessment) -> Mapping[str, Quantity]:
     numbers = {**memory_numbers(assessment.estimate)}
     numbers |= {r.name: r.given for r in assessment.requirements if r.given is not None}
     cost = assessment.estimate.cost
-    money = {"usd_per_month": cost.usd_per_month, "usd_per_request": cost.usd_per_request} if cost else {}
+    money = {name: getattr(cost, name) for name in _MONEY} if cost else {}
     return numbers | {name: number for name, number in money.items() if number is not None}
 
 
@@ -66,6 +73,14 @@ def _alone(claim: str) -> Terms:
     return terms
 
 
+_MONEY: Mapping[str, Terms] = {
+    "usd_per_month": month_terms,
+    "usd_per_request": request_terms,
+    "usd_per_request_at_capacity": full_request_terms,
+    "usd_per_million_input_tokens": input_token_terms,
+    "usd_per_million_output_tokens": output_token_terms,
+    "usd_per_user_month": user_terms,
+}
 _BUILDERS: Mapping[str, Callable[[str], Terms]] = {
     "ttft_p95_s": first_token_terms,
     "tpot_p95_s": per_token_terms,
@@ -77,6 +92,5 @@ _BUILDERS: Mapping[str, Callable[[str], Terms]] = {
     "kv_cache_gib": lambda _: capacity_terms,
     "kv_capacity_tokens": lambda _: capacity_terms,
     "requests_held_typical": lambda _: held_terms,
-    "usd_per_month": lambda _: month_terms,
-    "usd_per_request": lambda _: request_terms,
+    **{name: lambda _, terms=terms: terms for name, terms in _MONEY.items()},  # type: ignore[misc]
 }

@@ -1,11 +1,14 @@
 """What a workload may run on: owned machines, instances on offer, machines to buy, this machine."""
 
+from dataclasses import replace
+
 from advisor.catalog.catalog import Catalog
 from advisor.domain.hardware import Available, Inventory, Node, Offer, in_use
 from advisor.domain.workload import BoughtHardware, HardwareChoice, OwnedHardware, RentedHardware, Workload
 from advisor.units import GIB
 
 _BOUGHT_PER_HOST = (1, 2, 4, 8)
+_TERMS = ("max_devices", "providers", "regions", "devices")  # of rent, those given up first first
 
 
 def inventory_of(workload: Workload, catalog: Catalog, machine: Node | None) -> Inventory:
@@ -26,7 +29,10 @@ def _owned(entry: OwnedHardware, catalog: Catalog) -> Available:
     node = catalog.node(catalog.device(entry.device).id, per_node)
     if entry.in_use_gib is not None:
         node = in_use(node, round(entry.in_use_gib * GIB))
-    return _with_purchase(Available(node, entry.count // per_node, "owned"), catalog)
+    known = _with_purchase(Available(node, entry.count // per_node, "owned"), catalog)
+    paid, power = entry.usd_per_device, entry.all_in_kw_per_device
+    known = known if paid is None else replace(known, purchase_usd_per_device=paid)
+    return known if power is None else replace(known, all_in_kw_per_device=power)
 
 
 def _rented(choice: RentedHardware, catalog: Catalog) -> list[Available]:
@@ -39,11 +45,32 @@ def _rented(choice: RentedHardware, catalog: Catalog) -> list[Available]:
             best = cheapest.get(key)
             if best is None or _price(offer, spot=choice.spot) < _price(best, spot=choice.spot):
                 cheapest[key] = offer
-    return [
-        Available(catalog.node_of(offer), choice.max_devices // offer.devices if choice.max_devices else None, "rent", offer)
-        for offer in cheapest.values()
-        if not choice.max_devices or choice.max_devices >= offer.devices
-    ]
+    return [rented(offer, choice, catalog) for offer in cheapest.values() if not choice.max_devices or choice.max_devices >= offer.devices]
+
+
+def rented(offer: Offer, choice: RentedHardware, catalog: Catalog) -> Available:
+    """An offer under the workload's terms: spot where that is accepted and the offer has such a price."""
+    most = choice.max_devices // offer.devices if choice.max_devices else None
+    spot = choice.spot and offer.spot_usd_per_hour is not None
+    return Available(catalog.node_of(offer), most, "rent", offer, spot=spot)
+
+
+def no_offer(choice: RentedHardware, catalog: Catalog) -> str | None:
+    """Why nothing can be rented under these terms, with the nearest that can; None where something can."""
+    if _rented(choice, catalog):
+        return None
+    asked = {name: value for name in _TERMS if (value := getattr(choice, name))}
+    terms = ", ".join(f"{name} {value if isinstance(value, int) else ' '.join(value)}" for name, value in asked.items())
+    if not catalog.offers:
+        return "the catalog has no offers: state what you own, or would buy"
+    begin = f"no offer in the catalog has {terms}"
+    for name in asked:
+        without = _rented(replace(choice, **{name: getattr(RentedHardware(), name)}), catalog)
+        if without:
+            offer = min((one.offer for one in without if one.offer), key=lambda one: one.usd_per_hour)
+            nearest = f"{offer.provider} {offer.instance}, {offer.devices} x {offer.device}, {offer.usd_per_hour:,.4g} USD/h"
+            return f"{begin}; nearest, without {name}: {nearest}"
+    return begin
 
 
 def _allowed(offer: Offer, choice: RentedHardware, devices: set[str]) -> bool:

@@ -12,7 +12,7 @@ from advisor.domain.assessment import Assessment
 from advisor.planning.behind import behind
 from advisor.planning.decision import Loser
 from advisor.planning.describe import option_text, requirement_text
-from advisor.planning.option import Dropped, Family, Space, precision_of
+from advisor.planning.option import Dropped, Family, Space, about_quality, precision_of
 from advisor.planning.search import Left
 from advisor.planning.strain import missed_by, worst_failure
 from advisor.units import significant
@@ -80,19 +80,13 @@ def _contenders(
         missed = place if assessment.recommended else len(order) + missed_by(assessment)
         yield _Contender(_family(case, assessment), _SIMULATED, missed, lambda a=assessment: _simulated(case, a, chosen))  # type: ignore[misc]
     for dropped in space.dropped:
-        reason = _FIGURE if dropped.missed is not None else _QUALITY if _about_quality(case, dropped) else _RULE
+        reason = _FIGURE if dropped.missed is not None else _QUALITY if about_quality(case.rules, dropped) else _RULE
         factor = dropped.missed.factor if dropped.missed else 0.0
         yield _Contender(dropped.family, reason, factor, lambda d=dropped: _dropped(case, d))  # type: ignore[misc]
     for entry in left:
         if entry.reason != "alike":
             usd = entry.entry.usd_per_month_at_least
             yield _Contender(entry.prospect.family, _BOUND, usd, lambda e=entry: _bounded(case, e, chosen))  # type: ignore[misc]
-
-
-def _about_quality(case: Case, dropped: Dropped) -> bool:
-    """True when the rule that removed it reads the quality band."""
-    rule = case.rules.get(dropped.verdict.rule)
-    return rule is not None and any(path.startswith("quantization.loss") for path in rule.reads)
 
 
 # ---- in words

@@ -12,6 +12,7 @@ from advisor.domain.model import Checkpoint, Model
 from advisor.domain.quantity import Basis
 from advisor.domain.quantization import Quantization
 from advisor.domain.verdict import Verdict
+from advisor.rules.rule import RuleSet
 
 DOES_NOT_FIT = "memory"
 TOO_SLOW = "physics"
@@ -132,6 +133,12 @@ class Space:
     finalists: int = 0
     dropped: list[Dropped] = field(default_factory=list)
     removed_hardware: list[tuple[Available, Verdict]] = field(default_factory=list)
+
+
+def about_quality(rules: RuleSet, dropped: Dropped) -> bool:
+    """True when the rule that removed it reads the quality band."""
+    rule = rules.get(dropped.verdict.rule)
+    return rule is not None and any(path.startswith("quantization.loss") for path in rule.reads)
 
 
 def narrowest_bits(quantization: Quantization) -> float:

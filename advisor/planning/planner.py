@@ -1,6 +1,6 @@
 """The straight line from a workload to a decision: enumerate, configure, assess, rank."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from advisor.assess import Case, assess
@@ -11,16 +11,19 @@ from advisor.domain.model import Model
 from advisor.domain.quantity import InputBasis
 from advisor.domain.workload import Workload
 from advisor.errors import UserInputError
-from advisor.estimate.cost import ASSUMED_WRITE_OFF_YEARS
+from advisor.estimate.charges import ASSUMED_WRITE_OFF_YEARS
+from advisor.planning.capacity import capacity_of
 from advisor.planning.changes import changes
-from advisor.planning.decision import Decision
+from advisor.planning.crossover import predicted_crossover
+from advisor.planning.decision import Decision, Impossible
 from advisor.planning.demand import Assumption, complete
-from advisor.planning.hosted import hosted_prices
+from advisor.planning.hosted import hosted_price
 from advisor.planning.impossible import impossible_limits
-from advisor.planning.inventory import inventory_of
+from advisor.planning.inventory import inventory_of, no_offer
 from advisor.planning.losers import losers
 from advisor.planning.nearest import nearest
-from advisor.planning.option import Space
+from advisor.planning.option import Option, Space
+from advisor.planning.other_ways import other_ways
 from advisor.planning.prospects import prospects_by_model
 from advisor.planning.rank import ranked
 from advisor.planning.relax import relaxations
@@ -66,9 +69,21 @@ def decide(
         assumptions=(*assumptions, *more, *_assumed_hosts(order), *_assumed_write_off(order, workload)),
         space=space,
         not_simulated=len(found.left),
-        hosted=hosted_prices(case, order[0] if order else None, models),
     )
-    return _explored(decision, found, machine, wanted) if explore else decision
+    if not explore:
+        return decision
+    options = [option for _, option in sorted(looked_at, key=lambda pair: order.index(pair[0]))]
+    return _compared(_explored(decision, found, machine, wanted), options, models)
+
+
+def _compared(decision: Decision, options: Sequence[Option], models: Sequence[Model]) -> Decision:
+    """Beside the other engine, a hosted API, and other ways to pay for the same."""
+    case, chosen = decision.case, decision.chosen
+    hosted = hosted_price(case, chosen, models)
+    if chosen is None:
+        return replace(decision, hosted=hosted)
+    contest = predicted_crossover(case, chosen, options, decision.space)
+    return replace(decision, hosted=hosted, crossover=contest, other_ways=other_ways(case, chosen))
 
 
 def _explored(decision: Decision, found: Searched, machine: Node | None, insist: Mapping[str, str]) -> Decision:
@@ -78,10 +93,18 @@ def _explored(decision: Decision, found: Searched, machine: Node | None, insist:
     lost = losers(case, chosen, order, space=decision.space, left=found.left)
     closer = replace(decision, chosen=chosen, losers=lost)
     if chosen is None or not closer.feasible:
-        wishes = tuple(impossible_limits(case, machine, decide, insist))
+        wishes = (*_nothing_to_rent(case), *impossible_limits(case, machine, decide, insist))
         return replace(closer, impossible=wishes, relaxations=relaxations(closer, machine, decide, insist))
     cheaper = cheaper_if_proven(case, chosen, order)
+    closer = replace(closer, capacity=capacity_of(case, chosen))
     return replace(closer, changes=changes(closer), notes=notes(case, chosen, order), cheaper_if_proven=cheaper)
+
+
+def _nothing_to_rent(case: Case) -> Iterator[Impossible]:
+    rent = case.workload.hardware.rent if case.workload.hardware else None
+    reason = no_offer(rent, case.catalog) if rent is not None else None
+    if reason is not None:
+        yield Impossible(("hardware", "rent"), reason)
 
 
 def _insisted(insist: Mapping[str, str], catalog: Catalog) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Nothing keeps every requirement: what to give up, each alone first, and what the answer would be then."""
 
-import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -8,15 +7,16 @@ from advisor.domain.assessment import Assessment
 from advisor.domain.claim_labels import label_of
 from advisor.domain.hardware import Node
 from advisor.domain.verdict import AT_LEAST_LIKELY, Requirement
-from advisor.domain.workload import HardwareChoice, Quality, RentedHardware, ServiceLevel, Workload
-from advisor.planning.changes import at_load, holds_up_to, load_size, load_text, sized_load, unit_of
+from advisor.planning.amounts import load_size, load_text, sized_load, unit_of
+from advisor.planning.capacity import capacity_of
+from advisor.planning.changes import at_load
+from advisor.planning.constraint import Constraint, constraints_of
 from advisor.planning.decision import Change, Decision
 from advisor.planning.describe import option_text, plain, shown
 from advisor.planning.strain import ratio, strain
 from advisor.units import significant
 
 Decide = Callable[..., Decision]
-Step = tuple[str, Callable[[Workload], Workload]]
 _SHOWN = 6
 _PAIRS = 2
 
@@ -27,7 +27,7 @@ def relaxations(decision: Decision, machine: Node | None, decide: Decide, insist
     Whoever insists on a choice hears about that choice first, and about giving it up: pairs are not tried then.
     """
     found = [*_without_insisting(decision, machine, decide, insist), *_nearest(decision)]
-    steps = list(_steps(decision.case.workload))
+    steps = list(constraints_of(decision.case.workload))
     alone = list(_tried(decision, [(step,) for step in steps], machine, decide, insist))
     found += alone
     if not alone and not insist:
@@ -50,7 +50,7 @@ def _nearest(decision: Decision) -> Iterator[Change]:
     if chosen is None or not _only_late(chosen):
         return
     yield Change(_looser(chosen), option_text(chosen))
-    least = holds_up_to(decision.case, chosen)
+    least = capacity_of(decision.case, chosen).largest
     if least.value > 0:
         yield Change(f"at most about {load_text(least, load)} instead of {load_size(load):,g}", option_text(chosen))
         return
@@ -84,16 +84,16 @@ def _looser(assessment: Assessment) -> str:
 
 
 def _tried(
-    decision: Decision, combinations: Iterable[tuple[Step, ...]], machine: Node | None, decide: Decide, insist: Mapping[str, str]
+    decision: Decision, combinations: Iterable[tuple[Constraint, ...]], machine: Node | None, decide: Decide, insist: Mapping[str, str]
 ) -> Iterator[Change]:
     case = decision.case
     for steps in combinations:
         workload = case.workload
-        for _, relax in steps:
-            workload = relax(workload)
+        for step in steps:
+            workload = step.relaxed(workload)
         other = decide(workload, case.catalog, case.rules, machine=machine, insist=insist, explore=False)
         if other.feasible and other.chosen is not None and not _falls_behind(other.chosen):
-            yield Change(" and ".join(text for text, _ in steps), _answer(other.chosen))
+            yield Change(" and ".join(step.given_up for step in steps), _answer(other.chosen))
 
 
 def _falls_behind(assessment: Assessment) -> bool:
@@ -106,29 +106,3 @@ def _answer(assessment: Assessment) -> str:
     cost = assessment.estimate.cost
     price = f", {significant(cost.usd_per_month.value, 3)} USD a month" if cost and cost.usd_per_month else ""
     return option_text(assessment) + price
-
-
-def _steps(workload: Workload) -> Iterator[Step]:
-    """Constraints that the workload has, and how to give each up; those that help most often first."""
-    replace = dataclasses.replace
-    level = workload.service_level
-    if workload.hardware is not None and workload.hardware.rent is None:
-        yield from _rented(workload)
-    if level != ServiceLevel(with_replicas_down=level.with_replicas_down):
-        yield "no latency limits", lambda w: replace(w, service_level=ServiceLevel(with_replicas_down=w.service_level.with_replicas_down))
-    if workload.cost.budget_usd_per_month is not None:
-        yield "no budget", lambda w: replace(w, cost=replace(w.cost, budget_usd_per_month=None))
-    if level.with_replicas_down:
-        yield "with_replicas_down: 0", lambda w: replace(w, service_level=replace(w.service_level, with_replicas_down=0))
-    if workload.quality.quantization_loss != "any":
-        yield "quality.quantization_loss: any", lambda w: replace(w, quality=Quality("any"))
-
-
-def _rented(workload: Workload) -> Iterator[Step]:
-    replace = dataclasses.replace
-    rent = HardwareChoice(rent=RentedHardware())
-    if workload.privacy.stays_on in ("anywhere", "own_cloud_account", "region"):
-        yield "hardware: rented machines", lambda w: replace(w, hardware=rent)
-    else:
-        text = "privacy.stays_on: own_cloud_account, hardware: rented machines"
-        yield text, lambda w: replace(w, hardware=rent, privacy=replace(w.privacy, stays_on="own_cloud_account"))

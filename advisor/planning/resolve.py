@@ -13,11 +13,11 @@ from advisor.domain.deployment import Deployment
 from advisor.domain.engine import Parallelism
 from advisor.domain.hardware import Available, Node, Offer
 from advisor.domain.plan import Plan, PlannedDeployment, PlannedHardware, Setting
-from advisor.domain.workload import Workload
+from advisor.domain.workload import RentedHardware, Workload
 from advisor.errors import DataError, UserInputError
 from advisor.intake.candidate import build_candidate
 from advisor.intake.models import find_model
-from advisor.planning.inventory import inventory_of
+from advisor.planning.inventory import inventory_of, rented
 
 
 def resolved_in(document: Document, index: int, workload: Workload, catalog: Catalog, *, plan: Plan) -> tuple[Deployment, Available]:
@@ -62,13 +62,19 @@ def _available(hardware: PlannedHardware, workload: Workload, catalog: Catalog) 
         return Available(embedded_node(hardware.node), 1, hardware.acquisition)
     if hardware.offer is not None:
         offer: Offer = _embedded(hardware.offer, Offer, "hardware.offer")
-        return Available(catalog.node_of(offer), None, "rent", offer)
+        return rented(offer, _terms_of_rent(workload), catalog)
     device = catalog.device(hardware.device).id
     for available in inventory_of(workload, catalog, None).available:
         same = available.node.device.id == device and available.acquisition == hardware.acquisition
         if same and available.node.devices >= hardware.devices:
             return available
     return Available(catalog.node(device, hardware.devices), None, hardware.acquisition)
+
+
+def _terms_of_rent(workload: Workload) -> RentedHardware:
+    """Whether spot prices are accepted; a plan may take more devices than the search was allowed to."""
+    rent = workload.hardware.rent if workload.hardware else None
+    return RentedHardware(spot=rent is not None and rent.spot)
 
 
 def embedded_node(facts: dict[str, Any]) -> Node:

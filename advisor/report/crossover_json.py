@@ -3,7 +3,8 @@
 import dataclasses
 from typing import Any, Final
 
-from advisor.validation.crossover.curves import Comparison, Curve, Point, compare_measured, compare_predicted
+from advisor.estimate.crossing import Comparison
+from advisor.validation.crossover.curves import Curve, Point, compare_measured, compare_predicted
 from advisor.validation.crossover.run import Crossover
 
 SCHEMA: Final = "advisor.crossover/1"

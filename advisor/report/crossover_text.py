@@ -4,8 +4,9 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from advisor.estimate.crossing import Comparison
 from advisor.units import significant, time_unit
-from advisor.validation.crossover.curves import Comparison, Curve, Point, compare_measured, compare_predicted, finding
+from advisor.validation.crossover.curves import Curve, Point, compare_measured, compare_predicted, finding
 from advisor.validation.crossover.run import Crossover
 
 _WIDTH: Final = 80

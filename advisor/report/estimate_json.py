@@ -8,23 +8,23 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from advisor.domain.estimate import CostEstimate, MemoryEstimate, Percentiles, PerformanceEstimate
+from advisor.domain.estimate import MemoryEstimate, Percentiles, PerformanceEstimate
 from advisor.domain.near import Nearest
 from advisor.domain.quantity import Quantity
 from advisor.domain.witness import Testimony
 from advisor.engines.effective import effective_flags
 from advisor.intake.estimation import EstimateAnswer
+from advisor.report.cost_json import cost_document
 from advisor.report.estimate_types import (
-    CostJson,
     EstimateJson,
     MemoryJson,
     NearestJson,
     PercentilesJson,
     PerformanceJson,
-    QuantityJson,
     ToldJson,
     WitnessJson,
 )
+from advisor.report.quantity_json import number, optional, whole
 
 SCHEMA: Final = "advisor.estimate/1"
 _OVER_REQUESTS: Final = ("ttft_s", "tpot_s", "itl_s", "e2e_s")
@@ -59,7 +59,7 @@ def estimate_json(answer: EstimateAnswer) -> EstimateJson:
         "effective_settings": _settings(answer),
         "memory": _memory(estimate.memory, lengths_given=answer.request_tokens is not None),
         "performance": _performance(estimate.performance, answer.start_s),
-        "cost": _cost(estimate.cost),
+        "cost": cost_document(estimate.cost),
         "witness": _witness(answer.testimony),
     }
 
@@ -79,13 +79,13 @@ def _memory(memory: MemoryEstimate, *, lengths_given: bool) -> MemoryJson:
     return {
         "devices": [_quantities(device) for device in memory.devices],  # type: ignore[misc]
         "host": _quantities(memory.host),  # type: ignore[typeddict-item]
-        "kv_cache_bytes_per_token": _number(memory.kv_cache_bytes_per_token),
-        "kv_cache_capacity_tokens": _number(memory.kv_cache_capacity_tokens),
-        "num_blocks": _optional(memory.num_blocks),
-        "max_concurrency_x": _optional(memory.max_concurrency_x),
-        "steady_concurrency_x": _optional(memory.steady_concurrency_x),
-        "requests_held_typical": _number(memory.requests_held_typical) if lengths_given else None,
-        "requests_held_longest": _number(memory.requests_held_longest),
+        "kv_cache_bytes_per_token": number(memory.kv_cache_bytes_per_token),
+        "kv_cache_capacity_tokens": number(memory.kv_cache_capacity_tokens),
+        "num_blocks": optional(memory.num_blocks),
+        "max_concurrency_x": optional(memory.max_concurrency_x),
+        "steady_concurrency_x": optional(memory.steady_concurrency_x),
+        "requests_held_typical": number(memory.requests_held_typical) if lengths_given else None,
+        "requests_held_longest": number(memory.requests_held_longest),
         "fits": memory.fits,
     }
 
@@ -93,11 +93,11 @@ def _memory(memory: MemoryEstimate, *, lengths_given: bool) -> MemoryJson:
 def _performance(performance: PerformanceEstimate | None, start_s: Quantity) -> PerformanceJson:
     shown: dict[str, Any] = {
         "saturated": performance.saturated if performance else None,
-        "start_s": _number(start_s),
+        "start_s": number(start_s),
         "nearest_measurement": _nearest(performance.nearest if performance else None),
     }
     for name in PerformanceJson.__annotations__.keys() - shown.keys():
-        shown[name] = (_percentiles if name in _OVER_REQUESTS else _optional)(getattr(performance, name, None))
+        shown[name] = (_percentiles if name in _OVER_REQUESTS else optional)(getattr(performance, name, None))
     return {name: shown[name] for name in PerformanceJson.__annotations__}  # type: ignore[return-value]
 
 
@@ -114,22 +114,11 @@ def _nearest(nearest: Nearest | None) -> NearestJson | None:
     }
 
 
-def _cost(cost: CostEstimate | None) -> CostJson:
-    return {
-        "usd_per_hour": _optional(cost.usd_per_hour if cost else None),
-        "usd_per_month": _optional(cost.usd_per_month if cost else None),
-        "usd_per_request": _optional(cost.usd_per_request if cost else None),
-        "usd_per_request_at_capacity": _optional(cost.usd_per_request_at_capacity if cost else None),
-        "usd_per_million_output_tokens": _optional(cost.usd_per_million_output_tokens if cost else None),
-        "price_as_of": cost.price_as_of if cost else None,
-    }
-
-
 def _witness(testimony: Testimony | None) -> WitnessJson | None:
     if testimony is None:
         return None
     told: list[ToldJson] = [
-        {"name": one.name, "predicted": _number(one.predicted), "told": _whole(one.told), "agrees": one.agrees} for one in testimony.told
+        {"name": one.name, "predicted": number(one.predicted), "told": whole(one.told), "agrees": one.agrees} for one in testimony.told
     ]
     return {"source": testimony.source, "told": told, "remarks": list(testimony.remarks)}
 
@@ -137,7 +126,7 @@ def _witness(testimony: Testimony | None) -> WitnessJson | None:
 def _percentiles(percentiles: Percentiles | None) -> PercentilesJson:
     if percentiles is None:
         return {"p50": None, "p95": None, "p99": None}
-    return {"p50": _number(percentiles.p50), "p95": _number(percentiles.p95), "p99": _number(percentiles.p99)}
+    return {"p50": number(percentiles.p50), "p95": number(percentiles.p95), "p99": number(percentiles.p99)}
 
 
 def _quantities(owner: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass of quantities; the schema test holds it to its type
@@ -145,23 +134,4 @@ def _quantities(owner: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass of 
 
 
 def _plain(value: object) -> object:
-    return _number(value) if isinstance(value, Quantity) else value
-
-
-def _optional(quantity: Quantity | None) -> QuantityJson | None:
-    return None if quantity is None else _number(quantity)
-
-
-def _number(quantity: Quantity) -> QuantityJson:
-    return {
-        "value": _whole(quantity.value),
-        "low": _whole(quantity.low),
-        "high": _whole(quantity.high),
-        "basis": quantity.basis.value,
-        "source": quantity.source,
-    }
-
-
-def _whole(value: float) -> float:
-    """Whole numbers without a decimal point: bytes are counted, not measured."""
-    return int(value) if float(value).is_integer() else value
+    return number(value) if isinstance(value, Quantity) else value

@@ -203,6 +203,7 @@ def _money(cost: CostEstimate) -> Iterator[str]:
         ("per month", cost.usd_per_month),
         ("per request", cost.usd_per_request),
         ("  at capacity", cost.usd_per_request_at_capacity),
+        ("per Mtok input", cost.usd_per_million_input_tokens),
         ("per Mtok output", cost.usd_per_million_output_tokens),
     )
     for name, amount in rows:

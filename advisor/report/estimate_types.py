@@ -4,15 +4,8 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
-
-class QuantityJson(TypedDict):
-    """A number with its 80 % range, where it comes from, and the source."""
-
-    value: float
-    low: float
-    high: float
-    basis: Literal["exact", "stated", "measured", "scaled", "modelled"]
-    source: str
+from advisor.report.cost_json import CostJson
+from advisor.report.quantity_json import QuantityJson
 
 
 class EngineJson(TypedDict):
@@ -121,17 +114,6 @@ class PerformanceJson(TypedDict):
     saturated: bool | None
     start_s: QuantityJson
     nearest_measurement: NearestJson | None
-
-
-class CostJson(TypedDict):
-    """Money of the whole deployment; null where no price was given."""
-
-    usd_per_hour: QuantityJson | None
-    usd_per_month: QuantityJson | None
-    usd_per_request: QuantityJson | None
-    usd_per_request_at_capacity: QuantityJson | None
-    usd_per_million_output_tokens: QuantityJson | None
-    price_as_of: str | None
 
 
 class WeightsJson(TypedDict):

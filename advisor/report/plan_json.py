@@ -5,12 +5,18 @@ from typing import Any
 
 from advisor.domain.assessment import Assessment
 from advisor.domain.quantity import Quantity
+from advisor.planning.amounts import load_size, unit_of
 from advisor.planning.compose import decision_sentence
 from advisor.planning.decision import Decision
 from advisor.planning.describe import option_text
+from advisor.planning.further import NOT_ASKED, Further
+from advisor.planning.hosted import hosted_lines
+from advisor.planning.staircase import Staircase, Step
+from advisor.report.comparison_json import capacity_document, crossover_document, hosted_document, ways_document
+from advisor.report.cost_json import cost_document
 
 
-def decision_document(decision: Decision) -> dict[str, Any]:
+def decision_document(decision: Decision, further: Further = NOT_ASKED) -> dict[str, Any]:
     """The whole decision; numbers as value, low, high, basis, source."""
     return {
         "schema": "advisor.decision/1",
@@ -30,10 +36,39 @@ def decision_document(decision: Decision) -> dict[str, Any]:
         "search": {name: getattr(decision.space, name) for name in ("models", "points", "survivors", "sized", "finalists")},
         "not_simulated": decision.not_simulated,
         "dropped_candidates": sum(dropped.alike for dropped in decision.space.dropped),
-        "hosted": list(decision.hosted),
+        "cost": cost_document(decision.chosen.estimate.cost) if decision.chosen else None,
+        "capacity": capacity_document(decision.capacity, unit_of(decision.case.demand.load)),
+        "crossover": crossover_document(decision.crossover),
+        "hosted_price": hosted_document(decision.hosted),
+        "scale": _staircase(further.staircase),
+        "constraints": None if further.constraints is None else [dataclasses.asdict(one) for one in further.constraints],
+        "other_ways": ways_document(decision.other_ways),
+        "hosted": list(hosted_lines(decision.case, decision.hosted)),
         "assumed": [{"path": a.path, "text": a.text, "basis": str(a.basis)} for a in decision.assumptions],
         "witness": dataclasses.asdict(decision.testimony) if decision.testimony else None,
         "catalog": decision.case.catalog.as_of,
+    }
+
+
+def _staircase(found: Staircase | None) -> dict[str, Any] | None:
+    """Each step, and each point of migration with the steps on either side of it."""
+    if found is None:
+        return None
+    migrations = [{"before": _step(one.before), "after": _step(one.after)} for one in found.migrations]
+    return {"steps": [_step(step) for step in found.steps], "migrations": migrations}
+
+
+def _step(step: Step) -> dict[str, Any]:
+    cost = step.answer.estimate.cost if step.answer else None
+    return {
+        "factor": step.factor,
+        "load": load_size(step.workload.load),
+        "feasible": step.feasible,
+        "option": option_text(step.answer) if step.answer else None,
+        "engine": step.answer.deployment.candidate.runtime.engine if step.answer else None,
+        "replicas": step.answer.deployment.replicas if step.answer else None,
+        "usd_per_month": quantity_document(cost.usd_per_month if cost else None),
+        "usd_per_request": quantity_document(cost.usd_per_request if cost else None),
     }
 
 

@@ -1,7 +1,7 @@
 """A decision in 80 columns: what, why it holds, why not the others, what would change it, what nobody has confirmed."""
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from rich.console import Console
 from rich.text import Text
@@ -10,9 +10,14 @@ from advisor.domain.assessment import Assessment
 from advisor.domain.claim_labels import label_of
 from advisor.domain.quantity import Quantity
 from advisor.domain.verdict import Requirement, Severity, Standing
+from advisor.planning.capacity import capacity_lines
 from advisor.planning.compose import decision_sentence, planned_settings
+from advisor.planning.crossover_words import crossover_sentence
 from advisor.planning.decision import Change, Decision, Loser
 from advisor.planning.describe import plain, shown
+from advisor.planning.further import NOT_ASKED, Further
+from advisor.planning.hosted import hosted_lines
+from advisor.planning.staircase import staircase_lines
 from advisor.report.witness_text import testimony_lines
 
 WIDTH = 80
@@ -32,7 +37,7 @@ _LEGEND = (
 )
 
 
-def print_decision(decision: Decision, console: Console, *, proof: str) -> None:
+def print_decision(decision: Decision, console: Console, *, proof: str, further: Further = NOT_ASKED) -> None:
     """Print the whole answer. `proof` is the command that proves it."""
     _paragraph(console, "Decision", decision_sentence(decision))
     _list(console, "Out of reach", [str(wish) for wish in decision.impossible])
@@ -41,13 +46,16 @@ def print_decision(decision: Decision, console: Console, *, proof: str) -> None:
         _list(console, "Settings that decide it", _settings(decision))
         _list(console, "Blocked", _verdicts(decision.chosen, "block"))
         _list(console, "Watch", _verdicts(decision.chosen, "warn"))
+    _list(console, "Capacity", capacity_lines(decision.capacity, decision.case.demand.load) if decision.capacity else ())
     _list(console, "Asked the engine itself", testimony_lines(decision.testimony) if decision.testimony else ())
     _list(console, "Note", decision.notes)
     _list(console, "Why not", _losers(decision.losers))
     _list(console, "Cheaper if proven", _losers(decision.cheaper_if_proven))
     _list(console, "Removed", _removed(decision))
-    _list(console, "For comparison", decision.hosted)
+    _list(console, "For comparison", _comparison(decision))
     _list(console, "What would change the answer", _changes(decision.changes))
+    _list(console, "At multiples of the load", staircase_lines(further.staircase) if further.staircase else ())
+    _list(console, "What each constraint costs", map(str, further.constraints or ()))
     _list(console, "What to relax", [f"{change.when} -> {change.then}" for change in decision.relaxations])
     _list(console, "You have not confirmed", [f"{a.text} ({a.path})" for a in decision.assumptions])
     if decision.chosen is not None:
@@ -86,19 +94,39 @@ def _limit(requirement: Requirement) -> str:
 def _extras(chosen: Assessment) -> Iterator[tuple[str, Quantity, str]]:
     """What nobody asked for as a limit but everybody wants to know."""
     required = {requirement.name for requirement in chosen.requirements}
-    performance, cost = chosen.estimate.performance, chosen.estimate.cost
+    performance = chosen.estimate.performance
     if performance is not None:
         rows = (("ttft_p95_s", performance.ttft_s.p95), ("tpot_p95_s", performance.tpot_s.p95))
         yield from ((label_of(name)[0], number, " s") for name, number in rows if name not in required)
         yield "requests served", performance.requests_per_s, " /s"
         yield "most it can serve", performance.capacity_requests_per_s, " /s"
     yield "tokens held", chosen.estimate.memory.kv_cache_capacity_tokens, ""
-    if cost is not None and cost.usd_per_month is not None and "usd_per_month" not in required:
+    yield from _money(chosen, required)
+
+
+def _money(chosen: Assessment, required: Container[str]) -> Iterator[tuple[str, Quantity, str]]:
+    """By the month, the request, the user and the token; small prices for a thousand."""
+    cost = chosen.estimate.cost
+    if cost is None or cost.usd_per_month is None:
+        return
+    if "usd_per_month" not in required:
         yield "cost a month", cost.usd_per_month, " USD"
-    if cost is not None and cost.usd_per_request is not None:
-        many = _THOUSAND if cost.usd_per_request.value < _SMALL_USD else 1
-        label = f"cost of {many:,} requests" if many > 1 else "cost a request"
-        yield label, cost.usd_per_request.times(many), " USD"
+    if cost.usd_per_request is not None:
+        many, of = _counted(cost.usd_per_request)
+        yield f"cost {'of ' if many > 1 else ''}{of}", cost.usd_per_request.times(many), " USD"
+    if cost.usd_per_request_at_capacity is not None:
+        many, of = _counted(cost.usd_per_request_at_capacity)
+        yield f"{of} when full", cost.usd_per_request_at_capacity.times(many), " USD"
+    if cost.usd_per_user_month is not None:
+        yield label_of("usd_per_user_month")[0], cost.usd_per_user_month, " USD"
+    if cost.token_prices is not None:
+        yield "a million tokens sent", cost.token_prices.input, " USD"
+        yield "a million generated", cost.token_prices.output, " USD"
+
+
+def _counted(each: Quantity) -> tuple[int, str]:
+    """Of what costs less than a tenth of a cent, a thousand."""
+    return (_THOUSAND, f"{_THOUSAND:,} requests") if each.value < _SMALL_USD else (1, "a request")
 
 
 # ---- the lists
@@ -128,6 +156,14 @@ def _verdicts(assessment: Assessment, severity: Severity) -> list[str]:
 
 def _losers(losers: Iterable[Loser]) -> list[str]:
     return [f"{loser.option}: {loser.reason}" for loser in losers]
+
+
+def _comparison(decision: Decision) -> Iterator[str]:
+    """The other engine, the hosted price, and other ways to pay."""
+    if decision.crossover is not None:
+        yield crossover_sentence(decision.crossover)
+    yield from hosted_lines(decision.case, decision.hosted)
+    yield from map(str, decision.other_ways)
 
 
 def _changes(changes: Iterable[Change]) -> list[str]:

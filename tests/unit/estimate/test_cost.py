@@ -1,5 +1,6 @@
 """Money: arithmetic that a reader can check by hand."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,9 +8,12 @@ import pytest
 from advisor.domain.estimate import PerformanceEstimate
 from advisor.domain.hardware import Available, Offer
 from advisor.domain.quantity import Basis, Quantity
-from advisor.domain.workload import CostTerms, Load
+from advisor.domain.running import Running
+from advisor.domain.workload import CostTerms, Load, Users
 from advisor.estimate.cost import estimate_cost
+from advisor.estimate.duty import duty_of
 from advisor.estimate.load import estimate_performance
+from advisor.estimate.load_requests import request_stream
 from advisor.estimate.packing import pack
 from tests.unit.estimate.serving_for_tests import CATALOG, EIGHT_B, demand, deployment, memory_of, steps_of, vllm_candidate
 
@@ -123,3 +127,94 @@ def test_at_capacity_and_per_million_tokens():
     assert estimate.usd_per_request_at_capacity.value == pytest.approx(estimate.usd_per_hour.value / 7200)
     assert estimate.usd_per_request_at_capacity.basis == Basis.MODELLED
     assert estimate.usd_per_million_output_tokens.value == pytest.approx(estimate.usd_per_request.value * 1e6 / 500)
+
+
+# ---- by the token, by the user
+
+
+def test_the_split_prices_of_tokens_make_the_bill():
+    """Per million sent and generated, like a hosted API's pair: tokens of a request times the pair are its cost."""
+    served = performance_of(0.5, 2.0)
+    estimate = cost(replicas(4), performance=served)
+    sent = request_stream(ASKED, 0).mean_input_tokens
+    pair = estimate.token_prices
+    assert (pair.input.value * sent + pair.output.value * 500) / 1e6 == pytest.approx(estimate.usd_per_request.value)
+    assert 0 < pair.input.value < pair.output.value
+    assert pair.input.basis == Basis.MODELLED
+    full = estimate.token_prices_at_capacity
+    assert (full.input.value * sent + full.output.value * 500) / 1e6 == pytest.approx(estimate.usd_per_request_at_capacity.value)
+    assert estimate.usd_per_million_input_tokens.value * sent / 1e6 == pytest.approx(estimate.usd_per_request.value)
+
+
+def test_a_users_month_is_the_bill_over_the_users():
+    users = demand(Load(users=Users(240, 120.0)), requests_per_month=132_000)
+    assert cost(replicas(4), asked=users).usd_per_user_month.value == pytest.approx(4510.32 / 240)
+    assert cost(replicas(4)).usd_per_user_month is None
+
+
+def test_what_costs_nothing_costs_nothing_a_request():
+    free = cost(replicas(4), terms=CostTerms(price_usd_per_hour=0.0), performance=performance_of(0.5, 2.0))
+    assert (free.usd_per_month.value, free.usd_per_request.value, free.usd_per_request_at_capacity.value) == (0, 0, 0)
+
+
+# ---- owned
+
+
+def test_what_is_sunk_is_not_charged_again_and_what_must_be_bought_is():
+    sunk = CostTerms(electricity_usd_per_kwh=0.20, capex="sunk")
+    assert cost(replicas(4), terms=sunk).usd_per_hour.value == pytest.approx(4 * 1.73 * 0.20)
+    assert "sunk" in cost(replicas(4), terms=sunk).basis_text
+    assert cost(replicas(4), replace(OWNED, acquisition="buy"), terms=sunk).usd_per_hour.value > 4 * 1.73 * 0.20
+    amortised = CostTerms(electricity_usd_per_kwh=0.20, capex="amortise", host_overhead_pct=40)
+    assert cost(replicas(4), terms=amortised).usd_per_hour.value == pytest.approx(cost(replicas(4)).usd_per_hour.value)
+
+
+# ---- not day and night
+
+OFFICE = Running(hours_per_day=10, days_per_month=22)
+ONE = Available(CATALOG.node("h100-sxm", 1), None, "rent", Offer("a-cloud", "gpu-1", "h100-sxm", 1, 11.0, "2026-08-03", "price list"))
+
+
+def test_rent_is_paid_for_the_hours_that_are_on_and_for_starting():
+    asked, served = replace(ASKED, running=OFFICE), performance_of(0.5, 2.0)
+    estimate = cost(replicas(1, on=1), ONE, asked=asked, performance=served)
+    hours = 220 + 22 * served.start_s.value / 3600
+    assert estimate.hours_per_month == pytest.approx(hours)
+    assert estimate.usd_per_month.value == pytest.approx(11.0 * hours)
+    assert estimate.usd_per_month.low < estimate.usd_per_month.value < estimate.usd_per_month.high  # starting takes 22 unsure times
+    assert estimate.usd_per_request_at_capacity.value == pytest.approx(11.0 / 7200)  # a full hour is not dearer
+
+
+def test_a_purchase_is_paid_off_day_and_night_and_electricity_is_not():
+    asked = replace(ASKED, running=OFFICE)
+    purchase = 4 * 30_000 * 1.4 / (4 * 8760)
+    assert cost(replicas(4), asked=asked).usd_per_month.value == pytest.approx(purchase * 730 + 4 * 1.73 * 0.20 * 220)
+    assert cost(replicas(4), asked=asked).usd_per_hour.value == cost(replicas(4)).usd_per_hour.value
+
+
+def test_scaled_to_zero_a_lonely_request_pays_for_its_own_start():
+    """One request a day: it finds the machine off, starts it, is answered, and 300 s later it is off again."""
+    lonely = duty_of(Running(days_per_month=30, scale_to_zero_after_s=300.0), 30.0, answer_s=10.0)
+    assert lonely.cold_share == pytest.approx(1.0, abs=0.004)
+    assert lonely.starts == pytest.approx(30.0, rel=0.004)
+    assert lonely.hours == pytest.approx(30 * 310 / 3600, rel=0.01)
+    assert lonely.hours_with_starts(90.0) == pytest.approx(30 * 400 / 3600, rel=0.01)
+
+
+def test_scaled_to_zero_a_crowd_never_lets_it_rest():
+    busy = duty_of(Running(scale_to_zero_after_s=300.0), 2_000_000.0)
+    assert busy.hours == pytest.approx(730)
+    assert busy.cold_share < 1e-6
+
+
+def test_random_gaps_make_the_hours_that_the_formula_says():
+    """10,000 exponential gaps with a mean of 400 s, off after 300 s of rest."""
+    gaps = [-400 * math.log(1 - (i + 0.5) / 10_000) for i in range(10_000)]
+    expected = duty_of(Running(scale_to_zero_after_s=300.0), 730 * 3600 / 400)
+    assert expected.hours / 730 == pytest.approx(sum(min(gap, 300) for gap in gaps) / sum(gaps), rel=0.002)
+    assert expected.cold_share == pytest.approx(sum(gap > 300 for gap in gaps) / 10_000, rel=0.002)
+
+
+def test_round_the_clock_is_the_whole_month_without_a_start():
+    assert duty_of(None, 1000.0) == duty_of(Running(), None)
+    assert duty_of(None, 1000.0).hours_with_starts(100.0) == 730

@@ -86,3 +86,15 @@ def test_a_marketplace_is_rented_from_only_where_it_is_named():
     assert not any(entry.offer.marketplace for entry in anywhere)
     named = available(HardwareChoice(rent=RentedHardware(devices=(market.device,), providers=(market.provider,))))
     assert [entry.offer for entry in named] == [market]
+
+
+def test_spot_is_paid_where_it_is_accepted_and_offered():
+    found = available(HardwareChoice(rent=RentedHardware(devices=("h100-sxm", "l40s"), spot=True)))
+    assert any(entry.spot for entry in found)
+    assert all(entry.spot == (entry.offer.spot_usd_per_hour is not None) for entry in found)
+    assert not any(entry.spot for entry in available(HardwareChoice(rent=RentedHardware(devices=("h100-sxm",)))))
+
+
+def test_an_owners_own_figures_replace_the_catalogs():
+    (found,) = available(HardwareChoice(owned=(OwnedHardware("h100-sxm", usd_per_device=12_000, all_in_kw_per_device=1.2),)))
+    assert (found.purchase_usd_per_device, found.all_in_kw_per_device) == (12_000, 1.2)

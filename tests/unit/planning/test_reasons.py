@@ -7,7 +7,7 @@ import pytest
 from advisor.domain.claim_labels import label_of
 from advisor.domain.quantity import Basis, Quantity
 from advisor.domain.workload import Batch, CostTerms, HardwareChoice, Load, OwnedHardware, Privacy, RentedHardware, ServiceLevel, Users
-from advisor.planning.changes import load_size, load_text, sized_load
+from advisor.planning.amounts import load_size, load_text, sized_load
 from advisor.planning.describe import money, over, plain, seconds, shown
 from tests.unit.planning.questions import ALONE, CHAT, CROWD, ON_THREE_KINDS, case_for, decided
 
