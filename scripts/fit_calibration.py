@@ -1,6 +1,6 @@
 """Fits the step times of an engine to the published measurements of the `fit` side and writes them into `catalog/calibration`.
 
-`python scripts/fit_calibration.py [ENGINE ...]` shows what would be stated; with `--write` it goes into the file. The same output each time.
+`python scripts/fit_calibration.py [ENGINE ...]` shows what would be stated, the same each time; with `--write` it goes into the file.
 """
 
 import argparse

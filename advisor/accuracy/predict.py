@@ -17,6 +17,7 @@ from advisor.estimate.load import estimate_performance
 from advisor.estimate.memory import estimate_memory
 from advisor.estimate.step_time import StepTimeModel, step_time_model
 
+_BATCH_AFTER_BATCH = "offline_static_batches"  # the next is sent when the last one is done: `max_concurrency` at once
 _ANY_DEADLINE_H = 24.0  # of a batch: how long it takes does not hang on it
 
 
@@ -36,7 +37,7 @@ class Prediction:
 def predict(case: Case, catalog: Catalog, *, near: bool = True) -> Prediction:
     """The prediction, with or without measurements near it. Raises UserInputError for what the advisor says would not start."""
     steps = steps_of(case, catalog, near=near)
-    familiar = steps.speed.decode.level != "device"
+    familiar = steps.speed.decode.level not in ("device", "source")
     if is_bench(case):
         return Prediction(_bench(case, steps), _bench_floors(case, steps), familiar)
     demand, memory = case_demand(case), case_memory(case, catalog)
@@ -131,7 +132,8 @@ def case_load(case: Case) -> Load:
     if isinstance(row, VllmRun):
         if row.load_class == "open_loop" and row.request_rate_rps:
             return Load(requests_per_s=row.request_rate_rps)
-        requests = row.num_prompts or row.completed_requests
+        at_once = row.max_concurrency if row.concurrency_kind == _BATCH_AFTER_BATCH else None
+        requests = at_once or row.num_prompts or row.completed_requests
         if row.load_class != "open_loop" and requests:
             return Load(batch=Batch(requests, _ANY_DEADLINE_H))
     raise UserInputError("how many requests, or how fast they arrive, is not stated")

@@ -1,22 +1,18 @@
-"""How far the advisor's speeds are from published measurements: schema `advisor.accuracy/1`, the numbers behind the page.
-
-An error is |predicted / measured - 1|. Every group (source x device x model) counts once: `median_error` is the median of the groups'
-medians, `p90_error` their 90th percentile. `coverage` is the share inside the 80 % range, `width` the range's high over its low.
-"""
+"""Judges the published runs of one side of the split, and sums them up."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from statistics import median
-from typing import Final, Literal
+from typing import Final
 
 from advisor.accuracy.baselines import best_efficiency, roofline
 from advisor.accuracy.case import Case, CaseMetric, LeftOut
 from advisor.accuracy.cases import published_cases
+from advisor.accuracy.document import SCHEMA, Band, Counted, Excluded, Limit, Line, OpenLoops, Study, Worst
 from advisor.accuracy.errors import Compared, Summary, grouped, summary
 from advisor.accuracy.judge import ABOVE_CAPACITY, REGIONS, Judged, SetAside, judge, region_of
 from advisor.accuracy.one_point import judged_after_one_point
-from advisor.accuracy.peers import PeerLine, peer_lines
+from advisor.accuracy.peers import peer_lines
 from advisor.accuracy.predict import Prediction, predict
 from advisor.accuracy.reasons import likely_reason, limits
 from advisor.accuracy.unseen import LEVELS, seen_in
@@ -25,128 +21,12 @@ from advisor.catalog.coverage import unmapped
 from advisor.catalog.measurements import PublishedTables
 from advisor.domain.measurement import Split
 from advisor.domain.published import PeerAnswer, PeerError
-from advisor.domain.strict import STRICT
 
-SCHEMA: Final = "advisor.accuracy/1"
 METRICS: Final[tuple[CaseMetric, ...]] = ("tpot_s", "ttft_s", "prefill_s", "e2e_s", "output_tokens_per_s", "requests_per_s")
 _WORST: Final = 15
 _NEARLY_ALL: Final = 0.9  # of what is offered: a run that ends is served for a while after its last request came
 _BASES: Final = ("measured", "scaled", "modelled")
 _CLASSES: Final = ("gpu-datacenter", "gpu-workstation", "gpu-consumer", "gpu-laptop", "apu", "apple", "cpu", "board")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Errors of one metric of one engine, of a part of the runs; `of` names the part."""
-
-    __pydantic_config__ = STRICT
-    engine: str
-    metric: str
-    of: str
-    rows: int
-    groups: int
-    median_error: float
-    p90_error: float
-    coverage: float | None = None
-    width: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Worst:
-    """A group far off: its median error, and the median of predicted over measured."""
-
-    __pydantic_config__ = STRICT
-    engine: str
-    metric: str
-    source: str
-    device: str
-    model: str
-    rows: int
-    error: float
-    predicted_over_measured: float
-    likely: str
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
-class Excluded:
-    """Rows, or one metric of rows, that are not judged, by the rule that says so."""
-
-    __pydantic_config__ = STRICT
-    engine: str
-    what: Literal["row", "metric"]
-    rows: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """Rows of one engine: all of this side of the split, those with a device and a model of the catalog, those judged."""
-
-    __pydantic_config__ = STRICT
-    engine: str
-    rows: int
-    mapped: int
-    judged: int
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """The 80 % range of measured over predicted time that the calibration gives where this much was held out."""
-
-    __pydantic_config__ = STRICT
-    engine: str
-    metric: str
-    level: str
-    low: float
-    high: float
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
-class OpenLoops:
-    """Open loops: all, those predicted to be above capacity, and how many of these served nearly all that was offered."""
-
-    __pydantic_config__ = STRICT
-    rows: int
-    predicted_saturated: int
-    of_which_served: int
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """What is not known of so many of the judged rows."""
-
-    __pydantic_config__ = STRICT
-    what: str
-    rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class Study:
-    """The whole answer of `advisor accuracy`."""
-
-    __pydantic_config__ = STRICT
-    schema: Literal["advisor.accuracy/1"]
-    split: Split
-    catalog_as_of: str
-    counted: tuple[Counted, ...]
-    headline: tuple[Line, ...]
-    device_classes: tuple[Line, ...]
-    regions: tuple[Line, ...]
-    bases: tuple[Line, ...]
-    open_loops: OpenLoops
-    unseen: tuple[Line, ...]  # by what of the group is in no row that was fitted
-    without_near: tuple[Line, ...]  # the same rows, the published measurements near them not used
-    before_one_point: tuple[Line, ...]
-    after_one_point: tuple[Line, ...]
-    bands: tuple[Band, ...]
-    baselines: tuple[Line, ...]
-    peers: tuple[PeerLine, ...]
-    peers_published: tuple[PeerError, ...]
-    worst: tuple[Worst, ...]
-    excluded: tuple[Excluded, ...]
-    limits: tuple[Limit, ...]
 
 
 def study(catalog: Catalog, published: PublishedTables, split: Split, peers: tuple[Sequence[PeerAnswer], Sequence[PeerError]]) -> Study:
@@ -163,6 +43,7 @@ def study(catalog: Catalog, published: PublishedTables, split: Split, peers: tup
         catalog_as_of=catalog.as_of,
         counted=tuple(_counted(catalog, published, split, judged)),
         headline=_lines(judged, lambda one: ""),
+        fixed_in_flight=_lines([one for one in judged if one.case.in_flight is not None], lambda one: ""),
         device_classes=_lines(judged, lambda one: one.device_class, _CLASSES),
         regions=_lines(judged, lambda one: one.region, REGIONS),
         bases=_lines(judged, lambda one: str(one.basis), _BASES),
@@ -170,7 +51,7 @@ def study(catalog: Catalog, published: PublishedTables, split: Split, peers: tup
         unseen=_lines(judged, lambda one: seen[one.engine].unseen(one.case.group), LEVELS) if near else (),
         without_near=_lines(plain, lambda one: ""),
         before_one_point=_lines(_same(plain, after), lambda one: ""),
-        after_one_point=_lines(after, lambda one: ""),
+        after_one_point=_lines(_same(after, plain), lambda one: ""),
         bands=tuple(_bands(catalog)),
         baselines=tuple(_baselines(judged)),
         peers=peer_lines(judged, peers[0]),
@@ -240,7 +121,7 @@ def _by_metric(judged: Iterable[Judged]) -> Iterator[tuple[tuple[str, str], list
 def _bands(catalog: Catalog) -> Iterator[Band]:
     for engine, calibration in sorted(catalog.calibrations.items()):
         for band in calibration.errors:
-            yield Band(engine, band.metric, band.level, band.low, band.high, band.note)
+            yield Band(engine, band.backend, band.metric, band.level, band.low, band.high, band.note)
 
 
 # ---- what stands out, what is missing
@@ -260,7 +141,8 @@ def _worst_line(runs: Sequence[Judged]) -> Worst:
 
 
 def _open_loops(judged: Iterable[Judged], aside: Iterable[SetAside]) -> OpenLoops:
-    runs = {one.case.row.row_id: one.case for one in (*judged, *aside) if region_of(one.case) == "open loop"}
+    cases = [*(one.case for one in judged), *(one.case for one in aside)]
+    runs = {case.row.row_id: case for case in cases if region_of(case) == "open loop"}
     above = {one.case.row.row_id for one in aside if one.why == ABOVE_CAPACITY}
     return OpenLoops(len(runs), len(above), sum(_served_all(runs[row]) for row in above))
 

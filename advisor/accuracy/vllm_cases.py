@@ -27,9 +27,9 @@ from advisor.intake.candidate import build_candidate
 
 NIGHTLY: Final = "nightly"  # what a build without a release number counts as
 NOMINAL_SHARE: Final = 0.9  # lengths drawn from 0.8 to 1.0 of the nominal one
-WARM_SHARE: Final = 0.05  # of a group's runs: more first tokens than this before the arithmetic of their prompt
-BELOW_FLOOR: Final = "a first token before the prompt's arithmetic at the device's peak"
-WARM: Final = "prompts of this group were cached: first tokens come before the prompt's arithmetic"
+WARM_SHARE: Final = 0.05  # of a group's runs: where more than this beat the arithmetic of their prompts, its prompts were cached
+BELOW_ARITHMETIC: Final = "faster than the arithmetic of the prompts at the device's peak"
+WARM: Final = "prompts of this group were cached: its runs beat their arithmetic at the device's peak"
 QUEUED: Final = "more in flight than slots and cache hold"
 _NO_PEAK: Final = Fitted(1e9, 1e9, 1e9)  # a device without a published peak has no floor of arithmetic
 _UNUSABLE: Final[Mapping[str, str]] = {  # words of a row's flags or arguments, and why it cannot be compared
@@ -168,10 +168,24 @@ def _unreliable(case: Case, rank: VllmRank, constants: MemoryConstants) -> dict[
     if case.row.judge_ready == "tpot_only":
         found["ttft_s"] = "warm prefixes or the client's own time, as the source says"
     if ttft_s is not None and ttft_s < rank.floor_prefill_s(case.input_tokens):
-        found["ttft_s"] = BELOW_FLOOR
-    if tpot_s is not None and tpot_s < rank.floor_decode_s(1, case.input_tokens):
-        found["tpot_s"] = "a token faster than its bytes at the nominal bandwidth"
+        found["ttft_s"] = BELOW_ARITHMETIC
+    step_s = rank.floor_decode_s(1, case.depth_tokens + case.input_tokens)
+    if tpot_s is not None and tpot_s < step_s:
+        found["tpot_s"] = "tokens faster than their bytes at the nominal bandwidth"
+    elif tpot_s is not None and tpot_s < step_s + _floor_between_s(case, rank, step_s):
+        found["tpot_s"] = BELOW_ARITHMETIC
     return found | (_queued(case, constants) or {})
+
+
+def _floor_between_s(case: Case, rank: VllmRank, step_s: float) -> float:
+    """What the prompts of the others add to each token at the device's peak: each other client of a closed loop asks once in the time
+    that a request takes, and a step with a prompt in it need not read the weights again."""
+    ttft_s, clients = case.measured.get("ttft_s"), (case.in_flight or 1) / case.candidate.parallelism.data
+    if ttft_s is None or clients <= 1:
+        return 0.0
+    generating_s = case.output_tokens * case.measured["tpot_s"]
+    prompts = (clients - 1) * generating_s / (generating_s + ttft_s)
+    return prompts / case.output_tokens * max(rank.floor_prefill_s(case.input_tokens) - step_s, 0.0)
 
 
 def _queued(case: Case, constants: MemoryConstants) -> dict[CaseMetric, str] | None:
@@ -188,12 +202,15 @@ def _queued(case: Case, constants: MemoryConstants) -> dict[CaseMetric, str] | N
 
 
 def _warm_marked(cases: list[Case]) -> Iterator[Case]:
-    """Where many runs of a group have their first token before the prompt's arithmetic, its prompts were cached: none counts as computed."""
-    by_group = grouped(cases, lambda case: case.group)
-    warm = {group for group, own in by_group.items() if sum(c.unreliable.get("ttft_s") == BELOW_FLOOR for c in own) > WARM_SHARE * len(own)}
+    """Where many runs of a group beat the arithmetic of their prompts, those were cached: all its prompts count as that."""
+    warm = {
+        group
+        for group, own in grouped(cases, lambda case: case.group).items()
+        if sum(BELOW_ARITHMETIC in case.unreliable.values() for case in own) > WARM_SHARE * len(own)
+    }
     for case in cases:
-        if case.group not in warm or case.in_flight is None:
+        if case.group not in warm:
             yield case
             continue
-        marked = dict(case.unreliable) | {"ttft_s": WARM}
-        yield replace(case, input_tokens=1.0, depth_tokens=case.input_tokens - 1.0, unreliable=marked)
+        kept = {metric: why for metric, why in case.unreliable.items() if why != BELOW_ARITHMETIC}
+        yield replace(case, input_tokens=1.0, depth_tokens=case.input_tokens - 1.0, unreliable=kept | {"ttft_s": WARM})

@@ -32,7 +32,7 @@ def _tpot_s(row: VllmRun) -> float | None:
 
 
 def _from_throughput(row: VllmRun, output_tokens: float, in_flight: int | None, ttft_s: float | None) -> float | None:
-    """Of a closed loop each request takes in_flight x output / throughput seconds (Little's law); without its first token, per further token."""
+    """In a closed loop a request takes in_flight x output / throughput seconds (Little's law): without its first token, per further one."""
     if not row.output_throughput_tok_s or in_flight is None or ttft_s is None or output_tokens <= 1:
         return None
     request_s = in_flight * output_tokens / row.output_throughput_tok_s

@@ -9,7 +9,7 @@ import typer
 from advisor.cli.output import CatalogOption, FormatOption
 
 if TYPE_CHECKING:
-    from advisor.accuracy.study import Study
+    from advisor.accuracy.document import Study
     from advisor.catalog.layers import Layers
 
 EPILOG: Final = "Example: [bold]advisor accuracy --output accuracy.md[/bold]"

@@ -95,8 +95,7 @@ def estimate(
     spread = Parallelism(tensor, pipeline, data, expert)
     traffic = Traffic(input_tokens, output_tokens, concurrency, request_rate)
     flags, points = _flags(program, ctx.args), measured_points(measured)
-    fetched = None if download_speed is None else download_speed * 1e6
-    asked = EstimateRequest(model, device, program, weights, spread, traffic, flags, devices, price_per_hour, like, points, fetched)
+    asked = EstimateRequest(model, device, program, weights, spread, traffic, flags, devices, price_per_hour, like, points, download_speed)
     _print(asked, _witness(model, engine_python) if ask_engine else None, output, quiet=quiet)
 
 

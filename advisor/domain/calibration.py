@@ -74,6 +74,7 @@ class VllmGeneration:
     __pydantic_config__ = STRICT
     name: str
     weights_efficiency: Fitted  # of nominal memory bandwidth
+    weights_efficiency_datacenter: Fitted  # the same of data-centre devices, whose memory is mostly HBM
     layer_s: Fitted  # per layer and step: launches and host time
     layer_factor_moe: Fitted  # a layer of experts takes this many times as long
     sequence_s: Fitted  # per sequence and step: scheduling and sampling

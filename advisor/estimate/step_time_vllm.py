@@ -109,6 +109,7 @@ def vllm_constants(calibration: VllmCalibration, generation: VllmGeneration, ari
     """The values that hold for a version and an arithmetic."""
     return VllmConstants(
         weights_efficiency=generation.weights_efficiency.value,
+        weights_efficiency_datacenter=generation.weights_efficiency_datacenter.value,
         kv_efficiency=calibration.kv_efficiency.value,
         layer_s=generation.layer_s.value,
         layer_factor_moe=generation.layer_factor_moe.value,

@@ -34,7 +34,7 @@ _MOST: Final = 10**9  # of tokens, requests: beyond any service, and where a sli
 _MOST_DEVICES: Final = 1024  # of one replica
 _MOST_WEIGHTS_BYTES: Final = 10**15
 _MOST_USD_PER_HOUR: Final = 10**9
-_MOST_BYTES_PER_S: Final = 10**12
+_MOST_MB_PER_S: Final = 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class EstimateRequest:
     usd_per_hour: float | None = None
     like: str | None = None  # the model whose architecture a private one has
     measured: tuple[MeasuredPoint, ...] = ()  # what was measured of it, or near it
-    download_bytes_per_s: float | None = None  # the weights are fetched first
+    download_mb_per_s: float | None = None  # the weights are fetched first
 
     def __post_init__(self) -> None:
         _check_positive("devices", self.devices, most=_MOST_DEVICES)
@@ -111,7 +111,7 @@ class EstimateRequest:
         for name in ("tensor", "pipeline", "data"):
             _check_positive(f"{name}_parallel", getattr(self.parallelism, name), most=_MOST_DEVICES)
         _check_positive("devices", self.parallelism.devices, most=_MOST_DEVICES)
-        _check_positive("download_speed", self.download_bytes_per_s, most=_MOST_BYTES_PER_S)
+        _check_positive("download_speed", self.download_mb_per_s, most=_MOST_MB_PER_S)
         if self.usd_per_hour is not None and not 0 <= self.usd_per_hour <= _MOST_USD_PER_HOUR:
             raise UserInputError(f"price-per-hour: {self.usd_per_hour:g} is not a price")
 
@@ -186,7 +186,7 @@ def context_per_request_tokens(settings: EngineSettings) -> int:
 
 def _candidate(request: EstimateRequest, catalog: Catalog, here: ThisMachine | None) -> Candidate:
     devices = request.devices or request.parallelism.devices
-    node = _with_download(here.node if here else catalog.node(request.device, devices), request.download_bytes_per_s)
+    node = _with_download(here.node if here else catalog.node(request.device, devices), request.download_mb_per_s)
     if here and devices > node.devices:
         raise UserInputError(f"devices: {devices} are asked for, this machine has {node.devices}")
     if devices > 1 and node.device.slices_per_card is not None:
@@ -207,8 +207,8 @@ def _candidate(request: EstimateRequest, catalog: Catalog, here: ThisMachine | N
     )
 
 
-def _with_download(node: Node, bytes_per_s: float | None) -> Node:
-    return replace(node, host=replace(node.host, download_bytes_per_s=bytes_per_s))
+def _with_download(node: Node, mb_per_s: float | None) -> Node:
+    return node if mb_per_s is None else replace(node, host=replace(node.host, download_bytes_per_s=mb_per_s * 1e6))
 
 
 def _ranks(candidate: Candidate) -> Parallelism:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from advisor.accuracy.study import Study
+from advisor.accuracy.document import Study
 
 _ADAPTER: Final = TypeAdapter(Study)
 

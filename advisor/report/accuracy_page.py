@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from advisor.accuracy.study import Line, Study
+from advisor.accuracy.document import Line, Study
 from advisor.report.accuracy_words import HOW, metric_words, percent
 
 _SIDE = {"report": "no constant was fitted on them", "fit": "the constants were fitted on them, so this is no test"}
@@ -23,6 +23,8 @@ def _lines(study: Study) -> Iterator[str]:
     yield "How to read it: [reading.md](reading.md)."
     yield from ("", HOW, "", "## All", "")
     yield from _table(study.headline)
+    yield from ("", "Of a fixed number of requests in flight alone, closed loops and benchmarks:", "")
+    yield from _table(study.fixed_in_flight)
     yield from _counted(study)
     yield from _section("By class of device", study.device_classes, "device class")
     yield from _section("By load", study.regions, "load")
@@ -84,7 +86,8 @@ def _bands(study: Study) -> Iterator[str]:
     yield "80 % ranges of measured over predicted time, by what was held out when they were fitted (`catalog/calibration`)."
     yield from ("", "| engine | metric | held out | low | high | |", "|---|---|---|---|---|---|")
     for band in study.bands:
-        yield f"| {band.engine} | {band.metric} | {band.level} | {band.low:.2f} | {band.high:.2f} | {band.note} |"
+        engine = f"{band.engine}, {band.backend}" if band.backend else band.engine
+        yield f"| {engine} | {band.metric} | {band.level} | {band.low:.2f} | {band.high:.2f} | {band.note} |"
 
 
 def _baselines(study: Study) -> Iterator[str]:
@@ -99,8 +102,8 @@ def _baselines(study: Study) -> Iterator[str]:
 def _peers(study: Study) -> Iterator[str]:
     yield from ("", "## Others", "")
     if study.peers:
-        yield "Another estimator on the same runs, asked by us (`benchmarks/peers_performance.py`). These runs are of its own calibration"
-        yield "sample: it knows the kernels of these devices, we do not. First the median of groups, then of rows."
+        yield "Another estimator on the same runs, asked by us (`benchmarks/peers_performance.py`). The runs are of its own sample, on"
+        yield "devices whose kernels it has measured one by one. First the median of groups, then of rows."
         yield from ("", "| estimator | metric | device | it, groups | it, rows | we, groups | we, rows | groups | rows |")
         yield "|---|---|---|---|---|---|---|---|---|"
     for peer in study.peers:

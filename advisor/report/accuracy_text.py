@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from advisor.accuracy.study import Line, Study
+from advisor.accuracy.document import Line, Study
 from advisor.report.accuracy_words import NOT_A_TEST, metric_words, percent
 
 _WORST: Final = 5
@@ -22,6 +22,7 @@ def _lines(study: Study) -> Iterator[str]:
         yield f"  {count.engine:<11}{count.judged:,} of {count.rows:,} rows judged; device and model known of {count.mapped:,}"
     yield "Every group (source x device x model) counts once; an error is |predicted / measured - 1|"
     yield from _table("all", study.headline)
+    yield from _table("of a fixed number in flight", study.fixed_in_flight)
     yield from _table("after one measured point of the series", study.after_one_point)
     yield from _table("the same rows before it", study.before_one_point)
     yield from _table("by device class", study.device_classes)

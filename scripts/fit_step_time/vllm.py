@@ -1,5 +1,6 @@
 """Fits vLLM's step times and writes `catalog/calibration/vllm.yaml`: constants with their ranges, error bands, what is measured."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -19,12 +20,11 @@ from fit_step_time.folds import UNIT, after_one_point, bootstrap_fits, held_out,
 from fit_step_time.observations import Array
 from fit_step_time.optimise import Constants, fit
 from fit_step_time.vllm_model import ARITHMETICS, GENERATIONS, PRIORS, Columns, Generations, columns, constants_of, fit_cases, predictor
-from fit_step_time.write import band_lines, fitted, flow, replaced, with_bands
+from fit_step_time.write import band_lines, fitted, flow, quoted, replaced, with_bands
 
-OF_A_GENERATION: Final = ("weights_efficiency", "layer_s", "layer_factor_moe", "sequence_s")
+OF_A_GENERATION: Final = ("weights_efficiency", "weights_efficiency_datacenter", "layer_s", "layer_factor_moe", "sequence_s")
 METRICS: Final[tuple[Metric, ...]] = ("decode", "prefill")
 LEVELS: Final[tuple[ErrorLevel, ...]] = ("point", "group", "model", "device", "source")
-UNUSUAL_BUILD: Final = "experimental"  # in a row's flags: weight bytes do not predict kernels that hardly support the device
 FILE: Final = resources.folder("catalog") / "calibration" / "vllm.yaml"
 
 
@@ -48,7 +48,7 @@ def cases_of(split: str) -> tuple[tuple[Case, ...], tuple[LeftOut, ...]]:
 
 def fitted_to(cases: Sequence[Case], file: VllmCalibration) -> Fit:
     """Constants, their ranges and the errors on what was held out."""
-    data = columns([case for case in fit_cases(cases) if UNUSUAL_BUILD not in (case.row.flags or "")], file)
+    data = columns([case for case in fit_cases(cases) if case.candidate.runtime.backend in file.measured_backends], file)
     predict = predictor(data)
     constants = fit(predict, data.observed, PRIORS)
     errors: dict[ErrorLevel, Array] = {
@@ -74,10 +74,22 @@ def bands(data: Columns, errors: Mapping[ErrorLevel, Array]) -> tuple[ErrorBand,
 def text_of(found: Fit, text: str) -> str:
     """The calibration file with this fit in it."""
     cases = found.data.cases
+    newest = max(case.row.source_date for case in cases)
+    text = re.sub(r"(?m)^as_of: .*$", f"as_of: {newest}", text)
+    text = re.sub(r"(?m)^source: .*$", f"source: {quoted(source_of(cases))}", text)
     kinds = sorted({kind for case in cases for kind in case.candidate.model.architecture.kinds})
     devices = sorted({case.candidate.node.device.id for case in cases})
     listed = {"measured_kinds": f"[{', '.join(kinds)}]", "measured_devices": f"[{', '.join(devices)}]"}
     return with_bands(replaced(text, {**_values(found), **listed}), found.bands)
+
+
+def source_of(cases: Sequence[Case]) -> str:
+    """What was fitted, in words."""
+    groups = {case.group for case in cases}
+    return (
+        f"scripts/fit_calibration.py: {len(cases)} public runs of vLLM in closed loops, {len(groups)} groups of source, device and model "
+        f"({len({g.source for g in groups})} sources, {len({g.device for g in groups})} devices, {len({g.model for g in groups})} models)"
+    )
 
 
 def _values(found: Fit) -> dict[str, str]:

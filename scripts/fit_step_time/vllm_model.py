@@ -37,6 +37,7 @@ OVERLAP_NORM: Final = 3.0
 
 PRIORS: Final = (
     Prior("weights_efficiency", 0.85, 0.15, "STREAM reaches 0.9 of HBM's nominal bandwidth"),
+    Prior("weights_datacenter", 0.9, 0.15, "HBM"),
     Prior("weights_v0", 1.0, 0.15),
     Prior("kv_efficiency", 0.85, 0.2),
     Prior("layer_s", 60e-6, 0.5, "ten launches of 5 us from a captured graph"),
@@ -50,12 +51,12 @@ PRIORS: Final = (
     Prior("link_efficiency", 0.5, 0.2),
     Prior("decode_mfu", 0.5, 0.4),
     Prior("decode_moe", 0.4, 0.5),
-    Prior("mfu_16bit", 0.6, 0.25, "long prompts of 8B to 70B: 0.5 to 0.75"),
-    Prior("mfu_fp8", 0.5, 0.25),
-    Prior("mfu_int8", 0.5, 0.25),
-    Prior("mfu_fp4", 0.4, 0.25, "of the fp4 peak"),
+    Prior("mfu_16bit", 0.6, 0.12, "8B, 28k tokens, 16 bits: 0.55 to 0.71 on H200, A6000, A100"),
+    Prior("mfu_fp8", 0.5, 0.12, "70B on one or two devices: 0.38 to 0.47"),
+    Prior("mfu_int8", 0.5, 0.12, "like fp8"),
+    Prior("mfu_fp4", 0.4, 0.12, "of the fp4 peak"),
     Prior("mfu_moe", 0.28, 0.4),
-    Prior("tensor_exponent", 0.25, 0.2),
+    Prior("tensor_exponent", 0.25, 0.1, "70B fp8, 1 to 8 GPUs: H200 0.47 to 0.28, B200 0.38 to 0.14"),
     Prior("attention_mfu", 0.6, 0.3),
     Prior("prompt_layer_s", 150e-6, 0.5, "launches without a graph"),
     Prior("floor_s", 0.030, 0.4),
@@ -172,8 +173,10 @@ class Generations:
 def constants_of(found: Constants, arithmetic: Sequence[str], index: Generations) -> VllmConstants:
     """The constants of each row. Efficiencies are cut where nothing can be faster."""
     mfu = {name: min(found[f"mfu_{name}"], MOST) for name in ARITHMETICS}
+    weights = found["weights_efficiency"] * found["weights_v0"] ** index.is_old
     return VllmConstants(
-        weights_efficiency=np.minimum(found["weights_efficiency"] * found["weights_v0"] ** index.is_old, MOST),
+        weights_efficiency=np.minimum(weights, MOST),
+        weights_efficiency_datacenter=np.minimum(weights * found["weights_datacenter"], MOST),
         kv_efficiency=min(found["kv_efficiency"], MOST),
         layer_s=found["layer_s"] * found["layer_v0"] ** index.is_old,
         layer_factor_moe=found["layer_moe"] * found["layer_moe_old"] ** index.is_middle,

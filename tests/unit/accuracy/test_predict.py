@@ -51,6 +51,11 @@ def test_all_requests_at_once_are_a_batch():
     assert case_load(served(in_flight=None, load_class="burst", num_prompts=50)).batch.requests == 50
 
 
+def test_of_batches_one_after_the_other_one_is_asked_for():
+    rows = {"load_class": "offline", "num_prompts": 13000, "max_concurrency": 16, "concurrency_kind": "offline_static_batches"}
+    assert case_load(served(in_flight=None, **rows)).batch.requests == 16
+
+
 @pytest.mark.parametrize("load_class", ["burst", "open_loop", "offline"])
 def test_a_load_that_is_not_stated_is_refused(load_class):
     with pytest.raises(UserInputError, match="not stated"):

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from advisor.errors import UserInputError
 from advisor.estimate.start_up import start_time
+from advisor.intake.estimation import EstimateRequest, Program
 from tests.unit.estimate.candidates_for_tests import LLAMA_CPP, VLLM
 from tests.unit.estimate.serving_for_tests import (
     CALIBRATIONS,
@@ -94,6 +96,12 @@ def test_a_download_counts_where_its_speed_is_known_and_is_said_to_be_left_out_w
     assert far.value - there.value == pytest.approx(weights.total_bytes / 1e9)
     assert far.low == there.low
     assert "a download is not counted" in there.source and "download" in far.source and "not counted" not in far.source
+
+
+@pytest.mark.parametrize("speed", [0.0, -5.0, 1e9])
+def test_a_speed_that_no_link_has_is_refused(speed):
+    with pytest.raises(UserInputError, match="download-speed"):
+        EstimateRequest(EIGHT_B, "h100-sxm", Program("vllm"), download_mb_per_s=speed)
 
 
 def test_nothing_is_repacked_where_the_processor_does_not():
