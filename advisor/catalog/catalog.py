@@ -1,7 +1,7 @@
 """Catalog: all records of the data folder under their ids, and the questions the rest of the advisor asks of them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import PurePosixPath
@@ -71,8 +71,8 @@ class Catalog:
     calibrations: Mapping[str, Calibration]
     memory_constants: MemoryConstants
     licences: Mapping[str, Licence]
-    near: Near
-    yardsticks: Yardsticks
+    near: Near = field(compare=False)
+    yardsticks: Yardsticks = field(compare=False)
     as_of: str
     fingerprint: str
     overrides: tuple[Override, ...] = ()

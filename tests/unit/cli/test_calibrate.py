@@ -130,7 +130,7 @@ def test_an_engine_that_is_absent_or_fails_is_left_out_and_named(machine, monkey
     document = json.loads(advisor("calibrate", "--format", "json").out)
     assert "llama.cpp calibrate/narrow Q8_0: refused" in document["not_run"]
     assert "vllm calibrate/narrow bf16: no vLLM on this machine" in document["not_run"]
-    assert {(point["engine"], point["quantization"]) for point in document["points"]} == {("llama.cpp", "Q4_K_M")}
+    assert {(point["engine"], point["quantization"]) for point in document["points"]} == {("llama.cpp", "Q4_K_M"), ("llama.cpp", "Q6_K")}
 
 
 def _refuse_eight_bits(path, _, quantization):
@@ -183,7 +183,7 @@ def test_a_plan_for_this_machine_keeps_what_it_used(machine, slower):
     assert ended.code in (0, 1), ended.err
     text = plan.read_text()
     assert "tpot_p95_s: {" in text and "basis: scaled" in text
-    assert "calibrate/narrow" in text and "memory_bandwidth_bytes_per_s: 40000000000.0" in text
+    assert "model: calibrate/wide, quantization: Q6_K" in text and "memory_bandwidth_bytes_per_s: 40000000000.0" in text
     kept(machine).unlink()
     elsewhere = advisor("check", plan)
     assert not [line for line in elsewhere.out.splitlines() if "block" in line.split()[:2]], elsewhere.out
