@@ -7,7 +7,7 @@ CORE   := $(VENV)/.core
 DEV    := $(VENV)/.dev
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints/core.txt
 
-.PHONY: demo test check lint unit live golden docs memory-truth near clean
+.PHONY: demo test check lint unit live golden docs fit memory-truth near clean
 .DELETE_ON_ERROR:
 
 $(CORE): pyproject.toml constraints/core.txt
@@ -44,6 +44,9 @@ test: check live
 
 golden: $(DEV)   # rewrite expected outputs; review the difference before committing
 	ADVISOR_REWRITE_GOLDEN=1 $(BIN)/pytest -m 'not live' tests/cases tests/unit -q || true
+
+fit: $(DEV)      # fit the step times to the published measurements of the fit side, about two minutes; review the difference
+	$(BIN)/python scripts/fit_calibration.py --write
 
 memory-truth: $(DEV)   # ask llama.cpp for its sizes anew
 	$(BIN)/python scripts/ask_memory.py

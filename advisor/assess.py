@@ -20,6 +20,7 @@ from advisor.domain.workload import Workload
 from advisor.engines.support import processor_needs
 from advisor.estimate.cost import estimate_cost
 from advisor.estimate.load import estimate_performance
+from advisor.estimate.load_observed import FAILED_AT_MOST
 from advisor.estimate.memory import estimate_memory
 from advisor.estimate.step_time import StepTimeModel, step_time_model
 from advisor.estimate.weights import checkpoint_weights
@@ -75,7 +76,6 @@ class Sized:
 def size(candidate: Candidate, case: Case) -> Sized:
     """Work out what a candidate weighs, holds, and how long its steps take."""
     demand, catalog = case.demand, case.catalog
-    quantization = catalog.quantization(candidate.checkpoint.quantization)
     weights = case.weights_of(candidate)
     memory = estimate_memory(
         candidate,
@@ -84,17 +84,23 @@ def size(candidate: Candidate, case: Case) -> Sized:
         typical_tokens=demand.typical_tokens,
         longest_tokens=demand.longest_tokens,
     )
+    return Sized(candidate, weights, memory, steps_of(candidate, case))
+
+
+def steps_of(candidate: Candidate, case: Case) -> StepTimeModel:
+    """How long its steps take, which no memory decides."""
+    catalog = case.catalog
+    quantization = catalog.quantization(candidate.checkpoint.quantization)
     calibration = catalog.calibrations[candidate.runtime.engine]
-    steps = step_time_model(candidate, weights, calibration, quantization=quantization, near=catalog.near)
-    return Sized(candidate, weights, memory, steps)
+    return step_time_model(candidate, case.weights_of(candidate), calibration, quantization=quantization, near=catalog.near)
 
 
 def assess(deployment: Deployment, available: Available, case: Case, sized: Sized | None = None, *, look: Look = "full") -> Assessment:
     """Estimate a deployment under the case's load, hold it against what is required, and let the rules judge."""
     sized = sized or size(deployment.candidate, case)
     down = min(case.demand.replicas_down, deployment.replicas - 1)
-    worst = _performance(deployment, case.demand, sized, down=down, ranges=look != "quick")
-    performance = worst if look != "full" or not down else _performance(deployment, case.demand, sized, down=0, ranges=True)
+    worst = _performance(deployment, case, sized, down=down, ranges=look != "quick")
+    performance = worst if look != "full" or not down else _performance(deployment, case, sized, down=0, ranges=True)
     degraded = worst if down else None
     cost = estimate_cost(deployment, available, demand=case.demand, terms=case.workload.cost, performance=performance)
     estimate = Estimate(sized.memory, performance, degraded, cost)
@@ -154,9 +160,17 @@ def facts_of(
     )
 
 
-def _performance(deployment: Deployment, demand: Demand, sized: Sized, *, down: int, ranges: bool) -> PerformanceEstimate:
-    up = deployment.replicas - down
-    return estimate_performance(deployment, demand, memory=sized.memory, steps=sized.steps, replicas_up=up, seed=SEED, ranges=ranges)
+def _performance(deployment: Deployment, case: Case, sized: Sized, *, down: int, ranges: bool) -> PerformanceEstimate:
+    return estimate_performance(
+        deployment,
+        case.demand,
+        memory=sized.memory,
+        steps=sized.steps,
+        replicas_up=deployment.replicas - down,
+        seed=SEED,
+        ranges=ranges,
+        level=case.workload.service_level,
+    )
 
 
 # ---- requirements
@@ -195,6 +209,8 @@ def _latency(performance: PerformanceEstimate | None, workload: Workload, *, suf
         if limit is not None:
             given = getattr(performance, name.replace("_p95_s", "_s")).p95 if performance else None
             yield Requirement(name + suffix, given, at_most=limit)
+    if performance is not None and performance.failed_share.value > FAILED_AT_MOST:
+        yield Requirement("failed_pct" + suffix, performance.failed_share.times(100), at_most=100 * FAILED_AT_MOST)
     if performance is not None and not any((level.ttft_p95_s, level.tpot_p95_s, level.e2e_p95_s)):
         yield Requirement("utilization" + suffix, performance.utilization, at_most=1.0)
 

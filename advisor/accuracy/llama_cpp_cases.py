@@ -122,7 +122,8 @@ def _case(row: LlamaCppRun, reader: _Reader) -> Case:
 
 def decode_context_tokens(case: Case) -> float:
     """Tokens of context in the middle of decoding: llama-bench decodes without the prompt of its other test."""
-    own_prompt = 0.0 if case.row.tool == "llama-bench" else case.input_tokens
+    afresh = isinstance(case.row, LlamaCppRun) and case.row.tool == "llama-bench"
+    own_prompt = 0.0 if afresh else case.input_tokens
     return case.depth_tokens + own_prompt + case.output_tokens / 2
 
 

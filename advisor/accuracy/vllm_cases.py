@@ -202,7 +202,8 @@ def _queued(case: Case, constants: MemoryConstants) -> dict[CaseMetric, str] | N
 
 
 def _warm_marked(cases: list[Case]) -> Iterator[Case]:
-    """Where many runs of a group beat the arithmetic of their prompts, those were cached: all its prompts count as that."""
+    """Where many runs of a group beat the arithmetic of their prompts, some were cached, and nobody says how many: first tokens tell
+    nothing, nor do tokens that wait for the prompts of others."""
     warm = {
         group
         for group, own in grouped(cases, lambda case: case.group).items()
@@ -212,5 +213,5 @@ def _warm_marked(cases: list[Case]) -> Iterator[Case]:
         if case.group not in warm:
             yield case
             continue
-        kept = {metric: why for metric, why in case.unreliable.items() if why != BELOW_ARITHMETIC}
-        yield replace(case, input_tokens=1.0, depth_tokens=case.input_tokens - 1.0, unreliable=kept | {"ttft_s": WARM})
+        metrics: tuple[CaseMetric, ...] = ("ttft_s",) if case.in_flight == 1 else ("ttft_s", "tpot_s")
+        yield replace(case, unreliable=dict(case.unreliable) | dict.fromkeys(metrics, WARM))

@@ -4,6 +4,7 @@ Names and shapes as in llama.cpp b11549: gguf-py/gguf/constants.py, conversion/*
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from advisor.architectures.gguf_layers import LayerTensor, layer_tensors
@@ -53,6 +54,7 @@ class Tensor:
         return count
 
 
+@lru_cache(maxsize=16)  # asked several times for each file type
 def gguf_tensors(architecture: ModelArchitecture) -> tuple[Tensor, ...]:
     """Every tensor of the file, tables first, then layer by layer. Raises UserInputError when llama.cpp does not know the architecture."""
     if architecture.gguf_name is None:

@@ -31,6 +31,7 @@ def plan(
     format: FormatOption = "text",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output file instead of writing FILE.new beside it.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the decision only.")] = False,
+    stats: Annotated[bool, typer.Option("--stats", help="Say on stderr how much was looked at: points, survivors, finalists.")] = False,
 ) -> None:
     """Decide engine, weights format, hardware, settings and replicas for a workload.
 
@@ -68,6 +69,10 @@ def plan(
     decision, used = decide_from_file(workload, rules or [], insist=wanted, ask=ask, measured=points)
     further = further_of(decision, rules or [], insist=wanted, scale=scale, constraints=constraints)
     _show(decision, further, format=format, quiet=quiet, plan=output)
+    if stats:
+        from advisor.report.search_text import search_sentence
+
+        typer.echo(search_sentence(decision.space), err=True)
     if output is not None and decision.chosen is not None:
         _write(decision, workload, output, used, force=force, quiet=quiet or format == "json")
     raise typer.Exit(0 if decision.feasible else 1)

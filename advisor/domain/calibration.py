@@ -74,7 +74,6 @@ class VllmGeneration:
     __pydantic_config__ = STRICT
     name: str
     weights_efficiency: Fitted  # of nominal memory bandwidth
-    weights_efficiency_datacenter: Fitted  # the same of data-centre devices, whose memory is mostly HBM
     layer_s: Fitted  # per layer and step: launches and host time
     layer_factor_moe: Fitted  # a layer of experts takes this many times as long
     sequence_s: Fitted  # per sequence and step: scheduling and sampling
@@ -147,7 +146,7 @@ class LlamaCppBackend:
 
 @dataclass(frozen=True, slots=True)
 class LlamaCppFormat:
-    """Multipliers for weights of these formats; the last entry, without any, is for all others."""
+    """Multipliers for weights of these formats on a device; the last entry, without any, is for all others. CPUs show none."""
 
     __pydantic_config__ = STRICT
     name: str
@@ -189,6 +188,7 @@ class LlamaCppOffload:
 
     __pydantic_config__ = STRICT
     host_bandwidth_efficiency: Fitted
+    unpack_s: Fitted  # per weight on the host, beside reading it
     host_layer_s: Fitted  # synchronisation per layer with work on the host
     link_efficiency: Fitted  # of host-to-device bandwidth, streaming weights for a prompt
     flops_per_byte: Fitted  # the host's arithmetic per byte of reached bandwidth

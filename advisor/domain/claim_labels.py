@@ -9,6 +9,7 @@ _LABELS: Final = {
     "cold_start_s": ("start from cold", " s"),
     "utilization": ("utilisation", ""),
     "finish_h": ("finished after", " h"),
+    "failed_pct": ("requests that fail", " %"),
     "usd_per_month": ("cost a month", " USD"),
     "required_gib": ("memory per device", " GiB"),
     "host_required_gib": ("host memory", " GiB"),

@@ -88,19 +88,30 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class PerformanceEstimate:
-    """Latency and throughput of the deployment under the given load. TTFT includes queueing; TPOT = (e2e - TTFT)/(output - 1)."""
+    """Latency and throughput of the deployment under the given load. TTFT includes queueing; TPOT = (e2e - TTFT)/(output - 1).
+
+    Percentiles are over the requests that are served, of `itl_s` over all gaps between two tokens. `goodput` counts the requests that keep
+    every limit of the service level; without limits all that are served. A failed request got an error instead of (the rest of) its answer.
+    """
 
     ttft_s: Percentiles
     tpot_s: Percentiles
+    itl_s: Percentiles
     e2e_s: Percentiles
     output_tokens_per_s: Quantity
     requests_per_s: Quantity
+    goodput_share: Quantity
+    goodput_requests_per_s: Quantity
+    failed_share: Quantity
     prefill_tokens_per_s: Quantity
     utilization: Quantity
     saturated: bool
     start_s: Quantity
     capacity_requests_per_s: Quantity  # of the whole deployment, at the workload's lengths
     in_flight: Quantity  # mean requests in service per replica
+    queued: Quantity  # mean requests waiting per replica
+    kv_cache_used_share: Quantity  # mean over time
+    preemptions_per_request: Quantity
     decode_step: StepTime  # one step at the mean batch
     prefill_step: StepTime  # the whole prompt of the median request, alone
     scaled_by: str = ""  # what was measured near, by which times were scaled, in words

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from advisor.domain.number_faults import require_positive
+from advisor.domain.numbers import positive
 from advisor.domain.strict import STRICT, FieldFault
 
 _HOURS_OF_A_DAY = 24
@@ -21,7 +21,7 @@ class Running:
     scale_to_zero_after_s: float | None = None
 
     def __post_init__(self) -> None:
-        require_positive(self, "hours_per_day", "days_per_month", "starts_per_day", "scale_to_zero_after_s")
+        positive(self, "hours_per_day", "days_per_month", "starts_per_day", "scale_to_zero_after_s")
         if self.hours_per_day > _HOURS_OF_A_DAY:
             raise FieldFault("hours_per_day", f"{self.hours_per_day:g} hours: a day has 24")
         if self.days_per_month > _DAYS_OF_A_MONTH:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from advisor.domain.number_faults import require_not_negative as _not_negative
-from advisor.domain.number_faults import require_positive as _positive
+from advisor.domain.numbers import not_negative as _not_negative
+from advisor.domain.numbers import positive as _positive
 from advisor.domain.running import Running
 from advisor.domain.strict import STRICT, FieldFault, name_fault
 
@@ -18,6 +18,7 @@ LossBand = Literal["none", "slight", "some", "any"]
 
 
 _MOST_OF_A_BATCH: Final = 10**12
+_MOST_GAPS_CV: Final = 100
 _SHORTEST_BATCH_H: Final = 1 / 3600
 _MOST_USD: Final = 10**12
 _SHORTEST_AMORTISATION_YEARS: Final = 1 / 365
@@ -56,13 +57,19 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The busiest quarter of an hour it must survive: exactly one of the four."""
+    """The busiest quarter of an hour it must survive: exactly one of the first four.
+
+    `gaps_cv`: coefficient of variation of the gaps at `requests_per_s` (gamma-distributed; 1 or absent: Poisson, above: bursts).
+    `start: together`: all `users` or `in_flight` ask in the same moment, as a shift or a load generator begins.
+    """
 
     __pydantic_config__ = STRICT
     users: Users | None = None
     requests_per_s: float | None = field(default=None, metadata={"synonyms": ("rps", "qps", "request_rate")})
     in_flight: int | None = field(default=None, metadata={"synonyms": ("concurrency", "concurrent_requests")})
     batch: Batch | None = None
+    gaps_cv: float | None = None
+    start: Literal["spread", "together"] = "spread"
 
     def __post_init__(self) -> None:
         given = [name for name in ("users", "requests_per_s", "in_flight", "batch") if getattr(self, name) is not None]
@@ -70,6 +77,11 @@ class Load:
             found = " and ".join(given) if given else "none"
             raise ValueError(f"give exactly one of users, requests_per_s, in_flight, batch; found {found}")
         _positive(self, "requests_per_s", "in_flight")
+        _positive(self, "gaps_cv", most=_MOST_GAPS_CV)
+        if self.gaps_cv is not None and self.requests_per_s is None:
+            raise FieldFault("gaps_cv", "only arrivals at requests_per_s have gaps; users and in_flight ask when they have their answer")
+        if self.start == "together" and self.users is None and self.in_flight is None:
+            raise FieldFault("start", "only users or in_flight start together; a batch always does, and requests_per_s arrive one by one")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from advisor.domain.quantity import Basis, Quantity
 from advisor.domain.workload import Load, ServiceLevel
 from advisor.estimate.load import share_of_load, speed_curves
 from advisor.estimate.load_equilibrium import ReplicaCurve
+from advisor.estimate.load_observed import FAILED_AT_MOST, Observed
 from advisor.estimate.load_requests import RequestStream, request_stream
-from advisor.estimate.load_run import Observed, observe
+from advisor.estimate.load_run import observe
 from advisor.estimate.step_time_base import StepTimeModel
 
 _ROUNDS = 7  # bisection to about 1 % of the capacity
@@ -91,13 +92,17 @@ def _beyond_capacity(curve: ReplicaCurve, load: Load, ranks: int) -> tuple[float
 
 def _sized(load: Load, size: float) -> Load:
     if load.users is not None:
-        return Load(users=replace(load.users, active=max(1, round(size))))
+        return replace(load, users=replace(load.users, active=max(1, round(size))))
     if load.in_flight is not None:
-        return Load(in_flight=max(1, round(size)))
-    return Load(requests_per_s=size)
+        return replace(load, in_flight=max(1, round(size)))
+    return replace(load, requests_per_s=size)
 
 
 def within(observed: Observed, limits: ServiceLevel) -> bool:
     """The expected percentiles keep every stated limit, and nothing falls behind."""
     pairs = ((observed.ttft_s, limits.ttft_p95_s), (observed.tpot_s, limits.tpot_p95_s), (observed.e2e_s, limits.e2e_p95_s))
-    return not observed.saturated and all(limit is None or values[1] <= limit for values, limit in pairs)
+    return (
+        not observed.saturated
+        and observed.failed_share <= FAILED_AT_MOST
+        and all(limit is None or values[1] <= limit for values, limit in pairs)
+    )

@@ -58,6 +58,7 @@ class LlamaCppConstants:
     attention_mfu: float
     prefill_layer_s: float
     host_bandwidth_efficiency: float
+    host_unpack_s: float  # per weight
     host_layer_s: float
     host_flops_per_byte: float
     link_efficiency: float
@@ -126,7 +127,7 @@ def llama_cpp_rates(replica: ReplicaTraits, fitted: LlamaCppConstants) -> LlamaC
         prefill_norm=fitted.prefill_norm,
         attention_flops_per_s=replica.sixteen_flops_per_s * fitted.attention_mfu,
         prompt_layers_s=fitted.prefill_layer_s * (replica.layers + replica.moe_layers + replica.state_layers),
-        host_bytes_per_s=host,
+        host_bytes_per_s=1 / (1 / host + fitted.host_unpack_s * 8 / replica.bits_per_weight),
         host_flops_per_s=host * fitted.host_flops_per_byte,
         host_sync_s=fitted.host_layer_s * replica.host_layers,
         link_bytes_per_s=replica.link_bytes_per_s * fitted.link_efficiency,

@@ -1,15 +1,16 @@
-"""One llama.cpp replica before any constant: what it reads, unpacks and multiplies at each place, and the nominal rates that it has for it."""
+"""One llama.cpp replica before any constant: what it reads, unpacks and multiplies at each place, and its nominal rates."""
 
 from dataclasses import dataclass
 from typing import Final
 
+from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.calibration import Fitted
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import LlamaCppSettings
 from advisor.domain.ggml_types import ggml_type
 from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
-from advisor.estimate.device_rates import ReadBytes, sixteen_bit_rate
+from advisor.estimate.device_rates import ReadBytes, head_bytes, sixteen_bit_rate
 from advisor.estimate.llama_cpp_parts import DecodeWork, PromptWork, ReplicaTraits
 from advisor.estimate.placement_llama_cpp import StepReads, place, step_reads
 from advisor.estimate.token_work import TokenWork, expected_experts_share, token_work
@@ -17,7 +18,7 @@ from advisor.estimate.token_work import TokenWork, expected_experts_share, token
 _REFERENCE_BANDWIDTH: Final = 500e9  # bytes/s of the device for which an unpacking time is stated
 _REFERENCE_VECTORS: Final = 1e12  # FLOP/s of such a CPU
 _BYTES_PER_FLOAT: Final = 4  # integer products of a vector unit: as many more (VNNI, dot product instructions)
-_SIXTEEN_BIT: Final = 15.9  # bits per weight: of a format that is multiplied as it stands
+_SIXTEEN_BIT: Final = 15.0  # bits per weight: of a format that is multiplied as it stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +92,15 @@ class LlamaCppReplica:
 
 
 def llama_cpp_replica(candidate: Candidate, weights: WeightBytes, *, flops_per_byte: Fitted, cpu_flops_per_byte: Fitted) -> LlamaCppReplica:
-    """The replica of a candidate; `flops_per_byte` is for devices without published arithmetic. Raises UserInputError for another engine's."""
+    """The replica of a candidate; `flops_per_byte` is for devices without published arithmetic.
+
+    Raises UserInputError for settings of another engine.
+    """
     settings = candidate.settings
     if not isinstance(settings, LlamaCppSettings):
         raise UserInputError(f"{candidate.runtime.runtime} needs llama.cpp settings")
     work, reads, node = _work(candidate, settings), step_reads(place(candidate, settings), weights), candidate.node
-    bits = weights.total_bytes * 8 / candidate.model.architecture.parameters_total
+    bits = _read_bits(candidate.model.architecture, weights)
     per_byte = cpu_flops_per_byte if candidate.on_cpu else flops_per_byte
     on_cpu, bandwidth = candidate.on_cpu, _bandwidth(candidate)
     sixteen, fastest = _peaks(candidate, bandwidth, flops_per_byte=per_byte)
@@ -128,6 +132,13 @@ def llama_cpp_replica(candidate: Candidate, weights: WeightBytes, *, flops_per_b
         nominal_host_bytes_per_s=node.host.memory_bandwidth_bytes_per_s,
         peak_flops_per_s=fastest * (_BYTES_PER_FLOAT if on_cpu else 1),
     )
+
+
+def _read_bits(architecture: ModelArchitecture, weights: WeightBytes) -> float:
+    """Mean bits of the weights that steps read: layers and head, without a lookup table of its own."""
+    table = 0 if architecture.tied_embeddings else architecture.vocab_size * architecture.hidden_size
+    read = sum(layer.dense_bytes + layer.experts_bytes for layer in weights.layers) + head_bytes(weights)
+    return read * 8 / (architecture.parameters_total - table)
 
 
 def _work(candidate: Candidate, settings: LlamaCppSettings) -> TokenWork:

@@ -8,11 +8,12 @@ from advisor.domain.demand import Demand
 from advisor.domain.deployment import Deployment
 from advisor.domain.estimate import MemoryEstimate, Percentiles, PerformanceEstimate
 from advisor.domain.quantity import Basis, Quantity, weakest
-from advisor.domain.workload import Batch, Load
+from advisor.domain.workload import Load, ServiceLevel
 from advisor.errors import UserInputError
 from advisor.estimate.load_equilibrium import ReplicaCurve
+from advisor.estimate.load_observed import Observed, Three
 from advisor.estimate.load_requests import RequestStream, request_stream
-from advisor.estimate.load_run import Observed, observe
+from advisor.estimate.load_run import NO_LIMITS, observe
 from advisor.estimate.replica_limits import replica_limits
 from advisor.estimate.scaling import METRICS, in_words, worked_out
 from advisor.estimate.step_time_base import StepTimeModel
@@ -27,10 +28,11 @@ def estimate_performance(
     replicas_up: int,
     seed: int = 0,
     ranges: bool = True,
+    level: ServiceLevel = NO_LIMITS,
 ) -> PerformanceEstimate:
     """Percentiles over requests with `replicas_up` replicas sharing the load equally. Raises UserInputError when none is up.
 
-    Without `ranges` only the expected speed is simulated: a third of the time, for searching.
+    Without `ranges` only the expected speed is simulated: a third of the time, for searching. `level` is what goodput is counted by.
     """
     ranks = replicas_up * deployment.candidate.parallelism.data
     if ranks < 1:
@@ -38,7 +40,7 @@ def estimate_performance(
     stream = request_stream(demand, seed)
     load = share_of_load(demand.load, ranks)
     curves = speed_curves(deployment, demand, memory=memory, steps=steps, stream=stream)
-    runs = tuple(observe(curve, stream, load) for curve in (curves if ranges else curves[:1]))
+    runs = tuple(observe(curve, stream, load, level) for curve in (curves if ranges else curves[:1]))
     return _estimate(runs, curves[0], demand, ranks=ranks, data=deployment.candidate.parallelism.data)
 
 
@@ -67,12 +69,12 @@ def speed_curves(
 def share_of_load(load: Load, ranks: int) -> Load:
     """What the busiest of equal replicas sees."""
     if load.users is not None:
-        return Load(users=replace(load.users, active=math.ceil(load.users.active / ranks)))
+        return replace(load, users=replace(load.users, active=math.ceil(load.users.active / ranks)))
     if load.in_flight is not None:
-        return Load(in_flight=math.ceil(load.in_flight / ranks))
+        return replace(load, in_flight=math.ceil(load.in_flight / ranks))
     if load.batch is not None:
-        return Load(batch=Batch(math.ceil(load.batch.requests / ranks), load.batch.finish_within_h))
-    return Load(requests_per_s=(load.requests_per_s or 0.0) / ranks)
+        return replace(load, batch=replace(load.batch, requests=math.ceil(load.batch.requests / ranks)))
+    return replace(load, requests_per_s=(load.requests_per_s or 0.0) / ranks)
 
 
 def offered_per_s(load: Load, served_per_s: float) -> float:
@@ -94,7 +96,7 @@ def _estimate(runs: tuple[Observed, ...], curve: ReplicaCurve, demand: Demand, *
         values = [read(run) * factor for run in runs]
         return Quantity(values[0], min(values), max(values), basis, source)
 
-    def percentiles(read: Callable[[Observed], tuple[float, float, float]], median: Basis) -> Percentiles:
+    def percentiles(read: Callable[[Observed], Three], median: Basis) -> Percentiles:
         bases = (median, worked_out(median), worked_out(median))
         return Percentiles(*(quantity(lambda run, i=i: read(run)[i], basis=basis) for i, basis in enumerate(bases)))  # type: ignore[misc]
 
@@ -104,15 +106,22 @@ def _estimate(runs: tuple[Observed, ...], curve: ReplicaCurve, demand: Demand, *
     return PerformanceEstimate(
         ttft_s=percentiles(lambda run: run.ttft_s, prefill),
         tpot_s=percentiles(lambda run: run.tpot_s, decode),
+        itl_s=percentiles(lambda run: run.itl_s, worked_out(decode)),
         e2e_s=percentiles(lambda run: run.e2e_s, both),
         output_tokens_per_s=quantity(lambda run: run.requests_per_s, whole * curve.output_tokens),
         requests_per_s=quantity(lambda run: run.requests_per_s, whole),
+        goodput_share=quantity(lambda run: run.good_share),
+        goodput_requests_per_s=quantity(lambda run: run.requests_per_s / max(1 - run.failed_share, 1e-9) * run.good_share, whole),
+        failed_share=quantity(lambda run: run.failed_share),
         prefill_tokens_per_s=quantity(lambda run: run.requests_per_s, whole * max(curve.input_tokens - curve.limits.reused_tokens, 0)),
         utilization=quantity(lambda run: (offered or run.requests_per_s) / max(run.capacity_per_s, run.requests_per_s)),
         saturated=_saturated(demand.load, expected, whole),
         start_s=steps.start_s,
         capacity_requests_per_s=quantity(lambda run: max(run.capacity_per_s, run.requests_per_s), ranks),
         in_flight=quantity(lambda run: run.in_service, data),
+        queued=quantity(lambda run: run.queued, data),
+        kv_cache_used_share=quantity(lambda run: run.cache_share),
+        preemptions_per_request=quantity(lambda run: run.preempted_share),
         decode_step=steps.decode(batch, demand.input_tokens.p50 + demand.output_tokens.p50 / 2),
         prefill_step=steps.prefill(demand.input_tokens.p50),
         scaled_by=in_words(steps.applied),

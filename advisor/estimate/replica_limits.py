@@ -12,9 +12,10 @@ from advisor.domain.estimate import MemoryEstimate
 class ReplicaLimits:
     """Limits of one replica (of one data-parallel rank, where there are several).
 
-    `preempts`: the engine admits by the prompt and takes a request's cache away when it runs out (vLLM); otherwise the whole request
-    is reserved, because a full pool fails requests (llama.cpp). `reused_tokens` of each prompt are cached already, with
-    `shares_prefix` once for all requests.
+    `preempts`: the engine admits by the prompt and takes a request's cache away when the pool runs out (vLLM); otherwise a full pool
+    fails every request in service (llama.cpp with a shared context; slots with contexts of their own never fill more than theirs).
+    `reused_tokens` of each prompt are cached already, with `shares_prefix` once for all requests. `keeps_blocks`: a preempted request
+    finds again what nobody has overwritten.
     """
 
     slots: int
@@ -24,11 +25,13 @@ class ReplicaLimits:
     preempts: bool
     reused_tokens: int
     shares_prefix: bool
+    block_tokens: int = 1
+    keeps_blocks: bool = False
 
     def held_tokens(self, input_tokens: float, output_tokens: float) -> float:
         """Mean cache tokens of a request in service."""
         own = input_tokens - (self.reused_tokens if self.shares_prefix else 0)
-        return max(1.0, own + (output_tokens / 2 if self.preempts else output_tokens))
+        return max(1.0, own + output_tokens / 2 + (self.block_tokens - 1) / 2)
 
 
 def replica_limits(candidate: Candidate, memory: MemoryEstimate, demand: Demand) -> ReplicaLimits:
@@ -53,6 +56,8 @@ def replica_limits(candidate: Candidate, memory: MemoryEstimate, demand: Demand)
         preempts=True,
         reused_tokens=whole_blocks if settings.enable_prefix_caching else 0,
         shares_prefix=True,
+        block_tokens=settings.block_size,
+        keeps_blocks=settings.enable_prefix_caching,
     )
 
 

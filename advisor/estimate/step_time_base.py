@@ -57,6 +57,7 @@ class StepTimeModel(ABC):
     applied: Mapping[Metric, Applied] = field(default_factory=dict)
     nearest: Nearest | None = None
     _decode_by_batch: dict[int, float] = field(default_factory=dict, repr=False)
+    _added_by_chunk: dict[tuple[float, float, int, int], float] = field(default_factory=dict, repr=False)
 
     @abstractmethod
     def batch_parts_s(self, batch: int) -> Parts:
@@ -119,8 +120,12 @@ class StepTimeModel(ABC):
             return self.decode_s(batch, context_tokens)
         if batch == 0:
             return sum(self.prefill_parts_s(prefill_tokens, prefill_context_tokens, prompts).values()) * self.prefill_scale
-        added = self.mixed_prefill_s(prefill_tokens, prefill_context_tokens, prompts=prompts, batch=batch) * self.prefill_scale
-        return self.decode_s(batch, context_tokens) + added
+        chunk = (prefill_tokens, prefill_context_tokens, prompts, batch)
+        added = self._added_by_chunk.get(chunk)
+        if added is None:
+            added = self.mixed_prefill_s(prefill_tokens, prefill_context_tokens, prompts=prompts, batch=batch)
+            self._added_by_chunk[chunk] = added
+        return self.decode_s(batch, context_tokens) + added * self.prefill_scale
 
     def decode(self, batch: int, context_tokens: float) -> StepTime:
         """A decode step with its named parts and its range."""

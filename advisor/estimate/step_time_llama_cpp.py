@@ -43,8 +43,8 @@ class LlamaCppSteps(StepTimeModel):
         """Generated tokens ride in the prompt's micro-batches: what the step takes beyond the decode step alone."""
         whole = self.prefill_parts_s(tokens + batch, context_tokens, prompts)
         alone = self.decode_s(batch, 0) / self.decode_scale
-        own = self.prefill_parts_s(tokens, context_tokens, prompts)
-        return max(sum(whole.values()) - alone, own["compute"] + own["attention"])
+        own = (whole["compute"] + whole["attention"]) * tokens / (tokens + batch)
+        return max(sum(whole.values()) - alone, own)
 
     def floor_decode_s(self, batch: int, context_tokens: float) -> float:
         """Bytes at nominal bandwidths, or arithmetic at the peak, whichever takes longer."""
@@ -64,14 +64,15 @@ def llama_cpp_steps(
     )
     backend, cell = backend_of(candidate), cell_of(candidate, calibration)
     constants = llama_cpp_constants(candidate, calibration, quantization, cell=cell)
-    level = _level(candidate.node.device, cell)
+    level, known_class = _level(candidate.node.device, cell)
+    kinds = set(candidate.model.architecture.kinds) <= set(calibration.measured_kinds.get(backend, ()))
     return LlamaCppSteps(
         source=f"fit of {calibration.as_of} for llama.cpp on {'CPUs' if candidate.on_cpu else backend}",
         speed=speed_range(
             calibration,
             decode=level,
             prefill=level if candidate.on_cpu or candidate.node.device.bf16_flops_per_s is not None else "source",
-            measured_architecture=set(candidate.model.architecture.kinds) <= set(calibration.measured_kinds.get(backend, ())),
+            measured_architecture=kinds and known_class,
             backend=backend,
         ),
         request_floor_s=calibration.request_floor_s.value,
@@ -81,11 +82,15 @@ def llama_cpp_steps(
     )
 
 
-def _level(device: Device, cell: LlamaCppCell | None) -> ErrorLevel:
-    """What was held out when the errors were like this candidate's: a device of its own class was measured, or not even that."""
+def _level(device: Device, cell: LlamaCppCell | None) -> tuple[ErrorLevel, bool]:
+    """What was held out from the fit in cases that were known as little as this candidate, and whether any device was like its own.
+
+    A measured device counts as a group, another one of a measured class as a device. A class that no build of today was measured on
+    inherits the constants of its backend, with the range of a stranger's machine, raised further.
+    """
     if cell is None or not cell.devices:
-        return "source"
-    return "group" if device.card in cell.devices else "device"
+        return "source", False
+    return ("group" if device.card in cell.devices else "device"), True
 
 
 def backend_of(candidate: Candidate) -> str:
@@ -136,7 +141,7 @@ def llama_cpp_constants(
         unpack_s=backend.unpack_s.value,
         unpack_exponent=1.0 if candidate.on_cpu else calibration.unpack_exponent.value,
         class_unpack=cell.unpack.value if cell else 1.0,
-        format_unpack=weights.unpack.value,
+        format_unpack=1.0 if candidate.on_cpu else weights.unpack.value,
         kv_efficiency=calibration.kv_efficiency.value,
         step_s=calibration.step_s.value,
         layer_s=backend.layer_s.value,
@@ -149,12 +154,13 @@ def llama_cpp_constants(
         batch_norm=calibration.batch_norm.value,
         prefill_mfu=backend.prefill_mfu.value,
         class_prefill=cell.prefill.value if cell else 1.0,
-        format_prefill=weights.prefill.value,
+        format_prefill=1.0 if candidate.on_cpu else weights.prefill.value,
         prefill_moe_factor=backend.prefill_moe_factor.value,
         prefill_norm=calibration.prefill_norm.value,
         attention_mfu=backend.attention_mfu.value,
         prefill_layer_s=backend.prefill_layer_s.value,
         host_bandwidth_efficiency=offload.host_bandwidth_efficiency.value,
+        host_unpack_s=offload.unpack_s.value,
         host_layer_s=offload.host_layer_s.value,
         host_flops_per_byte=offload.flops_per_byte.value,
         link_efficiency=offload.link_efficiency.value,

@@ -22,6 +22,8 @@ class VllmSteps(StepTimeModel):
 
     rank: VllmRank = field(repr=False)
     rates: VllmRates = field(repr=False)
+    mixed_fixed_s: float  # what prompts add to a decode step whatever their length …
+    mixed_token_s: float  # … and per token, without attention
 
     def batch_parts_s(self, batch: int) -> Parts:
         """Weights are read once a step, of experts those that the step's tokens hit: E (1 - (1 - k/E)^n)."""
@@ -37,7 +39,8 @@ class VllmSteps(StepTimeModel):
 
     def mixed_prefill_s(self, tokens: float, context_tokens: float, *, prompts: int, batch: int) -> float:
         """The chunk's arithmetic and launches: its weights are read by the decode step it rides with."""
-        return sum(mixed_prompt_parts(self.rank.prompt_work(tokens, context_tokens, prompts), self.rates).values())
+        attention = tokens * self.rank.work.attention_flops.mean_over(context_tokens, tokens / prompts)
+        return self.mixed_fixed_s + tokens * self.mixed_token_s + attention / self.rates.attention_flops_per_s
 
     def floor_decode_s(self, batch: int, context_tokens: float) -> float:
         """Bytes at nominal bandwidth or arithmetic at the peak, whichever takes longer."""
@@ -57,6 +60,7 @@ def vllm_steps(candidate: Candidate, weights: WeightBytes, calibration: VllmCali
     on_cpu = candidate.on_cpu
     level, measured = error_level(candidate, settings, calibration)
     rank, rates = (_cpu if on_cpu else _gpu)(candidate, weights, calibration, generation, quantization)
+    fixed_s, token_s = _mixed_line(rank, rates)
     return VllmSteps(
         source=f"fit of {calibration.as_of} for vLLM {generation.name}",
         speed=speed_range(calibration, decode=level, prefill=level, measured_architecture=measured),
@@ -64,7 +68,16 @@ def vllm_steps(candidate: Candidate, weights: WeightBytes, calibration: VllmCali
         start_s=start_time(candidate, weights, calibration.start_up, source=f"start-up of vLLM, {calibration.as_of}"),
         rank=rank,
         rates=rates,
+        mixed_fixed_s=fixed_s,
+        mixed_token_s=token_s,
     )
+
+
+def _mixed_line(rank: VllmRank, rates: VllmRates) -> tuple[float, float]:
+    """All of `mixed_prompt_parts` but attention is a line in the tokens: simulations ask for it thousands of times."""
+    none, one = (mixed_prompt_parts(rank.prompt_work(tokens, 0.0), rates) for tokens in (0.0, 1.0))
+    fixed_s = sum(none.values())
+    return fixed_s, sum(one.values()) - one["attention"] - fixed_s
 
 
 def error_level(candidate: Candidate, settings: VllmSettings, calibration: VllmCalibration) -> tuple[ErrorLevel, bool]:
@@ -109,7 +122,6 @@ def vllm_constants(calibration: VllmCalibration, generation: VllmGeneration, ari
     """The values that hold for a version and an arithmetic."""
     return VllmConstants(
         weights_efficiency=generation.weights_efficiency.value,
-        weights_efficiency_datacenter=generation.weights_efficiency_datacenter.value,
         kv_efficiency=calibration.kv_efficiency.value,
         layer_s=generation.layer_s.value,
         layer_factor_moe=generation.layer_factor_moe.value,

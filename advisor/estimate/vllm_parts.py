@@ -12,7 +12,7 @@ Parts = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class RankTraits:
-    """What the rates depend on beside the constants. `moe`, `fast_link` and `datacenter` are 1 or 0."""
+    """What the rates depend on beside the constants. `moe` and `fast_link` are 1 or 0."""
 
     bandwidth_bytes_per_s: float
     flops_per_s: float  # peak of the weights' own arithmetic
@@ -22,7 +22,6 @@ class RankTraits:
     layers: float
     moe: float
     fast_link: float
-    datacenter: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,6 @@ class VllmConstants:
     """The fitted constants that hold for one version and one number format; efficiencies are of nominal rates."""
 
     weights_efficiency: float
-    weights_efficiency_datacenter: float
     kv_efficiency: float
     layer_s: float
     layer_factor_moe: float
@@ -95,8 +93,7 @@ def vllm_rates(rank: RankTraits, fitted: VllmConstants) -> VllmRates:
     prefill = rank.flops_per_s * fitted.prefill_mfu / rank.tensor**fitted.prefill_tensor_exponent
     ring = 2 * (rank.tensor - 1) / rank.tensor
     return VllmRates(
-        weights_bytes_per_s=rank.bandwidth_bytes_per_s
-        * _either(rank.datacenter, fitted.weights_efficiency_datacenter, fitted.weights_efficiency),
+        weights_bytes_per_s=rank.bandwidth_bytes_per_s * fitted.weights_efficiency,
         cache_bytes_per_s=rank.bandwidth_bytes_per_s * fitted.kv_efficiency,
         decode_flops_per_s=rank.flops_per_s * _either(rank.moe, fitted.decode_mfu_moe, fitted.decode_mfu),
         prefill_flops_per_s=prefill,

@@ -31,7 +31,6 @@ class VllmRank:
     sixteen: Rate
     link: str
     link_bytes_per_s: float
-    datacenter: bool
 
     def stage_tokens(self, batch: float) -> float:
         """Tokens that one pipeline stage computes at a time: a micro-batch per stage."""
@@ -56,7 +55,6 @@ class VllmRank:
             layers=self.work.layers,
             moe=float(self.work.experts > 0),
             fast_link=float(self.link.startswith(fast_links)),
-            datacenter=float(self.datacenter),
         )
 
     def decode_work(self, batch: float) -> DecodeWork:
@@ -113,5 +111,4 @@ def vllm_rank(candidate: Candidate, weights: WeightBytes, quantization: Quantiza
         sixteen=sixteen_bit_rate(device, flops_per_byte=flops_per_byte),
         link=device.link or "",
         link_bytes_per_s=device.link_among_bytes_per_s(parallel.tensor) or candidate.node.host.device_link_bytes_per_s,
-        datacenter=device.device_class == "gpu-datacenter",
     )

@@ -1,15 +1,18 @@
 """Bounds for screening: capacity from above, cost from below. They may only discard what a simulated finalist beats."""
 
 import math
+from dataclasses import replace
 
 from advisor.assess import Case, Sized
 from advisor.domain.demand import Demand
 from advisor.domain.deployment import Deployment
 from advisor.domain.hardware import Available
 from advisor.domain.workload import ServiceLevel
+from advisor.estimate.charges import hourly_charge
 from advisor.estimate.duty import duty_of
 from advisor.estimate.load_bounds import capacity_bound
-from advisor.units import SECONDS_PER_HOUR
+from advisor.estimate.packing import Packing
+from advisor.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 _USUAL_TTFT_S = 1.0
 _USUAL_TPOT_S = 0.05
@@ -64,11 +67,17 @@ def replicas_at_least(case: Case, sized: Sized) -> int:
 
 
 def monthly_usd_at_least(case: Case, available: Available, *, nodes: int) -> float:
-    """What the instances alone cost; hardware that is owned already is free in a lower bound."""
+    """What the instances alone cost, or the purchase where it is written off; electricity comes on top."""
     rate, hours = case.workload.cost.price_usd_per_hour, duty_of(case.demand.running, case.demand.requests_per_month).hours
     if rate is not None:
         return rate * hours
     if available.offer is None:
-        return 0.0
+        return _purchase_usd_per_month(case, available, nodes=nodes)
     spot_usd_per_hour = available.offer.spot_usd_per_hour if available.spot else None
     return (spot_usd_per_hour or available.offer.usd_per_hour) * nodes * hours
+
+
+def _purchase_usd_per_month(case: Case, available: Available, *, nodes: int) -> float:
+    terms = replace(case.workload.cost, electricity_usd_per_kwh=None)
+    charge = hourly_charge(available, Packing(nodes, nodes * available.node.devices, 0), terms)
+    return (charge.always_usd_per_hour or 0.0) * HOURS_PER_MONTH

@@ -9,7 +9,7 @@ from advisor.domain.assessment import Assessment
 from advisor.domain.claim_labels import label_of
 from advisor.domain.demand import Demand, Lengths
 from advisor.domain.quantity import Quantity
-from advisor.domain.workload import Load, Users
+from advisor.domain.workload import Load
 from advisor.planning.amounts import load_size, load_text, sized_load
 from advisor.planning.capacity import Capacity, capacity_of
 from advisor.planning.decision import Change, Decision
@@ -86,7 +86,7 @@ def _worse(demand: Demand) -> Iterator[tuple[str, str, Demand]]:
     """Each input that may have been assumed, wrong by a plausible amount."""
     users = demand.load.users
     if users is not None and users.pause_s:
-        load = Load(users=Users(users.active, users.pause_s / 2))
+        load = replace(demand.load, users=replace(users, pause_s=users.pause_s / 2))
         text = f"a pause of {users.pause_s / 2:g} s instead of {users.pause_s:g} s"
         yield "load.users.pause_s", text, replace(demand, load=load)
     inputs, outputs = _longer(demand.input_tokens), _longer(demand.output_tokens)

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from advisor.assess import Case, size
 from advisor.domain.assessment import Assessment
@@ -14,8 +14,8 @@ from advisor.planning.decision import Decision, Impossible
 from advisor.planning.describe import plain
 
 _LOOSER: Final = (1.5, 2.0, 3.0, 4.5, 7.0, 10.0, 20.0, 50.0)  # times the floor: real software under the real load
-Limit = Literal["ttft_p95_s", "tpot_p95_s"]
-_LIMITS: Final[tuple[Limit, ...]] = ("ttft_p95_s", "tpot_p95_s")
+Limit = Literal["ttft_p95_s", "tpot_p95_s", "e2e_p95_s"]
+_LIMITS: Final[tuple[Limit, ...]] = ("ttft_p95_s", "tpot_p95_s", "e2e_p95_s")
 Decide = Callable[..., Decision]
 
 
@@ -29,17 +29,22 @@ class _Granted:
     alone_s: float
     expected_s: float
     prompt_tokens: int
+    answer_tokens: int
     prefix: bool
 
 
 def impossible_limits(case: Case, machine: Node | None, decide: Decide, insist: Mapping[str, str]) -> Iterator[Impossible]:
-    """One sentence a limit below what a request takes alone on the best deployment without that limit; nothing where nothing would do."""
+    """One sentence a limit below what a request takes alone on the best deployment without that limit; nothing where nothing would do.
+
+    Before them a request that is longer than the context of every model.
+    """
 
     def again(name: Limit, limit_s: float | None) -> _Granted | None:
         workload = _with_limit(case.workload, name, limit_s)
         other = decide(workload, case.catalog, case.rules, machine=machine, insist=insist, explore=False)
         return _measured(case, other.chosen, name) if other.feasible and other.chosen is not None else None
 
+    yield from _too_long(case)
     for name in _LIMITS:
         limit_s = getattr(case.workload.service_level, name)
         without = None if limit_s is None else again(name, None)
@@ -51,10 +56,22 @@ def impossible_limits(case: Case, machine: Node | None, decide: Decide, insist: 
             yield Impossible(("service_level", name), _sentence(name, limit_s, nearest))
 
 
+def _too_long(case: Case) -> Iterator[Impossible]:
+    """More tokens than the longest context of the models that are allowed."""
+    named, demand = case.workload.models, case.demand
+    models = case.catalog.models.values() if named in (None, "any") else [case.catalog.model(name) for name in named or ()]
+    longest = max(models, key=lambda model: model.architecture.max_context_tokens, default=None)
+    if longest is None or demand.longest_tokens <= longest.architecture.max_context_tokens:
+        return
+    most, sent = longest.architecture.max_context_tokens, demand.input_tokens.max
+    text = f"the longest request has {demand.longest_tokens:,} tokens ({sent:,} in + {demand.output_tokens.max:,} out)"
+    works = f"Nearest that works: max {most - sent:,}" if sent < most else f"Nearest that works: at most {most - 1:,} tokens sent"
+    yield Impossible(("request", "output_tokens"), f"{text}; {longest.id}, the longest of the models allowed, holds {most:,}. {works}")
+
+
 def _with_limit(workload: Workload, name: Limit, limit_s: float | None) -> Workload:
-    level = workload.service_level
-    level = dataclasses.replace(level, ttft_p95_s=limit_s) if name == "ttft_p95_s" else dataclasses.replace(level, tpot_p95_s=limit_s)
-    return dataclasses.replace(workload, service_level=level)
+    changed: dict[str, Any] = {name: limit_s}
+    return dataclasses.replace(workload, service_level=dataclasses.replace(workload.service_level, **changed))
 
 
 def _measured(case: Case, chosen: Assessment, name: Limit) -> _Granted:
@@ -63,15 +80,24 @@ def _measured(case: Case, chosen: Assessment, name: Limit) -> _Granted:
     prompt_tokens = max(case.demand.input_tokens.p95 - case.demand.shared_prefix_tokens, 1)
     context_tokens = case.demand.input_tokens.p50
     loads = [performance for performance in (estimate.performance, estimate.performance_degraded) if performance is not None]
-    first = name == "ttft_p95_s"
     floor = prefill_floor(candidate.model.architecture, candidate.node.device, candidate.parallelism.devices, prompt_tokens)
+    first_floor_s, first_s = floor.value if floor else 0.0, steps.prefill_s(prompt_tokens)
+    token_floor_s, token_s = steps.floor_decode_s(1, context_tokens), steps.decode_s(1, context_tokens)
+    answer_tokens = case.demand.output_tokens.p95
+    times = {
+        "ttft_p95_s": (first_floor_s, first_s),
+        "tpot_p95_s": (token_floor_s, token_s),
+        "e2e_p95_s": (answer_tokens * token_floor_s, answer_tokens * token_s),
+    }
+    figure = name.replace("_p95_s", "_s")
     return _Granted(
         deployment=f"{candidate.model.id.split('/')[-1]} {candidate.checkpoint.quantization}",
         devices=f"{candidate.parallelism.devices} x {candidate.node.device.id}",
-        floor_s=(floor.value if floor else 0.0) if first else steps.floor_decode_s(1, context_tokens),
-        alone_s=steps.prefill_s(prompt_tokens) if first else steps.decode_s(1, context_tokens),
-        expected_s=max((one.ttft_s.p95.value if first else one.tpot_s.p95.value for one in loads), default=math.inf),
+        floor_s=times[name][0],
+        alone_s=times[name][1],
+        expected_s=max((getattr(one, figure).p95.value for one in loads), default=math.inf),
         prompt_tokens=prompt_tokens,
+        answer_tokens=answer_tokens,
         prefix=case.demand.shared_prefix_tokens > 0,
     )
 
@@ -84,6 +110,9 @@ def _sentence(name: Limit, limit_s: float, nearest: _Granted) -> str:
     works = f"Nearest that works: {plain(works_s, ' s')}"
     if name == "tpot_p95_s":
         return f"{begin}: reading the weights of {nearest.deployment} for one token takes {times}. {works}"
+    if name == "e2e_p95_s":
+        shorter = f", or answers up to about {int(nearest.answer_tokens * limit_s / works_s):,} tokens"
+        return f"{begin}: {nearest.answer_tokens:,} tokens of answer (p95) of {nearest.deployment} take {times}. {works}{shorter}"
     fitting = int(float(f"{nearest.prompt_tokens * limit_s / works_s:.1e}"))
     shorter = f", or prompts up to about {fitting:,} tokens" if fitting else ""
     prompt = f"{nearest.prompt_tokens:,} prompt tokens (p95{', shared prefix left out' if nearest.prefix else ''}) of {nearest.deployment}"

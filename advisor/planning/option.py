@@ -1,5 +1,6 @@
 """One way to serve the workload on its road to a verdict: a cheap prospect, then a sized option, or dropped with the reason."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -42,6 +43,14 @@ class Prospect:
     family: Family
     model_rank: int
     usd_per_month_at_least: float
+    on_host_share: float = 0.0  # of the weights, at least: what the devices cannot hold
+    hopeful: bool = True  # physics leaves so much room that real software may well keep the limits: looked at first
+
+    @property
+    def replica(self) -> object:
+        """Equal for prospects that differ in nothing but how many replicas a machine holds."""
+        device = self.available.node.device
+        return self.model.id, self.checkpoint, device, self.devices, self.available.node.host if self.on_host_share else None
 
     @property
     def text(self) -> str:
@@ -91,11 +100,12 @@ class Missed:
         return self.expect / self.at_most
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Dropped:
     """A recipe that was not simulated, with the verdict of the rule, of physics or of the engine itself that removed it.
 
-    `prospect` is there for what would run and is only too slow.
+    `prospect` is there for what would run and is only too slow. The verdict holds for `alike` points: the recipe in other machines of the
+    same device too.
     """
 
     family: Family
@@ -104,12 +114,23 @@ class Dropped:
     verdict: Verdict
     missed: Missed | None = None
     prospect: Prospect | None = None
+    alike: int = 1
 
 
 @dataclass(slots=True)
 class Space:
-    """What was looked at and put aside: recipes that were dropped, hardware that a rule removed."""
+    """What was looked at and put aside: recipes that were dropped, hardware that a rule removed, and how many it all was.
 
+    A point is a model in a format on so many devices of a machine; survivors are those that rules and physics leave, of which the most
+    promising are sized, and of those the finalists are simulated. `models` were looked at, the others were not reached.
+    """
+
+    usd_at_most: float = math.inf  # a month: what costs more at its bound is counted only
+    models: int = 0
+    points: int = 0
+    survivors: int = 0
+    sized: int = 0
+    finalists: int = 0
     dropped: list[Dropped] = field(default_factory=list)
     removed_hardware: list[tuple[Available, Verdict]] = field(default_factory=list)
 

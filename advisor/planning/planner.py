@@ -24,7 +24,7 @@ from advisor.planning.losers import losers
 from advisor.planning.nearest import nearest
 from advisor.planning.option import Option, Space
 from advisor.planning.other_ways import other_ways
-from advisor.planning.prospects import prospects
+from advisor.planning.prospects import prospects_by_model
 from advisor.planning.rank import ranked
 from advisor.planning.relax import relaxations
 from advisor.planning.remarks import cheaper_if_proven, notes
@@ -53,7 +53,7 @@ def decide(
     case = Case(workload, demand, catalog, rules)
     models, more = acceptable_models(workload, catalog, wanted)
     space = Space()
-    every = prospects(case, inventory_of(workload, catalog, machine), models, wanted, space)
+    every = prospects_by_model(case, inventory_of(workload, catalog, machine), models, wanted, space)
     found = search(case, every, space, at_most=SIMULATED_AT_MOST if explore else SIMULATED_IN_PASSING)
     looked_at = found.assessments
     if explore and not any(assessment.recommended for assessment, _ in looked_at):

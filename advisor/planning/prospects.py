@@ -1,50 +1,110 @@
 """Every recipe on every machine that rules and physics leave standing, factor by factor, before anything is sized.
 
-Physics here is arithmetic at the peak and bytes at nominal bandwidth, so nothing that could work is lost.
+Physics here is arithmetic at the peak and bytes at nominal bandwidth, so nothing that could work is lost. What it says of a device holds
+for every machine that the device is sold in, so it is asked once a device.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from advisor.assess import Case
 from advisor.domain.hardware import Available, Device, Inventory
-from advisor.domain.model import Checkpoint, Model
+from advisor.domain.model import Model
 from advisor.domain.quantity import Basis
-from advisor.domain.quantization import Quantization
 from advisor.domain.verdict import Verdict
 from advisor.planning.bounds import monthly_usd_at_least, requests_per_s_at_least
 from advisor.planning.describe import over
-from advisor.planning.option import DOES_NOT_FIT, TOO_SLOW, Dropped, Family, Missed, Prospect, Space, narrowest_bits, precision_of
+from advisor.planning.option import DOES_NOT_FIT, TOO_SLOW, Dropped, Family, Missed, Prospect, Space, precision_of
+from advisor.planning.recipe import MICRO_BATCH_TOKENS, Reading, Recipe, distinct_checkpoints, peak_flops, reading_of, recipe_of
 from advisor.rules.build_facts import build_facts
 from advisor.rules.judge import judge
 from advisor.units import GIB
 
 _SPREADS = 3
+_USUAL_PROMPT, _USUAL_TOKEN = 3.0, 1.5  # times what the 16-bit peak and the nominal bandwidth would take
 _FITS_SHARE = 0.97  # weights alone may not fill a device
 
 
+@dataclass(slots=True)
+class _Machine:
+    """One way to have a device: so many devices may be used together, and so many machines cost at least so much a month."""
+
+    available: Available
+    counts: tuple[int, ...]
+    usd: dict[int, float] = field(default_factory=dict)
+
+    def usd_at_least(self, case: Case, nodes: int) -> float:
+        """The same question for thousands of recipes."""
+        usd = self.usd.get(nodes)
+        if usd is None:
+            usd = self.usd[nodes] = monthly_usd_at_least(case, self.available, nodes=nodes)
+        return usd
+
+
 @dataclass(frozen=True, slots=True)
-class _Recipe:
-    model: Model
-    checkpoint: Checkpoint
-    rank: int
-    runtime: str
-    weights_bytes: float  # at least
-    read_bytes: float  # per token at batch 1, at least
-    flops_per_token: float
+class _Load:
+    """What the load asks for at least, the same for every recipe."""
+
+    requests_per_s: float
+    request_tokens: int
+    prompt_tokens: int
+    replicas_down: int
+    ttft_s: float | None
+    tpot_s: float | None
 
 
 def prospects(case: Case, inventory: Inventory, models: Iterable[Model], insist: Mapping[str, str], space: Space) -> Iterator[Prospect]:
     """All prospects; what is left out on the way is recorded in `space`."""
+    return chain.from_iterable(prospects_by_model(case, inventory, models, insist, space))
+
+
+def prospects_by_model(
+    case: Case, inventory: Inventory, models: Iterable[Model], insist: Mapping[str, str], space: Space
+) -> Iterator[Iterator[Prospect]]:
+    """The same, one model after the other: whoever has found enough need not look at the rest."""
     named = [a for a in inventory.available if insist.get("device", a.node.device.id) == a.node.device.id]
     allowed = [available for available in named if _hardware_allowed(case, available, space)]
+    machines: dict[Device, list[_Machine]] = {}
+    for available in allowed:
+        machines.setdefault(available.node.device, []).append(_Machine(available, _counts(available)))
+    load = _load(case)
     for rank, model in enumerate(models):
-        for checkpoint in _distinct_checkpoints(case, model, insist):
-            recipe = _recipe(case, model, checkpoint, rank)
-            if _recipe_allowed(case, recipe, allowed, space):
-                for available in allowed:
-                    yield from _on(case, recipe, available, space)
+        yield _of_model(case, model, rank, list(machines.values()), insist, load=load, space=space)
+
+
+def _load(case: Case) -> _Load:
+    demand, level = case.demand, case.workload.service_level
+    own_tokens = demand.input_tokens.p50 - demand.shared_prefix_tokens
+    return _Load(
+        requests_per_s=requests_per_s_at_least(demand, level),
+        request_tokens=own_tokens + demand.output_tokens.p50,
+        prompt_tokens=demand.input_tokens.p95 - demand.shared_prefix_tokens,
+        replicas_down=demand.replicas_down,
+        ttft_s=level.ttft_p95_s,
+        tpot_s=level.tpot_p95_s,
+    )
+
+
+def _of_model(
+    case: Case,
+    model: Model,
+    rank: int,
+    devices: Sequence[Sequence[_Machine]],
+    insist: Mapping[str, str],
+    *,
+    load: _Load,
+    space: Space,
+) -> Iterator[Prospect]:
+    for checkpoint in distinct_checkpoints(case, model, insist):
+        recipe = recipe_of(case, model, checkpoint, rank)
+        precision = precision_of(case.catalog.quantization(checkpoint.quantization))
+        if devices and _recipe_allowed(case, recipe, devices[0][0].available, space):
+            for machines in devices:
+                family = Family(recipe.runtime, model.id, precision, machines[0].available.node.device.id)
+                yield from _on(case, recipe, family, machines, load=load, space=space)
 
 
 def _hardware_allowed(case: Case, available: Available, space: Space) -> bool:
@@ -55,121 +115,129 @@ def _hardware_allowed(case: Case, available: Available, space: Space) -> bool:
     return not blocking
 
 
-def _distinct_checkpoints(case: Case, model: Model, insist: Mapping[str, str]) -> list[Checkpoint]:
-    """One checkpoint for formats that store and compute alike, published ones first; `insist` keeps one engine or one quantization."""
-    found: dict[object, Checkpoint] = {}
-    for checkpoint in sorted(model.checkpoints, key=lambda c: (not c.published, c.weights_bytes is None)):
-        engine = "llama.cpp" if checkpoint.format == "gguf" else "vllm"
-        if insist.get("engine", engine) == engine and insist.get("quantization", checkpoint.quantization) == checkpoint.quantization:
-            found.setdefault(_stored_as(case.catalog.quantization(checkpoint.quantization)), checkpoint)
-    return list(found.values())
-
-
-def _stored_as(quantization: Quantization) -> object:
-    """Equal for formats that differ in how their scales were found, not in bits, arithmetic or quality lost."""
-    scheme = quantization.scheme
-    return quantization.id if scheme is None else (scheme.weight_bits, quantization.compute, quantization.loss)
-
-
-def _recipe(case: Case, model: Model, checkpoint: Checkpoint, rank: int) -> _Recipe:
-    architecture = model.architecture
-    bytes_each = narrowest_bits(case.catalog.quantization(checkpoint.quantization)) / 8
-    multiplied = architecture.parameters_active - architecture.vocab_size * architecture.hidden_size
-    engine = "llama.cpp" if checkpoint.format == "gguf" else "vllm"
-    runtime = case.catalog.engine(engine).default_runtime
-    weights = architecture.parameters_total * bytes_each
-    return _Recipe(model, checkpoint, rank, runtime, weights, multiplied * bytes_each, 2.0 * multiplied)
-
-
-def _recipe_allowed(case: Case, recipe: _Recipe, allowed: list[Available], space: Space) -> bool:
+def _recipe_allowed(case: Case, recipe: Recipe, anywhere: Available, space: Space) -> bool:
     """Rules that need no hardware: the quality band, what the engine supports at all."""
     quantization = case.catalog.quantization(recipe.checkpoint.quantization)
     in_release = replace(quantization, loss=recipe.checkpoint.loss or quantization.loss)
     facts = build_facts(case.workload, case.demand, quantization=in_release)
     blocking = [verdict for verdict in judge(case.rules, facts, "screen") if verdict.severity == "block"]
-    if blocking and allowed:
-        space.dropped.append(_dropped(case, recipe, allowed[0], blocking[0]))
+    if blocking:
+        family = Family(recipe.runtime, recipe.model.id, precision_of(quantization), anywhere.node.device.id)
+        space.dropped.append(_dropped(recipe, family, anywhere, blocking[0]))
     return not blocking
 
 
-def _on(case: Case, recipe: _Recipe, available: Available, space: Space) -> Iterator[Prospect]:
-    counts = _device_counts(recipe, available)
-    if not counts:
-        space.dropped.append(_too_large(case, recipe, available))
-    for devices in counts:
-        usd = monthly_usd_at_least(case, available, nodes=_nodes_at_least(case, recipe, available, devices))
-        prospect = Prospect(recipe.model, recipe.checkpoint, available, devices, _family(case, recipe, available), recipe.rank, usd)
-        slow = _too_slow(case, recipe, available.node.device, devices)
-        if slow is None:
-            yield prospect
-        else:
-            missed, text = slow
-            verdict = Verdict(TOO_SLOW, "block", text, Basis.EXACT, ())
-            space.dropped.append(replace(_dropped(case, recipe, available, verdict), missed=missed, prospect=prospect))
+def _on(case: Case, recipe: Recipe, family: Family, machines: Sequence[_Machine], *, load: _Load, space: Space) -> Iterator[Prospect]:
+    """One recipe on one device, in every machine that it may be had in."""
+    peak = peak_flops(machines[0].available.node.device)
+    slow, too_large = dict[tuple[int, Reading], Dropped | None](), list[_Machine]()
+    for machine in machines:
+        available = machine.available
+        space.points += len(machine.counts)
+        if machine.usd_at_least(case, 1) > space.usd_at_most:
+            continue
+        counts = _device_counts(recipe, machine)
+        if not counts:
+            too_large.append(machine)
+        for devices in counts:
+            usd = machine.usd_at_least(case, _nodes_at_least(recipe, available, devices, peak, load))
+            reading = reading_of(recipe, available, devices, load.prompt_tokens)
+            hopeful = _hopeful(recipe, available.node.device, devices, load, reading)
+            prospect = Prospect(
+                recipe.model, recipe.checkpoint, available, devices, family, recipe.rank, usd, reading.on_host_share, hopeful
+            )
+            if (devices, reading) not in slow:
+                slow[devices, reading] = _too_slow(recipe, prospect, peak, load, reading)
+            dropped = slow[devices, reading]
+            if dropped is None:
+                space.survivors += 1
+                yield prospect
+            else:
+                dropped.alike += 1
+    space.dropped += [dropped for dropped in slow.values() if dropped is not None]
+    if too_large:
+        space.dropped.append(_too_large(recipe, family, too_large))
 
 
-def _too_large(case: Case, recipe: _Recipe, available: Available) -> Dropped:
+def _too_large(recipe: Recipe, family: Family, machines: Sequence[_Machine]) -> Dropped:
+    """The largest machine of this device says it for all."""
+    available = max((machine.available for machine in machines), key=lambda a: a.node.devices)
     node = available.node
     text = f"{recipe.weights_bytes / GIB:.0f} GiB of weights at least; {node.devices} x {node.device.name} hold less"
-    dropped = _dropped(case, recipe, available, Verdict(DOES_NOT_FIT, "block", text, Basis.EXACT, ()))
-    weights_gib, held_gib = recipe.weights_bytes / GIB, node.devices * node.device.memory_bytes / GIB
-    return replace(dropped, missed=Missed("required_gib", weights_gib, held_gib, Basis.EXACT))
+    missed = Missed("required_gib", recipe.weights_bytes / GIB, node.devices * node.device.memory_bytes / GIB, Basis.EXACT)
+    dropped = _dropped(recipe, family, available, Verdict(DOES_NOT_FIT, "block", text, Basis.EXACT, ()), missed=missed)
+    dropped.alike = len(machines)
+    return dropped
 
 
-def _device_counts(recipe: _Recipe, available: Available) -> list[int]:
-    """The smallest number of devices that holds the weights, and for tensor parallelism twice and four times that, for latency."""
+def _counts(available: Available) -> tuple[int, ...]:
+    """How many devices of a machine one replica may use."""
     node = available.node
-    device_bytes = node.device.memory_bytes * _FITS_SHARE
-    powers = sorted({*(2**n for n in range(8) if 2**n <= node.devices), node.devices})
     if node.device.is_cpu or node.device.unified_memory:
-        powers = [node.devices]
-    fitting = [count for count in powers if count * device_bytes >= recipe.weights_bytes]
-    if recipe.checkpoint.format == "safetensors":
-        return fitting[:_SPREADS]
-    if fitting:
-        return fitting[:1]
+        return (node.devices,)
+    return tuple(sorted({*(2**n for n in range(8) if 2**n <= node.devices), node.devices}))
+
+
+def _device_counts(recipe: Recipe, machine: _Machine) -> tuple[int, ...]:
+    """The smallest number of devices that holds the weights, and for tensor parallelism twice and four times that, for latency."""
+    node, counts = machine.available.node, machine.counts
+    device_bytes = node.device.memory_bytes * _FITS_SHARE
+    first = bisect_left(counts, recipe.weights_bytes / device_bytes)
+    if recipe.split:
+        return counts[first : first + _SPREADS]
+    if first < len(counts):
+        return counts[first : first + 1]
     in_host = node.devices * device_bytes + node.host.memory_bytes * _FITS_SHARE >= recipe.weights_bytes
-    return [node.devices] if in_host and available.acquisition != "rent" and not node.device.unified_memory else []
+    return (node.devices,) if in_host and machine.available.acquisition != "rent" and not node.device.unified_memory else ()
 
 
-def _too_slow(case: Case, recipe: _Recipe, device: Device, devices: int) -> tuple[Missed, str] | None:
-    """Why no software could keep the service level here, with the figure; None when physics allows it."""
-    level, demand = case.workload.service_level, case.demand
-    share = devices if recipe.checkpoint.format == "safetensors" else 1
-    token_s = recipe.read_bytes / (device.memory_bandwidth_bytes_per_s * share)
-    if level.tpot_p95_s is not None and token_s > level.tpot_p95_s:
-        text = f"reading the weights alone at full bandwidth, per token {over(token_s, level.tpot_p95_s)}"
-        return Missed("tpot_p95_s", token_s, level.tpot_p95_s, Basis.EXACT), text
-    peak = _peak_flops(device)
-    prompt_tokens = demand.input_tokens.p95 - demand.shared_prefix_tokens
-    if level.ttft_p95_s is not None and peak is not None:
-        prompt_s = prompt_tokens * recipe.flops_per_token / (peak * devices)
-        if prompt_s > level.ttft_p95_s:
-            text = f"{prompt_tokens:,} prompt tokens at the peak of the device, first token {over(prompt_s, level.ttft_p95_s)}"
-            return Missed("ttft_p95_s", prompt_s, level.ttft_p95_s, Basis.EXACT), text
-    return None
+def _too_slow(recipe: Recipe, prospect: Prospect, peak: float | None, load: _Load, reading: Reading) -> Dropped | None:
+    """Why no software could keep the service level on so many devices, with the figure; None when physics allows it."""
+    devices = prospect.devices
+    prompt_s = load.prompt_tokens * recipe.flops_per_token / (peak * devices) if peak else 0.0
+    if load.tpot_s is not None and reading.token_s > load.tpot_s:
+        text = f"reading the weights alone at full bandwidth, per token {over(reading.token_s, load.tpot_s)}"
+        missed = Missed("tpot_p95_s", reading.token_s, load.tpot_s, Basis.EXACT)
+    elif load.ttft_s is not None and prompt_s > load.ttft_s:
+        text = f"{load.prompt_tokens:,} prompt tokens at the peak of the device, first token {over(prompt_s, load.ttft_s)}"
+        missed = Missed("ttft_p95_s", prompt_s, load.ttft_s, Basis.EXACT)
+    elif load.ttft_s is not None and reading.prompt_s > load.ttft_s:
+        text = f"reading what the host holds of the weights every {MICRO_BATCH_TOKENS} tokens, first token "
+        text += over(reading.prompt_s, load.ttft_s)
+        missed = Missed("ttft_p95_s", reading.prompt_s, load.ttft_s, Basis.MODELLED)
+    else:
+        return None
+    verdict = Verdict(TOO_SLOW, "block", text, missed.basis, ())
+    dropped = _dropped(recipe, prospect.family, prospect.available, verdict, missed=missed, prospect=prospect)
+    dropped.alike = 0  # its own is counted with the others
+    return dropped
 
 
-def _peak_flops(device: Device) -> float | None:
-    rates = [device.bf16_flops_per_s, device.fp8_flops_per_s, device.fp4_flops_per_s, device.int8_ops_per_s]
-    return max((rate for rate in rates if rate is not None), default=None)
+def _hopeful(recipe: Recipe, device: Device, devices: int, load: _Load, reading: Reading) -> bool:
+    """True when the limits leave several times what physics takes: real software reaches a part of the peak."""
+    if load.ttft_s is not None:
+        peak = (device.bf16_flops_per_s or math.inf) * (devices if recipe.split else 1)
+        if reading.on_host_share or load.prompt_tokens * recipe.flops_per_token / peak * _USUAL_PROMPT > load.ttft_s:
+            return False
+    return load.tpot_s is None or reading.token_s * _USUAL_TOKEN <= load.tpot_s
 
 
-def _nodes_at_least(case: Case, recipe: _Recipe, available: Available, devices: int) -> int:
+def _nodes_at_least(recipe: Recipe, available: Available, devices: int, peak: float | None, load: _Load) -> int:
     """Machines without which the arithmetic of the load is not done, replicas that may be down included."""
-    peak = _peak_flops(available.node.device)
-    tokens = case.demand.input_tokens.p50 - case.demand.shared_prefix_tokens + case.demand.output_tokens.p50
-    rate = requests_per_s_at_least(case.demand, case.workload.service_level)
-    replicas = 1 if peak is None else max(1, math.ceil(rate * tokens * recipe.flops_per_token / (peak * devices)))
+    flops_per_s = load.requests_per_s * load.request_tokens * recipe.flops_per_token
+    replicas = 1 if peak is None else max(1, math.ceil(flops_per_s / (peak * devices)))
     per_node = max(1, available.node.devices // devices)
-    return math.ceil((replicas + case.demand.replicas_down) / per_node)
+    return math.ceil((replicas + load.replicas_down) / per_node)
 
 
-def _family(case: Case, recipe: _Recipe, available: Available) -> Family:
-    precision = precision_of(case.catalog.quantization(recipe.checkpoint.quantization))
-    return Family(recipe.runtime, recipe.model.id, precision, available.node.device.id)
-
-
-def _dropped(case: Case, recipe: _Recipe, available: Available, verdict: Verdict) -> Dropped:
+def _dropped(
+    recipe: Recipe,
+    family: Family,
+    available: Available,
+    verdict: Verdict,
+    *,
+    missed: Missed | None = None,
+    prospect: Prospect | None = None,
+) -> Dropped:
     text = f"{recipe.runtime}, {recipe.model.id.split('/')[-1]} {recipe.checkpoint.quantization} on {available.node.device.name}"
-    return Dropped(_family(case, recipe, available), text, available, verdict)
+    return Dropped(family, text, available, verdict, missed, prospect)

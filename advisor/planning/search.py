@@ -25,12 +25,15 @@ SIMULATED_PER_FAMILY = 3
 SIMULATED_AT_MOST = 60
 SIMULATED_IN_PASSING = 20
 _MODELS_OF_ANY = 6  # where any model will do, so many that keep the service level are found, for their owner to choose from
-SIZED_AT_MOST = 120
+_SIZED_PER_MODEL = 120
+_SIZED_OF_ANY = 12  # where any model will do: fewer with every model that fails, for the smaller ones to be reached at all
+_HARDLY_HOPEFUL_OF_ANY = 3
 _OVER_BUDGET = 3  # so many are looked at even when all cost too much: the nearest is one of them
 _STEP = 1.3  # replicas grow by at least one, or by this factor
 _TRIES = 6
 _JUMP = 2.5
-Promise = tuple[int, float, int, float, int]
+_NO_BETTER = 0.97  # of the strain before: more replicas do not help a request that is alone already
+Promise = tuple[bool, float, int, float, int]
 Reason = Literal["dearer", "over budget", "later model", "alike", "limit"]
 
 
@@ -54,7 +57,9 @@ class Searched:
     assessments: list[tuple[Assessment, Option]] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     by_family: Counter[object] = field(default_factory=Counter)
-    sized: int = 0
+    sized_of_model: list[int] = field(default_factory=lambda: [0, 0])  # without and with much hope
+    slow: dict[object, Dropped] = field(default_factory=dict)  # by replica: an idle one is too slow, in every machine alike
+    sized_at_most: tuple[int, int] = (_SIZED_PER_MODEL, _SIZED_PER_MODEL)  # of a model: of those without and with much hope
 
     best_usd: float = math.inf  # the month's price of the cheapest that is recommended
     recommended_ranks: set[int] = field(default_factory=set)  # places in the owner's list of models
@@ -68,26 +73,62 @@ class Searched:
             self.recommended_ranks.add(option.prospect.model_rank)
 
 
-def search(case: Case, prospects: Iterable[Prospect], space: Space, *, at_most: int = SIMULATED_AT_MOST) -> Searched:
-    """Simulate the most promising options first, `at_most` so many."""
-    searched, ties = Searched(), itertools.count()
+def search(case: Case, models: Iterable[Iterable[Prospect]], space: Space, *, at_most: int = SIMULATED_AT_MOST) -> Searched:
+    """Simulate the most promising options first, `at_most` so many; the prospects come model by model, in the owner's order.
+
+    Where any model will do, those after enough that are recommended are not even enumerated.
+    """
+    searched, any_model = Searched(), case.workload.models in (None, "any")
+    for rank, prospects in enumerate(models):
+        if any_model:
+            if _enough_better_liked(searched, rank, any_model=True) or len(searched.assessments) >= at_most:
+                break
+            hopeful = max(_HARDLY_HOPEFUL_OF_ANY, _SIZED_OF_ANY // (1 + rank - len(searched.recommended_ranks)))
+            space.usd_at_most = searched.best_usd * COST_BAND
+            searched.sized_at_most = (0 if searched.recommended_ranks else _HARDLY_HOPEFUL_OF_ANY, hopeful)
+        space.models += 1
+        _search_model(case, searched, prospects, space, at_most=at_most)
+    return searched
+
+
+def _search_model(case: Case, searched: Searched, prospects: Iterable[Prospect], space: Space, *, at_most: int) -> None:
+    ties = itertools.count()
     heap: list[tuple[Promise, Prospect | Option]] = [(_promise(prospect, next(ties)), prospect) for prospect in prospects]
     heapq.heapify(heap)
+    searched.sized_of_model = [0, 0]
     while heap:
         _, entry = heapq.heappop(heap)
         reason = _left_for(case, searched, entry, at_most=at_most)
         if reason is not None:
             searched.left.append(Left(entry, reason))
         elif isinstance(entry, Option):
+            space.finalists += 1
             searched.add(replicated(case, _affordable(case, entry, searched.best_usd * COST_BAND)), entry)
         else:
-            searched.sized += 1
-            found = size_prospect(case, entry)
-            if isinstance(found, Dropped):
-                space.dropped.append(found)
-            else:
+            found = _sized(case, searched, entry, space)
+            if found is not None:
                 heapq.heappush(heap, (_promise(found, next(ties)), found))
-    return searched
+
+
+def _sized(case: Case, searched: Searched, prospect: Prospect, space: Space) -> Option | None:
+    known = searched.slow.get(prospect.replica)
+    if known is not None:
+        known.alike += 1
+        return None
+    space.sized += 1
+    searched.sized_of_model[prospect.hopeful] += 1
+    found = size_prospect(case, prospect)
+    if not isinstance(found, Dropped):
+        return found
+    space.dropped.append(found)
+    if found.prospect is not None:
+        searched.slow[prospect.replica] = found
+    return None
+
+
+def _enough_better_liked(searched: Searched, rank: int, *, any_model: bool) -> bool:
+    """Enough models that stand before this one are recommended already."""
+    return sum(other < rank for other in searched.recommended_ranks) >= (_MODELS_OF_ANY if any_model else 1)
 
 
 def _affordable(case: Case, option: Option, usd: float) -> Option:
@@ -101,8 +142,7 @@ def _affordable(case: Case, option: Option, usd: float) -> Option:
 
 def _left_for(case: Case, searched: Searched, entry: Prospect | Option, *, at_most: int) -> Reason | None:
     prospect = entry.prospect if isinstance(entry, Option) else entry
-    better_liked = sum(rank < prospect.model_rank for rank in searched.recommended_ranks)
-    if better_liked >= (_MODELS_OF_ANY if case.workload.models in (None, "any") else 1):
+    if _enough_better_liked(searched, prospect.model_rank, any_model=case.workload.models in (None, "any")):
         return "later model"
     if entry.usd_per_month_at_least > searched.best_usd * COST_BAND:
         return "dearer"
@@ -111,29 +151,34 @@ def _left_for(case: Case, searched: Searched, entry: Prospect | Option, *, at_mo
         return "over budget"
     if searched.by_family[prospect.family] >= SIMULATED_PER_FAMILY:
         return "alike"
-    enough = isinstance(entry, Prospect) and searched.sized >= SIZED_AT_MOST  # what is sized already is still worth a look
-    return "limit" if enough or len(searched.assessments) >= at_most else None
+    if isinstance(entry, Option):
+        return "limit" if len(searched.assessments) >= at_most else None
+    return "limit" if searched.sized_of_model[prospect.hopeful] >= searched.sized_at_most[prospect.hopeful] else None
 
 
 def _promise(entry: Prospect | Option, tie: int) -> Promise:
-    """The owner's order of models, the bound on the price, how much hardware it takes, how large the weights are."""
+    """Within a model: what may well be quick enough, the bound on the price, how much hardware it takes, how large the weights are."""
     prospect = entry.prospect if isinstance(entry, Option) else entry
     weights = prospect.checkpoint.weights_bytes or 0
-    return (prospect.model_rank, entry.usd_per_month_at_least, prospect.devices, -weights, tie)
+    return (not prospect.hopeful, entry.usd_per_month_at_least, prospect.devices, -weights, tie)
 
 
 # ---- how many replicas
 
 
 def replicated(case: Case, option: Option) -> Assessment:
-    """The option with as few replicas as keep the service level; with the most that were tried when none does. A quick look."""
+    """The option with as few replicas as keep the service level; as many as help when none does. A quick look."""
     tried: dict[int, Assessment] = {}
     fewest = replicas = min(option.replicas_at_least, option.replicas_at_most)
+    before = math.inf
     for _ in range(_TRIES):
         tried[replicas] = found = _assessed(case, option, replicas)
         excess = strain(found.requirements)
         if found.recommended or excess <= 1 or replicas >= option.replicas_at_most:
             break
+        if excess > before * _NO_BETTER and not _saturated(found):
+            return min(tried.items(), key=lambda pair: (strain(pair[1].requirements) > excess / _NO_BETTER, pair[0]))[1]
+        before = excess
         fewest = replicas + 1
         replicas = min(option.replicas_at_most, max(replicas + 1, math.ceil(replicas * min(_STEP * excess, _JUMP))))
     while found.recommended and fewest < replicas:
@@ -141,6 +186,11 @@ def replicated(case: Case, option: Option) -> Assessment:
         tried[middle] = _assessed(case, option, middle)
         fewest, replicas = (fewest, middle) if tried[middle].recommended else (middle + 1, replicas)
     return tried.get(replicas, found)
+
+
+def _saturated(assessment: Assessment) -> bool:
+    performance = assessment.estimate.performance_degraded or assessment.estimate.performance
+    return performance is not None and performance.saturated
 
 
 def _assessed(case: Case, option: Option, replicas: int) -> Assessment:

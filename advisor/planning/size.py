@@ -3,16 +3,17 @@
 import math
 from dataclasses import replace
 
-from advisor.assess import Case, Sized, judged
+from advisor.assess import Case, Sized, judged, steps_of
 from advisor.domain.deployment import Deployment
 from advisor.domain.estimate import Estimate
 from advisor.domain.quantity import Basis
 from advisor.domain.verdict import Verdict
 from advisor.errors import UserInputError
+from advisor.estimate.step_time_base import StepTimeModel
 from advisor.planning.bounds import in_flight_wanted, monthly_usd_at_least, replicas_at_least
 from advisor.planning.describe import over
 from advisor.planning.option import DOES_NOT_FIT, Dropped, Missed, Option, Prospect
-from advisor.planning.size_llama_cpp import llama_cpp_size
+from advisor.planning.size_llama_cpp import llama_cpp_size, quickest
 from advisor.planning.size_vllm import vllm_size
 from advisor.units import GIB
 
@@ -23,8 +24,19 @@ _LATENCY_LIMITS = ("workload.ttft_p95_s", "workload.tpot_p95_s", "workload.e2e_p
 
 def size_prospect(case: Case, prospect: Prospect) -> Option | Dropped:
     """The option, or why there is none."""
+    in_a_hurry = prospect.on_host_share or case.workload.models in (None, "any")
+    if in_a_hurry and prospect.checkpoint.format == "gguf" and (slow := _too_slow_at_its_quickest(case, prospect)):
+        return slow
     found = _option_or_drop(case, prospect, slow_too=False)
-    return found if isinstance(found, Dropped) else _too_slow_alone(case, found) or found
+    return found if isinstance(found, Dropped) else _too_slow_alone(case, prospect, found.sized.steps) or found
+
+
+def _too_slow_at_its_quickest(case: Case, prospect: Prospect) -> Dropped | None:
+    """Whatever the settings will be: said before they are searched and before any memory is worked out."""
+    try:
+        return _too_slow_alone(case, prospect, steps_of(quickest(case, prospect), case))
+    except UserInputError:  # said by the search
+        return None
 
 
 def sized_anyway(case: Case, prospect: Prospect) -> Option | Dropped:
@@ -74,9 +86,9 @@ def _memory_missed(sized: Sized) -> Missed | None:
     return missed if worst.usable_bytes.value > 0 and missed.factor > 1 else None
 
 
-def _too_slow_alone(case: Case, option: Option) -> Dropped | None:
+def _too_slow_alone(case: Case, prospect: Prospect, steps: StepTimeModel) -> Dropped | None:
     """A request that is expected to be too slow on an idle replica is not expected to be quicker on a busy one."""
-    level, demand, steps = case.workload.service_level, case.demand, option.sized.steps
+    level, demand = case.workload.service_level, case.demand
     prompt_tokens = max(1, demand.input_tokens.p95 - demand.shared_prefix_tokens)
     alone = (
         ("ttft_p95_s", level.ttft_p95_s, steps.prefill_s(prompt_tokens), "first token"),
@@ -87,7 +99,7 @@ def _too_slow_alone(case: Case, option: Option) -> Dropped | None:
         return None
     missed, label = max(late, key=lambda pair: pair[0].factor)
     text = f"on an idle replica (modelled) {label} about {over(missed.expect, missed.at_most)}"
-    return replace(_drop(option.prospect, Verdict(missed.name, "block", text, Basis.MODELLED, ()), missed=missed), prospect=option.prospect)
+    return replace(_drop(prospect, Verdict(missed.name, "block", text, Basis.MODELLED, ()), missed=missed), prospect=prospect)
 
 
 def _drop(prospect: Prospect, verdict: Verdict, *, missed: Missed | None = None) -> Dropped:

@@ -2,34 +2,55 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from advisor.assess import Case, Sized, size
 from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.deployment import Candidate
-from advisor.domain.engine import Parallelism
+from advisor.domain.engine import LlamaCppSettings, Parallelism
 from advisor.planning.checkpoints_llama_cpp import affordable_checkpoints
 from advisor.planning.configure import configured_candidate
 from advisor.planning.option import Prospect
 
 _SLOTS = (1, 2, 4, 8, 16, 32)
+_NEAR_THE_LINE = 4  # so many steps from there, then bisection
 _CELLS = 256  # llama.cpp rounds contexts up to this
 
 
 def llama_cpp_size(case: Case, prospect: Prospect, *, in_flight: float) -> Sized:
     """As many slots as the load may use and the memory and the time per token allow; offloaded to the host where nothing else fits."""
-    slots = _slots_wanted(case, in_flight)
-    while True:
-        sized = _sized(case, prospect, slots=slots, flags={})
-        if sized.memory.fits is not False and (slots == 1 or _quick_enough(sized, case, slots)):
-            return sized
-        if slots == 1:
-            break
-        slots = max(s for s in _SLOTS if s < slots)
+    return _with_checkpoints(_most(case, prospect, in_flight), case)
+
+
+def _most(case: Case, prospect: Prospect, in_flight: float) -> Sized:
+    wanted = 1 if prospect.on_host_share else _slots_wanted(case, in_flight)
+    sized = _sized(case, prospect, slots=wanted, flags={})
+    if _serves(sized, case, wanted):
+        return sized
+    one = sized if wanted == 1 else _sized(case, prospect, slots=1, flags={})
+    if one.memory.fits is not False:
+        return _most_slots(case, prospect, one, [slots for slots in _SLOTS if 1 < slots < wanted])
     node = prospect.available.node
     if prospect.devices == node.devices and not node.device.is_cpu and not node.device.unified_memory:
-        return _offloaded(case, prospect) or sized
-    return sized
+        return _offloaded(case, prospect, one) or one
+    return one
+
+
+def _serves(sized: Sized, case: Case, slots: int) -> bool:
+    return sized.memory.fits is not False and (slots == 1 or _quick_enough(sized, case, slots))
+
+
+def _most_slots(case: Case, prospect: Prospect, one: Sized, ladder: Sequence[int]) -> Sized:
+    """The most that serve, by bisection: more slots take more memory and more time for a token."""
+    low, high, best = 0, len(ladder), one
+    while low < high:
+        middle = (low + high) // 2
+        sized = _sized(case, prospect, slots=ladder[middle], flags={})
+        if _serves(sized, case, ladder[middle]):
+            low, best = middle + 1, sized
+        else:
+            high = middle
+    return best
 
 
 def _slots_wanted(case: Case, in_flight: float) -> int:
@@ -42,21 +63,48 @@ def _quick_enough(sized: Sized, case: Case, slots: int) -> bool:
     return limit is None or sized.steps.decode_s(slots, case.demand.typical_tokens) <= limit
 
 
-def _offloaded(case: Case, prospect: Prospect) -> Sized | None:
-    """The least offload that fits: experts of as few layers as possible, or as few whole layers as possible, on the host."""
+def _offloaded(case: Case, prospect: Prospect, one: Sized) -> Sized | None:
+    """The least offload that fits: experts of as few layers as possible, or as few whole layers as possible, on the host.
+
+    Memory falls with each layer by about as much, so the search begins where a straight line crosses the limit.
+    """
     architecture = prospect.model.architecture
     layers = architecture.layers
-    moe = architecture.experts > 0
-    low, high, best = 1, layers, None
+    best = _moved(case, prospect, layers)
+    if not _device_fits(best):
+        return None
+    low, high = 1, layers - 1
+    too_many, left = _too_many_bytes(one), -_too_many_bytes(best)
+    moved, tried = math.ceil(layers * too_many / max(too_many + left, 1.0)), 0
     while low <= high:
-        moved = (low + high) // 2
-        flags: dict[str, object] = {"n_cpu_moe": moved} if moe else {"n_gpu_layers": layers - moved}
-        sized = _sized(case, prospect, slots=1, flags=flags)
+        moved = min(max(moved, low), high) if tried < _NEAR_THE_LINE else (low + high) // 2
+        tried += 1
+        sized = _moved(case, prospect, moved)
         if _device_fits(sized):
-            best, high = sized, moved - 1
+            best, high, moved = sized, moved - 1, moved - 1
         else:
-            low = moved + 1
-    return None if best is None else _with_why(best, _offload_why(architecture, best))
+            low, moved = moved + 1, moved + 1
+    return _with_why(best, _offload_why(architecture, best))
+
+
+def _moved(case: Case, prospect: Prospect, moved: int) -> Sized:
+    return _sized(case, prospect, slots=1, flags=_moving(prospect, moved))
+
+
+def _moving(prospect: Prospect, moved: int) -> dict[str, object]:
+    architecture = prospect.model.architecture
+    return {"n_cpu_moe": moved} if architecture.experts else {"n_gpu_layers": architecture.layers - moved}
+
+
+def quickest(case: Case, prospect: Prospect) -> Candidate:
+    """One slot, and as few layers on the host as the weights alone would need: what will fit is no quicker."""
+    moved = math.floor(prospect.on_host_share * prospect.model.architecture.layers)
+    return _candidate(case, prospect, slots=1, flags=_moving(prospect, moved) if moved else {})
+
+
+def _too_many_bytes(sized: Sized) -> float:
+    """What the fullest device lacks; negative where it has room."""
+    return max(device.required_bytes.high - device.usable_bytes.value for device in sized.memory.devices)
 
 
 def _device_fits(sized: Sized) -> bool:
@@ -70,6 +118,10 @@ def _offload_why(architecture: ModelArchitecture, sized: Sized) -> dict[str, str
 
 
 def _sized(case: Case, prospect: Prospect, *, slots: int, flags: dict[str, object]) -> Sized:
+    return size(_candidate(case, prospect, slots=slots, flags=flags), case)
+
+
+def _candidate(case: Case, prospect: Prospect, *, slots: int, flags: dict[str, object]) -> Candidate:
     node = prospect.available.node
     tokens = max(case.demand.longest_tokens, slots * (case.demand.input_tokens.p95 + case.demand.output_tokens.p95))
     cells = math.ceil(tokens / _CELLS) * _CELLS
@@ -78,17 +130,20 @@ def _sized(case: Case, prospect: Prospect, *, slots: int, flags: dict[str, objec
     if in_host_memory:
         wanted["cache_ram_mib"] = 0
     why = _why(case, slots, cells, in_host_memory=in_host_memory)
-    sized = _configured(case, prospect, wanted, why)
+    return configured_candidate(case, prospect, wanted, engine="llama.cpp", parallelism=Parallelism(), why=lambda _: why)
+
+
+def _with_checkpoints(sized: Sized, case: Case) -> Sized:
+    """As many copies of a slot's windows and states as the host's memory holds; they are no condition of a start."""
     copies = affordable_checkpoints(sized)
     if copies is None:
         return sized
     none = "" if copies else "; a conversation that goes on is read from its beginning"
-    why["ctx-checkpoints"] = f"copies of a slot's windows and states: as many as the host's memory holds{none}"
-    return _configured(case, prospect, {**wanted, "ctx_checkpoints": copies}, why)
-
-
-def _configured(case: Case, prospect: Prospect, wanted: Mapping[str, object], why: dict[str, str]) -> Sized:
-    return size(configured_candidate(case, prospect, wanted, engine="llama.cpp", parallelism=Parallelism(), why=lambda _: why), case)
+    why = {"ctx-checkpoints": f"copies of a slot's windows and states: as many as the host's memory holds{none}"}
+    candidate = sized.candidate
+    assert isinstance(candidate.settings, LlamaCppSettings)  # noqa: S101 - made above
+    settings = dataclasses.replace(candidate.settings, ctx_checkpoints=copies)
+    return size(dataclasses.replace(candidate, settings=settings, why={**candidate.why, **why}), case)
 
 
 def _why(case: Case, slots: int, cells: int, *, in_host_memory: bool) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from advisor.domain.assessment import Assessment
 from advisor.domain.verdict import AT_LEAST_LIKELY, Requirement
 
-_UNDER_LOAD = ("ttft_p95_s", "tpot_p95_s", "e2e_p95_s", "utilization", "finish_h")
+_UNDER_LOAD = ("ttft_p95_s", "tpot_p95_s", "e2e_p95_s", "utilization", "finish_h", "failed_pct")
 
 
 def ratio(requirement: Requirement) -> float:

@@ -16,7 +16,7 @@ from advisor.planning.hosted import Hosted, hosted_price
 from advisor.planning.inventory import inventory_of
 from advisor.planning.option import Space
 from advisor.planning.other_ways import OtherWay, other_ways
-from advisor.planning.prospects import prospects
+from advisor.planning.prospects import prospects_by_model
 from advisor.planning.rank import ranked
 from advisor.planning.search import SIMULATED_IN_PASSING, search
 
@@ -57,7 +57,7 @@ def _crossover(case: Case, assessment: Assessment, machine: Node | None) -> Cros
     """With the best options of both engines for the deployment's model on its device."""
     candidate, space = assessment.deployment.candidate, Space()
     only = {"device": candidate.node.device.id}
-    every = prospects(case, inventory_of(case.workload, case.catalog, machine), [candidate.model], only, space)
+    every = prospects_by_model(case, inventory_of(case.workload, case.catalog, machine), [candidate.model], only, space)
     looked_at = search(case, every, space, at_most=SIMULATED_IN_PASSING).assessments
     order = ranked([(one, option.prospect.model_rank) for one, option in looked_at], case.catalog.quantizations)
     options = [option for _, option in sorted(looked_at, key=lambda pair: order.index(pair[0]))]

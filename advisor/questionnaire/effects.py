@@ -70,7 +70,10 @@ def options(interview: Interview, rules: RuleSet) -> Options | None:
     space = Space()
     case = Case(workload, demand, interview.catalog, rules)
     left = sum(1 for _ in prospects(case, inventory, models, {}, space))
-    return Options(left, Counter(dropped.verdict.rule for dropped in space.dropped))
+    causes: Counter[str] = Counter()
+    for dropped in space.dropped:
+        causes[dropped.verdict.rule] += dropped.alike
+    return Options(left, causes)
 
 
 def difference(before: Options | None, after: Options | None) -> str:

@@ -27,6 +27,7 @@ from advisor.report.estimate_types import (
 from advisor.report.quantity_json import number, optional, whole
 
 SCHEMA: Final = "advisor.estimate/1"
+_OVER_REQUESTS: Final = ("ttft_s", "tpot_s", "itl_s", "e2e_s")
 
 
 def estimate_schema() -> dict[str, Any]:
@@ -90,19 +91,14 @@ def _memory(memory: MemoryEstimate, *, lengths_given: bool) -> MemoryJson:
 
 
 def _performance(performance: PerformanceEstimate | None, start_s: Quantity) -> PerformanceJson:
-    known = performance
-    return {
-        "ttft_s": _percentiles(known.ttft_s if known else None),
-        "tpot_s": _percentiles(known.tpot_s if known else None),
-        "e2e_s": _percentiles(known.e2e_s if known else None),
-        "output_tokens_per_s": optional(known.output_tokens_per_s if known else None),
-        "requests_per_s": optional(known.requests_per_s if known else None),
-        "prefill_tokens_per_s": optional(known.prefill_tokens_per_s if known else None),
-        "utilization": optional(known.utilization if known else None),
-        "saturated": known.saturated if known else None,
+    shown: dict[str, Any] = {
+        "saturated": performance.saturated if performance else None,
         "start_s": number(start_s),
-        "nearest_measurement": _nearest(known.nearest if known else None),
+        "nearest_measurement": _nearest(performance.nearest if performance else None),
     }
+    for name in PerformanceJson.__annotations__.keys() - shown.keys():
+        shown[name] = (_percentiles if name in _OVER_REQUESTS else optional)(getattr(performance, name, None))
+    return {name: shown[name] for name in PerformanceJson.__annotations__}  # type: ignore[return-value]
 
 
 def _nearest(nearest: Nearest | None) -> NearestJson | None:

@@ -154,16 +154,38 @@ def _speed(performance: PerformanceEstimate | None, start_s: Quantity) -> Iterat
     if performance is None:
         yield "Speed   not estimated: it does not start"
         return
-    yield f"Speed   {'saturated: more is asked than it serves' if performance.saturated else 'keeps up'}"
+    most = f"saturated: more is asked than the {significant(performance.capacity_requests_per_s.value)} requests/s that it serves at most"
+    yield f"Speed   {most if performance.saturated else 'keeps up'}"
     yield f"  {'':<16}{'p50':<32}p95"
-    for name, percentiles in (("first token", performance.ttft_s), ("per token", performance.tpot_s), ("request", performance.e2e_s)):
+    for name, percentiles in _latencies(performance):
         yield f"  {name:<16}{_seconds(percentiles)}"
     rates = (("output", performance.output_tokens_per_s, " tokens/s"), ("served", performance.requests_per_s, " requests/s"))
     for name, rate, unit in rates:
         yield f"  {name:<16}{rate.show(unit)}"
+    yield f"  {'at once':<16}{_busy(performance)}"
+    if performance.failed_share.value > 0:
+        yield f"  {'fail':<16}{performance.failed_share.times(100).show(' %')} of the requests: the shared context runs out"
     yield f"  {'start':<16}{start_s.show(' s')}"
     if performance.scaled_by:
         yield from textwrap.wrap(f"  {'scaled by':<16}{performance.scaled_by}", _WIDTH, subsequent_indent=" " * 18)
+
+
+def _latencies(performance: PerformanceEstimate) -> tuple[tuple[str, Percentiles], ...]:
+    return (
+        ("first token", performance.ttft_s),
+        ("per token", performance.tpot_s),
+        ("between tokens", performance.itl_s),
+        ("request", performance.e2e_s),
+    )
+
+
+def _busy(performance: PerformanceEstimate) -> str:
+    """`17 in service, 0.2 waiting, cache 29 % full, 0.07 preemptions a request`."""
+    parts = [f"{significant(performance.in_flight.value)} in service", f"{significant(performance.queued.value)} waiting"]
+    parts.append(f"cache {performance.kv_cache_used_share.value * 100:.0f} % full")
+    if performance.preemptions_per_request.value > 0:
+        parts.append(f"{significant(performance.preemptions_per_request.value)} preemptions a request")
+    return ", ".join(parts)
 
 
 def _seconds(percentiles: Percentiles) -> str:

@@ -90,15 +90,27 @@ class NearestJson(TypedDict):
 
 
 class PerformanceJson(TypedDict):
-    """Latency and throughput; all null but `start_s` when no lengths were given or it does not fit."""
+    """Latency and throughput; all null but `start_s` when no lengths were given or it does not fit. Shares are between 0 and 1.
+
+    `itl_s` is over all gaps between two tokens, `queued` and `in_flight` are means of a replica; goodput is within the stated limits.
+    """
 
     ttft_s: PercentilesJson
     tpot_s: PercentilesJson
+    itl_s: PercentilesJson
     e2e_s: PercentilesJson
     output_tokens_per_s: QuantityJson | None
     requests_per_s: QuantityJson | None
+    capacity_requests_per_s: QuantityJson | None
+    goodput_share: QuantityJson | None
+    goodput_requests_per_s: QuantityJson | None
+    failed_share: QuantityJson | None
+    preemptions_per_request: QuantityJson | None
     prefill_tokens_per_s: QuantityJson | None
     utilization: QuantityJson | None
+    in_flight: QuantityJson | None
+    queued: QuantityJson | None
+    kv_cache_used_share: QuantityJson | None
     saturated: bool | None
     start_s: QuantityJson
     nearest_measurement: NearestJson | None

@@ -33,8 +33,9 @@ def decision_document(decision: Decision, further: Further = NOT_ASKED) -> dict[
         "removed_hardware": [
             {"device": a.node.device.id, "rule": v.rule, "message": v.message} for a, v in decision.space.removed_hardware
         ],
+        "search": {name: getattr(decision.space, name) for name in ("models", "points", "survivors", "sized", "finalists")},
         "not_simulated": decision.not_simulated,
-        "dropped_candidates": len(decision.space.dropped),
+        "dropped_candidates": sum(dropped.alike for dropped in decision.space.dropped),
         "cost": cost_document(decision.chosen.estimate.cost) if decision.chosen else None,
         "capacity": capacity_document(decision.capacity, unit_of(decision.case.demand.load)),
         "crossover": crossover_document(decision.crossover),

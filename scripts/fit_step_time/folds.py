@@ -1,6 +1,7 @@
 """Predictions of cases that the fit had not seen: each level of strangeness holds out something else."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from math import exp
 from typing import Final
 
 import numpy as np
@@ -50,9 +51,19 @@ def bootstrap(
 
 
 def bootstrap_fits(
-    predict: Predict, observed: Observations, priors: Sequence[Prior], *, start: Constants, draws: int = 25, seed: int = 0
+    predict: Predict,
+    observed: Observations,
+    priors: Sequence[Prior],
+    *,
+    start: Constants,
+    draws: int = 25,
+    seed: int = 0,
+    redraw_priors: bool = False,
 ) -> list[dict[str, float]]:
-    """Fits of groups drawn with replacement, the same each time."""
+    """Fits of groups drawn with replacement, the same each time.
+
+    With `redraw_priors` each fit also draws what it believed before, so that a constant of which no row tells keeps its prior's range.
+    """
     groups = sorted({row.group for row in observed.rows})
     place = {group: index for index, group in enumerate(groups)}
     of_row = np.array([place[row.group] for row in observed.rows])
@@ -60,7 +71,9 @@ def bootstrap_fits(
     fits = []
     for _ in range(draws):
         times = np.bincount(random.integers(0, len(groups), len(groups)), minlength=len(groups))
-        fits.append(fit(predict, observed, priors, weight=observed.weight * times[of_row], start=start))
+        steps = random.standard_normal(len(priors)) * redraw_priors
+        before = [Prior(p.name, p.value * exp(p.sigma * step), p.sigma) for p, step in zip(priors, steps, strict=True)]
+        fits.append(fit(predict, observed, before, weight=observed.weight * times[of_row], start=start))
     return fits
 
 

@@ -1,4 +1,4 @@
-"""Fits llama.cpp's step times and writes `catalog/calibration/llama.cpp.yaml`: constants with their ranges, error bands, what is measured."""
+"""Fits llama.cpp's step times and writes `catalog/calibration/llama.cpp.yaml`: constants, their ranges, error bands, what is measured."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,18 +16,22 @@ from advisor.catalog.measurements import load_published
 from advisor.domain.calibration import ErrorBand, ErrorLevel, LlamaCppCalibration, Metric
 from fit_step_time.bands import error_band
 from fit_step_time.folds import UNIT, after_one_point, bootstrap_fits, held_out, spread
-from fit_step_time.llama_cpp_model import MOST_MOE, Columns, columns, fit_cases, is_old, predictor, priors
+from fit_step_time.llama_cpp_model import Columns, columns, fit_cases, is_old, predictor, priors
 from fit_step_time.observations import Array
 from fit_step_time.optimise import Constants, fit
 from fit_step_time.write import band_lines, fitted, flow, replaced, with_bands
 
 METRICS: Final[tuple[Metric, ...]] = ("decode", "prefill")
 LEVELS: Final[tuple[ErrorLevel, ...]] = ("point", "group", "model", "device", "source")
+FEW_UNITS: Final = 5
+FEW_UNITS_FACTOR: Final = 1.25  # a judgement: two CPUs differ by less than ten would
 CPU: Final = "cpu"  # the backend whose errors are stated apart
-MOST: Final = {"prefill_moe_factor": MOST_MOE, "host_bandwidth_efficiency": 1.0, "link_efficiency": 1.0, "reached_bandwidth": 1.0}
+# What is stated at most: nothing is read faster than nominal, nor are experts multiplied faster than dense weights.
+MOST: Final = dict.fromkeys(("prefill_moe_factor", "host_bandwidth_efficiency", "link_efficiency", "reached_bandwidth"), 1.0)
 PLACES: Final[Mapping[str, str]] = {  # of constants that stand elsewhere in the file than under their own name
     "build_layer_factor": "generations.3400.layer_factor",
     "host_bandwidth_efficiency": "offload.host_bandwidth_efficiency",
+    "host_unpack_s": "offload.unpack_s",
     "host_layer_s": "offload.host_layer_s",
     "link_efficiency": "offload.link_efficiency",
     "host_flops_per_byte": "offload.flops_per_byte",
@@ -58,30 +62,47 @@ def fitted_to(cases: Sequence[Case], file: LlamaCppCalibration) -> Fit:
     """Constants, their ranges and the errors on what was held out."""
     data = columns(fit_cases(cases), file)
     predict, before = predictor(data), priors(data)
-    constants = fit(predict, data.observed, before)
+    constants = fit(predict, data.observed, before, start=fit(predict, data.observed, before))  # the first may end before its time
     errors: dict[ErrorLevel, Array] = {
         level: held_out(predict, data.observed, before, level, start=constants) for level in LEVELS if level in UNIT
     }
     errors["point"] = after_one_point(data.observed, errors["group"])
-    draws = bootstrap_fits(predict, data.observed, before, start=constants)
-    return Fit(data, constants, draws, errors, (*bands(data, errors), *bands(data, errors, backend=CPU)))
+    draws = bootstrap_fits(predict, data.observed, before, start=constants, redraw_priors=True)
+    others = bands(data, errors)
+    return Fit(data, constants, draws, errors, (*others, *bands(data, errors, backend=CPU, at_least=others)))
 
 
-def bands(data: Columns, errors: Mapping[ErrorLevel, Array], *, backend: str | None = None) -> tuple[ErrorBand, ...]:
-    """The band of each level, of one backend or of all but CPUs; one of less knowledge is at least as wide as those of more."""
+def bands(
+    data: Columns, errors: Mapping[ErrorLevel, Array], *, backend: str | None = None, at_least: Sequence[ErrorBand] = ()
+) -> tuple[ErrorBand, ...]:
+    """The band of each level, of one backend or of all but CPUs; one of less knowledge is at least as wide as those of more.
+
+    Where too few units were held out to tell, it is as wide as that of `at_least` too, and wider still.
+    """
     of_row = np.array([data.backend[i] for i in (*data.decode_rows, *data.prefill_rows)])
     wanted = of_row == backend if backend else of_row != CPU
     found: list[ErrorBand] = []
     for metric in METRICS:
         wider = ErrorBand(metric, "point", 1.0, 1.0)
         for level in LEVELS:
-            own = np.where(wanted, errors[level], np.nan)
-            if not np.isfinite(own[data.observed.where(metric)]).any():
+            own = np.where(wanted & data.observed.where(metric), errors[level], np.nan)
+            if not np.isfinite(own).any():
                 continue
             band = error_band(data.observed, own, metric=metric, level=level)
-            wider = ErrorBand(metric, level, min(band.low, wider.low), max(band.high, wider.high), band.note, backend)
+            known = [other for other in at_least if (other.metric, other.level) == (metric, level)]
+            few = bool(at_least) and _units(data, own, level) < FEW_UNITS
+            over = [band, *(known if few else [])]
+            low, high = min(b.low for b in over), max(b.high for b in over)
+            low, high = (round(low / FEW_UNITS_FACTOR, 2), round(high * FEW_UNITS_FACTOR, 2)) if few else (low, high)
+            wider = ErrorBand(metric, level, min(low, wider.low), max(high, wider.high), band.note, backend)
             found.append(wider)
     return tuple(found)
+
+
+def _units(data: Columns, errors: Array, level: ErrorLevel) -> int:
+    """How many different things were held out."""
+    unit = UNIT["group" if level == "point" else level]
+    return len({unit(row) for row, error in zip(data.observed.rows, errors, strict=True) if np.isfinite(error)})
 
 
 def text_of(found: Fit, text: str, file: LlamaCppCalibration) -> str:

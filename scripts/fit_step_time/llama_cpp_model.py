@@ -8,6 +8,7 @@ import numpy as np
 
 from advisor.accuracy.case import Case, CaseMetric
 from advisor.accuracy.llama_cpp_cases import decode_context_tokens, is_bench
+from advisor.accuracy.llama_cpp_physics import prompts
 from advisor.domain.calibration import LlamaCppCalibration, Metric
 from advisor.estimate.llama_cpp_parts import (
     DecodeWork,
@@ -27,7 +28,6 @@ from fit_step_time.optimise import Constants, Predict, Prior
 
 SIGMA: Final = 0.15
 NO_CELL: Final = "none"
-MOST_MOE: Final = 1.0  # experts are multiplied no faster than dense weights
 
 SHARED: Final = (
     Prior("unpack_exponent", 0.3, 0.5, "more memory channels come with more units to unpack"),
@@ -40,9 +40,10 @@ SHARED: Final = (
     Prior("batch_moe_factor", 0.7, 0.5),
     Prior("batch_norm", 1.4, 0.15),
     Prior("prefill_norm", 1.5, 0.15),
-    Prior("host_bandwidth_efficiency", 0.7, 0.25),
+    Prior("host_bandwidth_efficiency", 0.8, 0.15),
+    Prior("host_unpack_s", 3e-12, 0.5, "eight cores of a laptop, as a CPU of 0.8 TFLOP/s"),
     Prior("host_layer_s", 100e-6, 0.5),
-    Prior("link_efficiency", 0.8, 0.25),
+    Prior("link_efficiency", 0.9, 0.1),
     Prior("host_flops_per_byte", 5.0, 0.5, "two Zen 4 cores: 0.24-0.38 TFLOP/s of prompt at 47 GB/s"),
     Prior("reached_bandwidth", 0.75, 0.15, "STREAM on desktop DDR5"),
 )
@@ -56,10 +57,11 @@ OF_BACKEND: Final = (
     Prior("batch_mfu", 0.08, 0.6),
 )
 OF_CPU: Final = {  # a CPU's peak is that of its vectors in 32 bits: integer products do up to four times as much
-    "unpack_s": Prior("unpack_s", 5e-12, 0.5, "five operations a weight"),
-    "prefill_mfu": Prior("prefill_mfu", 1.0, 0.4),
-    "batch_mfu": Prior("batch_mfu", 0.5, 0.5),
-    "attention_mfu": Prior("attention_mfu", 0.15, 0.4),
+    "unpack_s": Prior("unpack_s", 2.2e-12, 0.3, "two Zen 4 cores 1.3-2.2, two AMX cores 2.8"),
+    "layer_s": Prior("layer_s", 40e-6, 0.4, "threads meet after each of some ten operations"),
+    "prefill_mfu": Prior("prefill_mfu", 1.5, 0.12, "short prompts: two Zen 4 cores 0.30 of 0.24 TFLOP/s, two AMX cores 0.30 of 0.17"),
+    "batch_mfu": Prior("batch_mfu", 0.7, 0.3, "0.5B on two Zen 4 cores, batch 16"),
+    "attention_mfu": Prior("attention_mfu", 0.06, 0.4),
     "prefill_layer_s": Prior("prefill_layer_s", 50e-6, 0.7),
 }
 OF_FORMAT: Final = (Prior("unpack", 1.0, 0.5), Prior("prefill", 1.0, 0.22))
@@ -113,7 +115,7 @@ def columns(cases: Sequence[Case], calibration: LlamaCppCalibration) -> Columns:
         traits=stacked([replica.traits for replica in replicas]),
         decode=stacked([replica.decode_work(case.in_flight or 1) for case, replica in zip(cases, replicas, strict=True)]),
         prompt=stacked(
-            [r.prompt_work(_prompts(c) * c.input_tokens, c.depth_tokens, _prompts(c)) for c, r in zip(cases, replicas, strict=True)]
+            [r.prompt_work(prompts(c) * c.input_tokens, c.depth_tokens, prompts(c)) for c, r in zip(cases, replicas, strict=True)]
         ),
         device_cache_bytes=np.array([on_device for on_device, _ in caches]),
         host_cache_bytes=np.array([on_host for _, on_host in caches]),
@@ -130,11 +132,6 @@ def columns(cases: Sequence[Case], calibration: LlamaCppCalibration) -> Columns:
 def is_old(case: Case, calibration: LlamaCppCalibration) -> bool:
     """A build of before the newest generation."""
     return build_factor(case.candidate, calibration) != 1.0
-
-
-def _prompts(case: Case) -> int:
-    """Prompts that are computed together."""
-    return (case.in_flight or 1) if case.row.tool == "llama-batched-bench" else 1  # type: ignore[union-attr]
 
 
 def _observation(case: Case, name: Metric) -> Observation:
@@ -189,11 +186,11 @@ def predictor(data: Columns) -> Predict:
 def _constants(data: Columns, found: Constants, backend: _Gather, cell: _Gather, weights: _Gather) -> LlamaCppConstants:
     """The constants of each row."""
     return LlamaCppConstants(
-        reached_bandwidth=np.where(data.cpu, min(found["reached_bandwidth"], 1.0), 1.0),
+        reached_bandwidth=np.where(data.cpu, found["reached_bandwidth"], 1.0),
         unpack_s=backend(found, "unpack_s"),
         unpack_exponent=np.where(data.cpu, 1.0, found["unpack_exponent"]),
         class_unpack=cell(found, "unpack", "cell "),
-        format_unpack=weights(found, "unpack", "format "),
+        format_unpack=weights(found, "unpack", "format ") ** (1 - data.cpu),
         kv_efficiency=found["kv_efficiency"],
         step_s=found["step_s"],
         layer_s=backend(found, "layer_s"),
@@ -203,16 +200,17 @@ def _constants(data: Columns, found: Constants, backend: _Gather, cell: _Gather,
         latent_layer_factor=found["latent_layer_factor"],
         batch_mfu=backend(found, "batch_mfu"),
         batch_moe_factor=found["batch_moe_factor"],
-        batch_norm=max(found["batch_norm"], 1.0),
+        batch_norm=found["batch_norm"],
         prefill_mfu=backend(found, "prefill_mfu"),
         class_prefill=cell(found, "prefill", "cell "),
-        format_prefill=weights(found, "prefill", "format "),
-        prefill_moe_factor=np.minimum(backend(found, "prefill_moe_factor"), MOST_MOE),
-        prefill_norm=max(found["prefill_norm"], 1.0),
+        format_prefill=weights(found, "prefill", "format ") ** (1 - data.cpu),
+        prefill_moe_factor=backend(found, "prefill_moe_factor"),
+        prefill_norm=found["prefill_norm"],
         attention_mfu=backend(found, "attention_mfu"),
         prefill_layer_s=backend(found, "prefill_layer_s"),
-        host_bandwidth_efficiency=min(found["host_bandwidth_efficiency"], 1.0),
+        host_bandwidth_efficiency=found["host_bandwidth_efficiency"],
+        host_unpack_s=found["host_unpack_s"],
         host_layer_s=found["host_layer_s"],
         host_flops_per_byte=found["host_flops_per_byte"],
-        link_efficiency=min(found["link_efficiency"], 1.0),
+        link_efficiency=found["link_efficiency"],
     )

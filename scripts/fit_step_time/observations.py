@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from typing import TypeAlias
 
 import numpy as np
@@ -15,6 +14,7 @@ from advisor.domain.calibration import Metric
 Array: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
 ROWS_THAT_COUNT = 4  # a group's further rows share the weight of so many
+DAMPING = 0.5  # of a source's weight by the number of its groups: 0 counts groups alike, 1 sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +46,21 @@ class Observations:
         return np.array([row.metric == metric for row in self.rows], dtype=bool)
 
 
-def observations(rows: Sequence[Observation]) -> Observations:
-    """The columns of these rows."""
+def observations(rows: Sequence[Observation], *, rows_that_count: int = ROWS_THAT_COUNT, damping: float = DAMPING) -> Observations:
+    """The columns of these rows, weighed by `weights`."""
     return Observations(
         tuple(rows),
         np.log([row.measured_s for row in rows]),
         np.array([row.sigma for row in rows]),
-        weights(rows),
+        weights(rows, rows_that_count=rows_that_count, damping=damping),
     )
 
 
-def weights(rows: Sequence[Observation]) -> Array:
+def weights(rows: Sequence[Observation], *, rows_that_count: int = ROWS_THAT_COUNT, damping: float = DAMPING) -> Array:
     """Weights in the loss, of mean 1: by series and source, never by row.
 
-    Within a metric a group weighs as min(rows, 4), shared by its series alike and in these by their rows; a source's groups are
-    damped by the square root of their number, so that a site with forty small groups is not the fit.
+    Within a metric a group weighs as min(rows, rows_that_count), shared by its series alike and in these by their rows; a source's groups
+    are damped by their number to the power of `damping`, so that a site with forty small groups is not the fit.
     """
     of_group = Counter((row.metric, row.group) for row in rows)
     of_series = Counter((row.metric, row.group, row.series) for row in rows)
@@ -69,7 +69,7 @@ def weights(rows: Sequence[Observation]) -> Array:
     found = []
     for row in rows:
         key = (row.metric, row.group)
-        in_group = min(of_group[key], ROWS_THAT_COUNT) / series[key] / of_series[*key, row.series]
-        found.append(in_group / sqrt(groups[row.metric, row.group.source]))
+        in_group = min(of_group[key], rows_that_count) / series[key] / of_series[*key, row.series]
+        found.append(in_group / groups[row.metric, row.group.source] ** damping)
     array = np.array(found)
     return array / array.mean()

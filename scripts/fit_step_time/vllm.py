@@ -22,7 +22,7 @@ from fit_step_time.optimise import Constants, fit
 from fit_step_time.vllm_model import ARITHMETICS, GENERATIONS, PRIORS, Columns, Generations, columns, constants_of, fit_cases, predictor
 from fit_step_time.write import band_lines, fitted, flow, quoted, replaced, with_bands
 
-OF_A_GENERATION: Final = ("weights_efficiency", "weights_efficiency_datacenter", "layer_s", "layer_factor_moe", "sequence_s")
+OF_A_GENERATION: Final = ("weights_efficiency", "layer_s", "layer_factor_moe", "sequence_s")
 METRICS: Final[tuple[Metric, ...]] = ("decode", "prefill")
 LEVELS: Final[tuple[ErrorLevel, ...]] = ("point", "group", "model", "device", "source")
 FILE: Final = resources.folder("catalog") / "calibration" / "vllm.yaml"
@@ -46,9 +46,14 @@ def cases_of(split: str) -> tuple[tuple[Case, ...], tuple[LeftOut, ...]]:
     return vllm_cases(rows, load_catalog(), published.names, load_memory_constants())
 
 
+def fitted_cases(cases: Sequence[Case], file: VllmCalibration) -> list[Case]:
+    """Closed loops on the backends that the constants are of."""
+    return [case for case in fit_cases(cases) if case.candidate.runtime.backend in file.measured_backends]
+
+
 def fitted_to(cases: Sequence[Case], file: VllmCalibration) -> Fit:
     """Constants, their ranges and the errors on what was held out."""
-    data = columns([case for case in fit_cases(cases) if case.candidate.runtime.backend in file.measured_backends], file)
+    data = columns(fitted_cases(cases, file), file)
     predict = predictor(data)
     constants = fit(predict, data.observed, PRIORS)
     errors: dict[ErrorLevel, Array] = {
@@ -65,7 +70,7 @@ def bands(data: Columns, errors: Mapping[ErrorLevel, Array]) -> tuple[ErrorBand,
     for metric in METRICS:
         wider = ErrorBand(metric, "point", 1.0, 1.0)
         for level in LEVELS:
-            own = error_band(data.observed, errors[level], metric=metric, level=level)
+            own = error_band(data.observed, errors[level], metric=metric, level=level, corrected=True)
             wider = ErrorBand(metric, level, min(own.low, wider.low), max(own.high, wider.high), own.note)
             found.append(wider)
     return tuple(found)

@@ -27,6 +27,7 @@ from fit_step_time.columns import stacked
 from fit_step_time.observations import Array, Observation, Observations, observations
 from fit_step_time.optimise import Constants, Predict, Prior
 
+ROWS_THAT_COUNT, DAMPING = 2, 0.25  # half the groups have two rows; a site of one odd group weighs no more than one of many
 TPOT_SIGMA, TTFT_SIGMA = 0.10, 0.40  # of a good model, and how much a first token may pull at the constants of decoding
 MOST: Final = 0.95  # of a nominal rate: nothing reads or multiplies faster
 OLD_ENGINE: Final = "V0"  # the generation whose prompts ran in steps of their own
@@ -37,7 +38,6 @@ OVERLAP_NORM: Final = 3.0
 
 PRIORS: Final = (
     Prior("weights_efficiency", 0.85, 0.15, "STREAM reaches 0.9 of HBM's nominal bandwidth"),
-    Prior("weights_datacenter", 0.9, 0.15, "HBM"),
     Prior("weights_v0", 1.0, 0.15),
     Prior("kv_efficiency", 0.85, 0.2),
     Prior("layer_s", 60e-6, 0.5, "ten launches of 5 us from a captured graph"),
@@ -113,7 +113,7 @@ def columns(cases: Sequence[Case], calibration: VllmCalibration) -> Columns:
         generation=tuple(vllm_generation(case.candidate.runtime.version, calibration).name for case in cases),
         decode_rows=np.array(decode_rows),
         prefill_rows=np.array(prefill_rows),
-        observed=observations(rows),
+        observed=observations(rows, rows_that_count=ROWS_THAT_COUNT, damping=DAMPING),
     )
 
 
@@ -176,7 +176,6 @@ def constants_of(found: Constants, arithmetic: Sequence[str], index: Generations
     weights = found["weights_efficiency"] * found["weights_v0"] ** index.is_old
     return VllmConstants(
         weights_efficiency=np.minimum(weights, MOST),
-        weights_efficiency_datacenter=np.minimum(weights * found["weights_datacenter"], MOST),
         kv_efficiency=min(found["kv_efficiency"], MOST),
         layer_s=found["layer_s"] * found["layer_v0"] ** index.is_old,
         layer_factor_moe=found["layer_moe"] * found["layer_moe_old"] ** index.is_middle,

@@ -27,7 +27,7 @@ from advisor.planning.compose import deployment_claims, planned_deployment
 from advisor.planning.inventory import inventory_of
 from advisor.planning.option import Option, Space
 from advisor.planning.planner import acceptable_models
-from advisor.planning.prospects import prospects
+from advisor.planning.prospects import prospects, prospects_by_model
 from advisor.planning.rank import COST_BAND
 from advisor.planning.resolve import resolve
 from advisor.planning.search import replicated, search
@@ -79,7 +79,7 @@ def best_usd(found: list[tuple[Assessment, Option]]) -> float:
 def test_simulating_everything_finds_no_better_plan_than_the_search(seed):
     case = case_for(drawn(seed))
     models, _ = acceptable_models(case.workload, case.catalog, {})
-    searched = search(case, prospects(case, inventory_of(case.workload, case.catalog, None), models, {}, Space()), Space())
+    searched = search(case, prospects_by_model(case, inventory_of(case.workload, case.catalog, None), models, {}, Space()), Space())
     best = best_usd(everything(case))
     assert searched.best_usd <= best * COST_BAND
     assert math.isinf(searched.best_usd) == math.isinf(best)
@@ -108,7 +108,7 @@ def test_every_family_that_lost_has_a_reason(workload):
     case, space = case_for(workload), Space()
     models, _ = acceptable_models(workload, case.catalog, {})
     every = {p.family for p in prospects(case, inventory_of(workload, case.catalog, None), models, {}, Space())}
-    found = search(case, prospects(case, inventory_of(workload, case.catalog, None), models, {}, space), space)
+    found = search(case, prospects_by_model(case, inventory_of(workload, case.catalog, None), models, {}, space), space)
     simulated = {option.prospect.family for _, option in found.assessments}
     bounded = {left.prospect.family for left in found.left if left.reason in ("dearer", "later model", "over budget")}
     dropped = {entry.family for entry in space.dropped if entry.verdict.message}

@@ -119,3 +119,10 @@ def test_items_of_a_list_are_named_by_their_first_value():
     text = 'list:\n  - name: old\n    before: "3"\n    b: {value: 1}\n  - name: new one\n    b: {value: 1}\nkinds: [a]\n'
     changed = write.replaced(text, {"list.new one.b": "{value: 2}", "kinds": "[a, b]"})
     assert changed == text.replace("new one\n    b: {value: 1}", "new one\n    b: {value: 2}").replace("[a]", "[a, b]")
+
+
+def test_few_units_make_a_wider_band():
+    observed, _ = made_up(groups=5)
+    errors = np.random.default_rng(0).normal(0.0, 0.3, len(observed))
+    plain, corrected = (bands.error_band(observed, errors, metric="decode", level="group", corrected=c) for c in (False, True))
+    assert corrected.low < plain.low and corrected.high > plain.high

@@ -88,3 +88,35 @@ def test_a_row_is_counted_once_by_its_first_reason(tmp_path, devices, models, re
     counted = coverage(published, published.names, load_catalog())
     assert (counted.rows, counted.mapped) == (2, 0)
     assert counted.reasons == {reason: 1, "device: the source names none": 1}
+
+
+VLLM_HEADER = "row_id,source_id,source,source_date,quality,split,model,gpu,weight_quant,load_class,series_id,judge_ready"
+FORMATS = "spelling,engine,model,id,why"
+
+
+def formats(root, *lines):
+    side = split_of("bench", "h100-sxm", "org/some-model")
+    (root / "measurements" / "vllm").mkdir(parents=True)
+    table = f"{VLLM_HEADER}\nV1,bench,a page,2026-05,A,{side},Some model,Some card,w8,single,s1,1\n"
+    (root / "measurements" / "vllm" / "bench.csv").write_text(table)
+    tables(root, [row()])
+    (root / "measurements" / "names" / "quantizations.csv").write_text("\n".join([FORMATS, *lines]) + "\n")
+    return [str(fault) for fault in measurement_faults(root)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["w8,vllm,,fp8,"], None),
+        (["w8,vllm,Some model,fp8,"], None),
+        (["w8,vllm,,,no such format"], None),
+        (["w8,vllm,,,"], "say in `why`"),
+        (["w8,vllm,Another model,fp8,"], "'w8' is missing"),
+        (["w8,vllm,,fp8,", "w4,vllm,,w4a16,"], "no row of vllm uses 'w4'"),
+        (["w8,vllm,,fp8,", "w8,vllm,Another model,fp8,"], "no row of vllm uses 'w8' with Another model"),
+        (["w8,another engine,,fp8,"], "engine"),
+    ],
+)
+def test_a_word_for_a_format_needs_a_meaning_or_a_reason_and_a_row(tmp_path, lines, words):
+    faults = formats(tmp_path, *lines)
+    assert faults == [] if words is None else any(words in fault for fault in faults)

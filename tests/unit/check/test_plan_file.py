@@ -41,11 +41,11 @@ def test_an_untouched_plan(case, name):
 )
 def test_an_edited_claim_blocks_at_its_line(case, claim, field):
     folder = case("letters")
-    edit(folder / "plan.yaml", rf"( {claim}: {{.*{field}: )([0-9.]+)", r"\g<1>1.5")
+    edit(folder / "plan.yaml", rf"( {claim}: {{.*{field}: )([0-9.]+)", r"\g<1>7.5")
     (finding,) = by_rule(check(folder), "PLN001")
     assert (finding.severity, finding.basis) == ("block", Basis.EXACT)
     assert finding.position.line == line_of(folder / "plan.yaml", claim + ":")
-    assert f"claims.letters.{claim}.{field}: 1.5 in the file" in finding.message
+    assert f"claims.letters.{claim}.{field}: 7.5 in the file" in finding.message
     assert "plan --update" in finding.message
 
 

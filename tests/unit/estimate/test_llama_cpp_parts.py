@@ -55,6 +55,7 @@ FITTED = LlamaCppConstants(
     attention_mfu=0.4,
     prefill_layer_s=1e-4,
     host_bandwidth_efficiency=0.7,
+    host_unpack_s=2e-12,
     host_layer_s=1e-4,
     host_flops_per_byte=5.0,
     link_efficiency=0.9,
@@ -138,7 +139,7 @@ def test_a_layer_with_work_on_the_host_synchronises():
 def test_the_cache_is_read_where_it_lies():
     found = rates()
     assert cache_s(6e9, 0.0, found) == pytest.approx(6e9 / 0.6e12)
-    assert cache_s(0.0, 6e9, found) == pytest.approx(6e9 / 5.6e10)
+    assert cache_s(0.0, 6e9, found) > 6e9 / 5.6e10
 
 
 def test_columns_and_numbers_are_the_same_arithmetic():

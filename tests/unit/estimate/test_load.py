@@ -11,8 +11,8 @@ from advisor.errors import UserInputError
 from advisor.estimate.largest_load import largest_load
 from advisor.estimate.load import estimate_performance, speed_curves
 from advisor.estimate.load_bounds import capacity_bound
-from advisor.estimate.load_requests import request_stream
-from advisor.estimate.load_simulation import SimulatedRequest, Simulation
+from advisor.estimate.load_requests import SimulatedRequest, request_stream
+from advisor.estimate.load_simulation import Simulation
 from advisor.estimate.replica_limits import ReplicaLimits, replica_limits
 from tests.unit.estimate.candidates_for_tests import LLAMA_CPP, VLLM
 from tests.unit.estimate.serving_for_tests import (
@@ -67,16 +67,17 @@ def _burst_mean_ttft_s(in_flight):
     simulation, done = Simulation(curve.steps, curve.limits), []
 
     def submit(index):
-        request = SimulatedRequest(simulation.now_s, stream.input_tokens[index], stream.output_tokens[index], True)
+        request = SimulatedRequest(simulation.now_s, stream.input_tokens[index], stream.output_tokens[index])
         simulation.submit(request)
 
     def next_one(request):
         done.append(request)
+        simulation.stopped = len(done) >= 5 * in_flight
         submit(in_flight + len(done))
 
     for index in range(in_flight):
         submit(index)
-    simulation.run(lambda: len(done) >= 5 * in_flight, next_one)
+    simulation.run(next_one)
     return curve.steps.request_floor_s + fmean(r.first_token_s - r.arrived_s for r in done)
 
 
@@ -163,10 +164,22 @@ def test_one_slot_serves_one_at_a_time():
     assert performance.tpot_s.p50.value == pytest.approx(NOTES_STEPS.decode_s(1, 600), rel=0.02)
 
 
-def test_a_small_shared_context_holds_fewer_requests_than_slots():
-    tight = memory_of(2048, request_tokens=2048, slots=4)
+def test_a_shared_context_that_runs_out_fails_everybody_in_service():
+    """llama-server, server-context.cpp: "Context size has been exceeded." for every slot, and the cache is cleared."""
     asked = demand(Load(in_flight=4), input_tokens=fixed(700), output_tokens=fixed(200))
-    assert notes(asked, memory=tight).in_flight.value == pytest.approx(2, abs=0.1)
+    tight, roomy = (notes(asked, memory=memory_of(tokens, request_tokens=2048, slots=4)) for tokens in (2048, 3600))
+    assert roomy.failed_share.value == 0
+    assert tight.failed_share.value == 1
+    assert tight.requests_per_s.value == tight.goodput_requests_per_s.value == 0
+    own = replace(LLAMA_CPP, ctx_size=2048, parallel=2, kv_unified=False)
+    of_their_own = estimate_performance(
+        deployment(llama_cpp_candidate(EIGHT_B, "rtx-3090", settings=own)),
+        asked,
+        memory=memory_of(2048, request_tokens=1024, slots=2),
+        steps=NOTES_STEPS,
+        replicas_up=1,
+    )
+    assert of_their_own.failed_share.value == 0  # each slot keeps within its own context
 
 
 def test_an_unloaded_replica_costs_its_prompt_and_its_tokens():
@@ -204,6 +217,50 @@ def test_ranges_hold_the_value_and_slower_hardware_ends_later():
     assert half.tpot_s.p50.value > 1.8 * performance.tpot_s.p50.value
 
 
+def test_bursts_wait_longer_than_a_poisson_stream_at_the_same_rate():
+    tails = [letters(demand(Load(requests_per_s=1.0, gaps_cv=cv))).ttft_s.p95.value for cv in (0.2, 1.0, 3.0)]
+    assert tails[0] < tails[1] < 0.7 * tails[2]
+
+
+def test_who_starts_together_waits_for_one_another():
+    spread, together = (letters(demand(Load(users=Users(40, 120), start=start))) for start in ("spread", "together"))
+    assert together.ttft_s.p95.value > 3 * spread.ttft_s.p95.value
+    prompts_s = 40 * LETTERS_STEPS.prefill_s(4000)
+    assert together.ttft_s.p99.value == pytest.approx(prompts_s, rel=0.5)  # the last one's prompt comes after all the others
+    waves = letters(demand(Load(in_flight=32, start="together"), **LADDER_LENGTHS))
+    assert waves.ttft_s.p95.value > 3 * letters(demand(Load(in_flight=32), **LADDER_LENGTHS)).ttft_s.p95.value
+
+
+def test_goodput_counts_what_keeps_every_limit():
+    asked = demand(Load(requests_per_s=1.0))
+    none = letters(asked)
+    assert none.goodput_share.value == 1
+    limit = ServiceLevel(ttft_p95_s=none.ttft_s.p50.value, tpot_p95_s=1.0)
+    half = letters(asked, level=limit)
+    assert half.goodput_share.value == pytest.approx(0.5, abs=0.02)
+    assert half.goodput_requests_per_s.value == pytest.approx(half.requests_per_s.value * half.goodput_share.value)
+    assert letters(asked, level=ServiceLevel(ttft_p95_s=none.ttft_s.p95.value)).goodput_share.value == pytest.approx(0.95, abs=0.01)
+
+
+def test_the_gaps_between_tokens_have_the_prompts_of_others_in_them():
+    performance = letters(demand(Load(requests_per_s=1.0)))
+    step_s = performance.decode_step.value_s.value
+    assert performance.itl_s.p50.value == pytest.approx(step_s, rel=0.15)
+    assert performance.itl_s.p99.value > LETTERS_STEPS.prefill_s(4000)
+    alone = letters(demand(Load(in_flight=1), input_tokens=fixed(4000), output_tokens=fixed(100)))
+    assert alone.itl_s.p99.value == pytest.approx(alone.tpot_s.p50.value, rel=0.02)
+
+
+def test_a_pool_that_is_too_small_preempts_and_says_how_full_it_is():
+    small, large = (letters(demand(Load(in_flight=64)), memory=memory_of(tokens)) for tokens in (120_000, 10**6))
+    assert small.preemptions_per_request.value > 0.02
+    assert small.kv_cache_used_share.value > 0.85
+    assert small.queued.value > 20
+    assert large.preemptions_per_request.value == 0
+    assert large.queued.value < 0.1  # none but for the end of a step
+    assert large.kv_cache_used_share.value == pytest.approx(64 * 4700 / 10**6, rel=0.15)
+
+
 def test_no_replica_up_is_an_error():
     with pytest.raises(UserInputError, match="no replica is up"):
         estimate_performance(deployment(LETTERS), demand(), memory=LETTERS_MEMORY, steps=LETTERS_STEPS, replicas_up=0)
@@ -216,27 +273,28 @@ def run(requests, limits, steps=NOTES_STEPS):
     simulation, finished = Simulation(steps, limits), []
     for request in requests:
         simulation.submit(request)
-    simulation.run(lambda: False, finished.append)
+    simulation.run(finished.append)
     return simulation, finished
 
 
 @pytest.mark.parametrize("preempts", [True, False])
 @pytest.mark.parametrize("cache_tokens", [400, 1500, 100_000])
 def test_every_request_finishes_once_and_gives_its_cache_back(preempts, cache_tokens):
-    limits = ReplicaLimits(16, 512, cache_tokens, 4096, preempts, 0, False)
-    asked = [SimulatedRequest(0.05 * i, 50 + 37 * i % 300, 1 + 13 * i % 90, True) for i in range(60)]
+    limits = ReplicaLimits(16, 512, cache_tokens, 4096, preempts, 0, False, 16 if preempts else 1)
+    asked = [SimulatedRequest(0.05 * i, 50 + 37 * i % 300, 1 + 13 * i % 90) for i in range(60)]
     simulation, finished = run(asked, limits)
     assert sorted(map(id, finished)) == sorted(map(id, asked))
-    assert simulation.used_tokens == pytest.approx(0)
-    assert simulation.context_tokens == 0
+    assert simulation.pool.used_blocks == simulation.context_tokens == 0
+    assert not any(simulation.pool.growing)
+    assert preempts or len(set(simulation.free_slots)) == 16
     for request in finished:
-        assert request.arrived_s <= request.admitted_s < request.first_token_s <= request.finished_s
-        assert request.generated_tokens >= request.output_tokens
+        assert request.failed or request.arrived_s <= request.admitted_s < request.first_token_s <= request.finished_s
+        assert request.failed or request.generated_tokens >= request.output_tokens
 
 
 def test_a_full_cache_takes_the_last_request_back():
     limits = ReplicaLimits(16, 512, 520, 4096, preempts=True, reused_tokens=0, shares_prefix=False)
-    first, last = SimulatedRequest(0.0, 100, 300, True), SimulatedRequest(0.0, 100, 300, True)
+    first, last = SimulatedRequest(0.0, 100, 300), SimulatedRequest(0.0, 100, 300)
     run([first, last], limits)
     alone_s = 299 * NOTES_STEPS.decode_s(1, 250)
     assert first.finished_s < 1.5 * alone_s
@@ -246,11 +304,11 @@ def test_a_full_cache_takes_the_last_request_back():
 
 def test_a_long_prompt_takes_its_chunks_whether_or_not_others_run():
     chunked = ReplicaLimits(4, 512, 10**6, 10**6, preempts=True, reused_tokens=0, shares_prefix=False)
-    alone = SimulatedRequest(0.0, 20_000, 1, True)
+    alone = SimulatedRequest(0.0, 20_000, 1)
     run([alone], chunked)
     chunks_s = sum(NOTES_STEPS.prefill_s(min(512, 20_000 - at), at) for at in range(0, 20_000, 512))
     assert alone.first_token_s == pytest.approx(chunks_s, rel=0.001)
-    other, late = SimulatedRequest(0.0, 10, 400, True), SimulatedRequest(0.01, 20_000, 1, True)
+    other, late = SimulatedRequest(0.0, 10, 400), SimulatedRequest(0.01, 20_000, 1)
     run([other, late], chunked)
     assert late.first_token_s > alone.first_token_s
     assert other.finished_s > chunks_s

@@ -10,6 +10,7 @@ from advisor.errors import UserInputError
 from advisor.estimate.placement_llama_cpp import place, step_reads
 from advisor.estimate.step_time import step_time_model
 from advisor.estimate.token_work import WindowedSum, expected_experts_share, token_work
+from advisor.estimate.vllm_parts import mixed_prompt_parts
 from tests.unit.estimate.architectures_for_tests import dense
 from tests.unit.estimate.candidates_for_tests import LLAMA_CPP, VLLM, candidate, equal_layers
 from tests.unit.estimate.serving_for_tests import (
@@ -137,7 +138,7 @@ def test_latent_cache_is_not_divided_by_tensor_parallelism():
 def test_eight_bits_read_half_and_compute_faster_four_bits_only_read_less():
     full, eight, four = (vllm_steps(THIRTY_TWO_B, "h100-sxm", quantization=q) for q in ("bf16", "fp8", "awq-int4"))
     assert eight.batch_parts_s(1)["weights"] == pytest.approx(0.52 * full.batch_parts_s(1)["weights"], rel=0.05)
-    assert eight.prefill_s(4000) < 0.75 * full.prefill_s(4000)
+    assert eight.prefill_s(4000) < 0.9 * full.prefill_s(4000)  # twice the peak, but a smaller share of it is reached
     assert four.prefill_s(4000) == pytest.approx(full.prefill_s(4000), rel=0.02)
     assert four.decode_s(1, 100) < eight.decode_s(1, 100)
 
@@ -251,3 +252,12 @@ def test_a_calibration_times_its_own_engine_only():
     candidate = vllm_candidate(EIGHT_B, "h100-sxm")
     with pytest.raises(UserInputError, match="vllm"):
         step_time_model(candidate, weights_of(candidate), CALIBRATIONS["llama.cpp"], quantization=CATALOG.quantization("bf16"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(["vllm dense", "vllm moe tp"]), st.floats(1, 9000), st.integers(0, 9000), st.integers(1, 4))
+def test_what_a_prompt_adds_to_a_step_is_the_sum_of_its_parts(name, tokens, context, prompts):
+    steps = STEPS[name]
+    parts = mixed_prompt_parts(steps.rank.prompt_work(tokens, context, prompts), steps.rates)
+    added = steps.mixed_prefill_s(tokens, context, prompts=prompts, batch=8)
+    assert added == pytest.approx(sum(parts.values()), rel=1e-6)

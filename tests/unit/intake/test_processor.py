@@ -39,7 +39,7 @@ def test_linux_tells_by_the_flags_of_the_first_core(monkeypatch, text, features)
 @pytest.mark.parametrize(
     ("text", "processors", "features", "flops_per_s"),
     [
-        ("bogomips : 5200.00\n", 2, ("avx2", "avx512f", "amx_tile"), 2 * 2.6e9 * 64),
+        ("bogomips : 5200.00\n", 2, ("avx2", "avx512f", "amx_tile"), 2 * 2.6e9 * 32),
         ("siblings : 16\ncpu cores : 8\nbogomips : 7600.00\n", 16, ("avx2",), 8 * 3.8e9 * 32),  # two threads share a core
         ("siblings : 8\ncpu cores : 8\nbogomips : 7600.00\n", 4, ("avx2",), 4 * 3.8e9 * 32),  # a container with half of them
         ("bogomips : 108.00\n", 4, (), None),  # not an x86: the figure means something else
