@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from advisor.assess import Case, size
+from advisor.assess import SEED, Case, size
 from advisor.domain.assessment import Assessment
 from advisor.domain.quantity import Basis, Quantity
 from advisor.domain.workload import Load
@@ -44,7 +44,7 @@ def capacity_of(case: Case, assessment: Assessment) -> Capacity:
     """Simulates one replica under growing loads; the rest is multiplication."""
     deployment, level = assessment.deployment, case.workload.service_level
     sized = size(deployment.candidate, case)
-    of_one = largest_load(deployment, case.demand, memory=sized.memory, steps=sized.steps, replicas_up=1, limits=level)
+    of_one = largest_load(deployment, case.demand, memory=sized.memory, steps=sized.steps, replicas_up=1, limits=level, seed=SEED)
     growth, down = case.workload.growth_pct_per_year, case.demand.replicas_down
     known = Capacity(
         replicas=deployment.replicas,
