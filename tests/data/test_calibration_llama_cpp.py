@@ -1,5 +1,7 @@
 """catalog/calibration/llama.cpp.yaml is what `make fit` writes from the rows of the `fit` side."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -67,7 +69,7 @@ def test_less_knowledge_never_makes_a_narrower_band():
         for metric in ("decode", "prefill"):
             bands = [band for band in FILE.errors if (band.metric, band.backend) == (metric, owner)]
             assert [band.level for band in bands] == [level for level in llama_cpp.LEVELS if level in {band.level for band in bands}]
-            assert all(wide.low <= narrow.low and wide.high >= narrow.high for narrow, wide in zip(bands, bands[1:], strict=False))
+            assert all(wide.low <= narrow.low and wide.high >= narrow.high for narrow, wide in pairwise(bands))
 
 
 def test_the_fit_is_not_far_from_what_it_was_fitted_to(data):
