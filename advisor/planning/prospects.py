@@ -13,6 +13,7 @@ from advisor.domain.model import Checkpoint, Model
 from advisor.domain.quantity import Basis
 from advisor.domain.quantization import Quantization
 from advisor.domain.verdict import Verdict
+from advisor.estimate.floors import peak_flops_per_s
 from advisor.planning.bounds import monthly_usd_at_least, requests_per_s_at_least
 from advisor.planning.describe import over
 from advisor.planning.option import DOES_NOT_FIT, TOO_SLOW, Dropped, Family, Missed, Prospect, Space, narrowest_bits, precision_of
@@ -140,7 +141,7 @@ def _too_slow(case: Case, recipe: _Recipe, device: Device, devices: int) -> tupl
     if level.tpot_p95_s is not None and token_s > level.tpot_p95_s:
         text = f"reading the weights alone at full bandwidth, per token {over(token_s, level.tpot_p95_s)}"
         return Missed("tpot_p95_s", token_s, level.tpot_p95_s, Basis.EXACT), text
-    peak = _peak_flops(device)
+    peak = peak_flops_per_s(device)
     prompt_tokens = demand.input_tokens.p95 - demand.shared_prefix_tokens
     if level.ttft_p95_s is not None and peak is not None:
         prompt_s = prompt_tokens * recipe.flops_per_token / (peak * devices)
@@ -150,14 +151,9 @@ def _too_slow(case: Case, recipe: _Recipe, device: Device, devices: int) -> tupl
     return None
 
 
-def _peak_flops(device: Device) -> float | None:
-    rates = [device.bf16_flops_per_s, device.fp8_flops_per_s, device.fp4_flops_per_s, device.int8_ops_per_s]
-    return max((rate for rate in rates if rate is not None), default=None)
-
-
 def _nodes_at_least(case: Case, recipe: _Recipe, available: Available, devices: int) -> int:
     """Machines without which the arithmetic of the load is not done, replicas that may be down included."""
-    peak = _peak_flops(available.node.device)
+    peak = peak_flops_per_s(available.node.device)
     tokens = case.demand.input_tokens.p50 - case.demand.shared_prefix_tokens + case.demand.output_tokens.p50
     rate = requests_per_s_at_least(case.demand, case.workload.service_level)
     replicas = 1 if peak is None else max(1, math.ceil(rate * tokens * recipe.flops_per_token / (peak * devices)))
