@@ -72,7 +72,7 @@ def _unnamed_formats(tables: PublishedTables) -> Iterator[Fault]:
         for of, spelling, only in sorted(tables.names.formats, key=str):
             if of == engine and not any(spelling == word and only in (None, model) for word, model in used):
                 with_model = f" with {only}" if only else ""
-                yield Fault(f"catalog/{NAMES}", f"format of {engine}: no row uses {spelling!r}{with_model}")
+                yield Fault(f"catalog/{NAMES}", f"format: no row of {engine} uses {spelling!r}{with_model}")
 
 
 def _redrawn(tables: PublishedTables) -> Iterator[Fault]:

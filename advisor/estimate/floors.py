@@ -5,14 +5,22 @@ from advisor.domain.hardware import Device
 from advisor.domain.quantity import Quantity, exact
 
 
+def peak_flops_per_s(device: Device) -> float | None:
+    """The device's highest published peak of all formats, because engines may multiply in a smaller one than weights are stored in.
+
+    A CPU has none: its rate is that of its vectors in 32 bits at base clock, which integer products and higher clocks pass (an
+    i5-1135G7 of 0.31 TFLOP/s computes prompts at 0.44 in catalog/measurements/llama.cpp).
+    """
+    peaks = (device.bf16_flops_per_s, device.fp8_flops_per_s, device.fp4_flops_per_s, device.int8_ops_per_s)
+    return None if device.is_cpu else max((peak for peak in peaks if peak is not None), default=None)
+
+
 def prefill_floor(architecture: ModelArchitecture, device: Device, devices: int, tokens: int) -> Quantity | None:
     """Seconds that the matrix multiplications of a prompt of `tokens` take at the devices' highest peak; None without a published peak.
 
-    The peak is the highest of all formats, because engines may multiply in a smaller one than the weights are stored in;
-    attention scores, tables and communication are left out: the true time is longer.
+    Attention scores, tables and communication are left out: the true time is longer.
     """
-    peaks = (device.bf16_flops_per_s, device.fp8_flops_per_s, device.fp4_flops_per_s, device.int8_ops_per_s)
-    peak = max((p for p in peaks if p is not None), default=None)
+    peak = peak_flops_per_s(device)
     if peak is None or tokens == 0:
         return None
     tables = architecture.vocab_size * architecture.hidden_size * (1 if architecture.tied_embeddings else 2)

@@ -99,11 +99,9 @@ def llama_cpp_replica(candidate: Candidate, weights: WeightBytes, *, flops_per_b
     settings = candidate.settings
     if not isinstance(settings, LlamaCppSettings):
         raise UserInputError(f"{candidate.runtime.runtime} needs llama.cpp settings")
-    work, reads, node = _work(candidate, settings), step_reads(place(candidate, settings), weights), candidate.node
-    bits = _read_bits(candidate.model.architecture, weights)
-    per_byte = cpu_flops_per_byte if candidate.on_cpu else flops_per_byte
-    on_cpu, bandwidth = candidate.on_cpu, _bandwidth(candidate)
-    sixteen, fastest = _peaks(candidate, bandwidth, flops_per_byte=per_byte)
+    work, reads, on_cpu = _work(candidate, settings), step_reads(place(candidate, settings), weights), candidate.on_cpu
+    bandwidth = _bandwidth(candidate)
+    peaks = _peaks(candidate, bandwidth, flops_per_byte=cpu_flops_per_byte if on_cpu else flops_per_byte)
     return LlamaCppReplica(
         work=work,
         device=_together(reads) if on_cpu else reads.device,
@@ -113,24 +111,30 @@ def llama_cpp_replica(candidate: Candidate, weights: WeightBytes, *, flops_per_b
         host_expert_share=0.0 if on_cpu else reads.host_expert_share,
         head_on_host=reads.head_on_host and not on_cpu,
         micro_batch_tokens=settings.ubatch_size,
-        traits=ReplicaTraits(
-            bandwidth_bytes_per_s=bandwidth,
-            unpack_basis=sixteen / _REFERENCE_VECTORS if on_cpu else bandwidth / _REFERENCE_BANDWIDTH,
-            sixteen_flops_per_s=sixteen,
-            weight_flops_per_s=sixteen if bits > _SIXTEEN_BIT else fastest,
-            bits_per_weight=bits,
-            moe=float(work.experts > 0),
-            layers=work.layers,
-            moe_layers=work.moe_layers,
-            state_layers=work.state_layers,
-            latent_layers=work.latent_layers,
-            host_bandwidth_bytes_per_s=node.host.memory_bandwidth_bytes_per_s,
-            host_layers=0 if on_cpu else reads.host_layers,
-            link_bytes_per_s=node.host.device_link_bytes_per_s,
-        ),
+        traits=_traits(candidate, work, peaks, host_layers=reads.host_layers, bits=_read_bits(candidate.model.architecture, weights)),
         nominal_bytes_per_s=bandwidth,
-        nominal_host_bytes_per_s=node.host.memory_bandwidth_bytes_per_s,
-        peak_flops_per_s=fastest * (_BYTES_PER_FLOAT if on_cpu else 1),
+        nominal_host_bytes_per_s=candidate.node.host.memory_bandwidth_bytes_per_s,
+        peak_flops_per_s=peaks[1] * (_BYTES_PER_FLOAT if on_cpu else 1),
+    )
+
+
+def _traits(candidate: Candidate, work: TokenWork, peaks: tuple[float, float], *, host_layers: int, bits: float) -> ReplicaTraits:
+    """What the fitted rates depend on."""
+    (sixteen, fastest), bandwidth, host, on_cpu = peaks, _bandwidth(candidate), candidate.node.host, candidate.on_cpu
+    return ReplicaTraits(
+        bandwidth_bytes_per_s=bandwidth,
+        unpack_basis=sixteen / _REFERENCE_VECTORS if on_cpu else bandwidth / _REFERENCE_BANDWIDTH,
+        sixteen_flops_per_s=sixteen,
+        weight_flops_per_s=sixteen if bits > _SIXTEEN_BIT else fastest,
+        bits_per_weight=bits,
+        moe=float(work.experts > 0),
+        layers=work.layers,
+        moe_layers=work.moe_layers,
+        state_layers=work.state_layers,
+        latent_layers=work.latent_layers,
+        host_bandwidth_bytes_per_s=host.memory_bandwidth_bytes_per_s,
+        host_layers=0 if on_cpu else host_layers,
+        link_bytes_per_s=host.device_link_bytes_per_s,
     )
 
 

@@ -15,10 +15,11 @@ from advisor.domain.hardware import Available, Device, Inventory
 from advisor.domain.model import Model
 from advisor.domain.quantity import Basis
 from advisor.domain.verdict import Verdict
+from advisor.estimate.floors import peak_flops_per_s
 from advisor.planning.bounds import monthly_usd_at_least, requests_per_s_at_least
 from advisor.planning.describe import over
 from advisor.planning.option import DOES_NOT_FIT, TOO_SLOW, Dropped, Family, Missed, Prospect, Space, precision_of
-from advisor.planning.recipe import MICRO_BATCH_TOKENS, Reading, Recipe, distinct_checkpoints, peak_flops, reading_of, recipe_of
+from advisor.planning.recipe import MICRO_BATCH_TOKENS, Reading, Recipe, distinct_checkpoints, reading_of, recipe_of
 from advisor.rules.build_facts import build_facts
 from advisor.rules.judge import judge
 from advisor.units import GIB
@@ -129,7 +130,7 @@ def _recipe_allowed(case: Case, recipe: Recipe, anywhere: Available, space: Spac
 
 def _on(case: Case, recipe: Recipe, family: Family, machines: Sequence[_Machine], *, load: _Load, space: Space) -> Iterator[Prospect]:
     """One recipe on one device, in every machine that it may be had in."""
-    peak = peak_flops(machines[0].available.node.device)
+    peak = peak_flops_per_s(machines[0].available.node.device)
     slow, too_large = dict[tuple[int, Reading], Dropped | None](), list[_Machine]()
     for machine in machines:
         available = machine.available

@@ -28,11 +28,18 @@ def test_every_format_and_backend_that_is_named_exists():
     assert {cell.backend for cell in calibration.cells} <= set(calibration.backends) <= backends
 
 
-def test_formats_cover_every_width():
-    formats = [entry for entry in CALIBRATIONS["llama.cpp"].formats if not entry.quantizations]
-    bounds = [entry.below_bits for entry in formats]
-    assert bounds == sorted(bounds)
-    assert bounds[-1] > 32
+def test_the_last_format_is_that_of_all_others():
+    formats = CALIBRATIONS["llama.cpp"].formats
+    assert [bool(entry.quantizations) for entry in formats] == [True] * (len(formats) - 1) + [False]
+    named = [quantization for entry in formats for quantization in entry.quantizations]
+    assert len(named) == len(set(named))
+
+
+def test_the_cells_of_a_backend_are_told_apart():
+    cells = CALIBRATIONS["llama.cpp"].cells
+    assert len({cell.name for cell in cells}) == len(cells)
+    devices = [(cell.backend, device) for cell in cells for device in cell.devices]
+    assert len(devices) == len(set(devices))
 
 
 def test_the_last_generation_is_open():

@@ -9,6 +9,7 @@ from advisor.catalog.measurements import load_published
 from advisor.domain.measurement import split_of
 
 HEADER = "row_id,source_id,source,source_date,quality,split,model,gpu,tool,engine,quant,series_id,judge_ready,tg_tok_s"
+FORMATS, OF_THE_ROW = "spelling,engine,model,id,why", "Q4_0,llama.cpp,,Q4_0,"
 NAMES = {"devices": "spelling,id,why,drawn_as", "models": "spelling,id,why,drawn_as"}
 
 
@@ -23,6 +24,7 @@ def tables(root, rows, devices=("Some card,h100-sxm,,",), models=("Some model,or
         (folder / "llama.cpp" / "bench.csv", [HEADER, *rows]),
         (folder / "names" / "devices.csv", [NAMES["devices"], *devices]),
         (folder / "names" / "models.csv", [NAMES["models"], *models]),
+        (folder / "names" / "quantizations.csv", [FORMATS, OF_THE_ROW]),
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(lines) + "\n")
@@ -91,7 +93,6 @@ def test_a_row_is_counted_once_by_its_first_reason(tmp_path, devices, models, re
 
 
 VLLM_HEADER = "row_id,source_id,source,source_date,quality,split,model,gpu,weight_quant,load_class,series_id,judge_ready"
-FORMATS = "spelling,engine,model,id,why"
 
 
 def formats(root, *lines):
@@ -100,7 +101,7 @@ def formats(root, *lines):
     table = f"{VLLM_HEADER}\nV1,bench,a page,2026-05,A,{side},Some model,Some card,w8,single,s1,1\n"
     (root / "measurements" / "vllm" / "bench.csv").write_text(table)
     tables(root, [row()])
-    (root / "measurements" / "names" / "quantizations.csv").write_text("\n".join([FORMATS, *lines]) + "\n")
+    (root / "measurements" / "names" / "quantizations.csv").write_text("\n".join([FORMATS, OF_THE_ROW, *lines]) + "\n")
     return [str(fault) for fault in measurement_faults(root)]
 
 
@@ -115,6 +116,7 @@ def formats(root, *lines):
         (["w8,vllm,,fp8,", "w4,vllm,,w4a16,"], "no row of vllm uses 'w4'"),
         (["w8,vllm,,fp8,", "w8,vllm,Another model,fp8,"], "no row of vllm uses 'w8' with Another model"),
         (["w8,another engine,,fp8,"], "engine"),
+        (["w8,vllm,,fp8,", "Q8_0,llama.cpp,,Q8_0,"], "no row of llama.cpp uses 'Q8_0'"),
     ],
 )
 def test_a_word_for_a_format_needs_a_meaning_or_a_reason_and_a_row(tmp_path, lines, words):

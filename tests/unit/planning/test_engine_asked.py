@@ -6,18 +6,24 @@ from dataclasses import replace
 import pytest
 
 from advisor.domain.witness import Witness
+from advisor.domain.workload import HardwareChoice, OwnedHardware, ServiceLevel
 from advisor.planning.compose import claims_of, planned_deployment
 from advisor.planning.decision import with_engine_asked
 from advisor.report.plan_json import decision_document
 from advisor.units import GIB
 from tests.unit.planning.questions import ALONE, decided
 
+ON_A_MAC = replace(  # where vLLM does not run
+    ALONE,
+    hardware=HardwareChoice(owned=(OwnedHardware("apple-m3-max"),)),
+    service_level=ServiceLevel(ttft_p95_s=5.0, tpot_p95_s=0.06),
+)
 SOURCE = "llama.cpp b11549 (llama-cpp-python 0.3.36), asked without loading"
 
 
 @pytest.fixture(scope="module")
 def decision():
-    made = decided(ALONE)
+    made = decided(ON_A_MAC)
     assert made.feasible and made.chosen.deployment.candidate.runtime.engine == "llama.cpp"
     return made
 
@@ -51,12 +57,12 @@ def test_agreement_changes_no_number_and_names_the_engine(decision):
 
 
 def test_a_cache_that_does_not_fit_makes_the_choice_not_recommended(decision):
-    asked = asked_with(decision, kv_cache_bytes=60 * GIB)
+    asked = asked_with(decision, kv_cache_bytes=600 * GIB)
     assert not asked.feasible
     assert asked.chosen.deployment == decision.chosen.deployment
-    assert asked.chosen.estimate.memory.devices[0].kv_cache_bytes.value == 60 * GIB
+    assert asked.chosen.estimate.memory.devices[0].kv_cache_bytes.value == 600 * GIB
     planned = planned_deployment(asked.chosen, asked.case.catalog, name="chat")
-    assert claims_of([(planned, asked.chosen)])["chat"]["kv_cache_gib"].expect == 60
+    assert claims_of([(planned, asked.chosen)])["chat"]["kv_cache_gib"].expect == 600
 
 
 def test_nothing_chosen_nobody_to_ask(decision):
