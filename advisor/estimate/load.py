@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from advisor.domain.demand import Demand
 from advisor.domain.deployment import Deployment
@@ -84,22 +84,31 @@ def offered_per_s(load: Load, served_per_s: float) -> float:
     return load.requests_per_s or served_per_s
 
 
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """Numbers of the runs at the expected speed, at its fast and at its slow end, as quantities."""
+
+    runs: tuple[Observed, ...]
+    source: str
+    basis: Basis  # of what rests on both kinds of step
+
+    def of(self, read: Callable[[Observed], float], factor: float = 1.0, basis: Basis | None = None) -> Quantity:
+        values = [read(run) * factor for run in self.runs]
+        return Quantity(values[0], min(values), max(values), basis or self.basis, self.source)
+
+    def percentiles(self, read: Callable[[Observed], Three], median: Basis) -> Percentiles:
+        """Only a median can have been measured; the others follow from it."""
+        bases = (median, worked_out(median), worked_out(median))
+        return Percentiles(*(self.of(lambda run, i=i: read(run)[i], basis=basis) for i, basis in enumerate(bases)))  # type: ignore[misc]
+
+
 def _estimate(runs: tuple[Observed, ...], curve: ReplicaCurve, demand: Demand, *, ranks: int, data: int) -> PerformanceEstimate:
     steps, expected = curve.steps, runs[0]
-    source = f"simulated requests on step times: {steps.source}"
-
     at = (expected.in_service, curve.input_tokens, curve.output_tokens)
     decode, prefill = (steps.basis(metric, *at) for metric in METRICS)
     both = worked_out(weakest((decode, prefill)))
-
-    def quantity(read: Callable[[Observed], float], factor: float = 1.0, basis: Basis = both) -> Quantity:
-        values = [read(run) * factor for run in runs]
-        return Quantity(values[0], min(values), max(values), basis, source)
-
-    def percentiles(read: Callable[[Observed], Three], median: Basis) -> Percentiles:
-        bases = (median, worked_out(median), worked_out(median))
-        return Percentiles(*(quantity(lambda run, i=i: read(run)[i], basis=basis) for i, basis in enumerate(bases)))  # type: ignore[misc]
-
+    figures = _Figures(runs, f"simulated requests on step times: {steps.source}", both)
+    of, percentiles = figures.of, figures.percentiles
     whole = _share_served(demand.load, ranks)
     offered = offered_per_s(share_of_load(demand.load, ranks), 0.0)
     batch = max(1, min(round(expected.in_service), curve.limits.slots))
@@ -108,20 +117,20 @@ def _estimate(runs: tuple[Observed, ...], curve: ReplicaCurve, demand: Demand, *
         tpot_s=percentiles(lambda run: run.tpot_s, decode),
         itl_s=percentiles(lambda run: run.itl_s, worked_out(decode)),
         e2e_s=percentiles(lambda run: run.e2e_s, both),
-        output_tokens_per_s=quantity(lambda run: run.requests_per_s, whole * curve.output_tokens),
-        requests_per_s=quantity(lambda run: run.requests_per_s, whole),
-        goodput_share=quantity(lambda run: run.good_share),
-        goodput_requests_per_s=quantity(lambda run: run.requests_per_s / max(1 - run.failed_share, 1e-9) * run.good_share, whole),
-        failed_share=quantity(lambda run: run.failed_share),
-        prefill_tokens_per_s=quantity(lambda run: run.requests_per_s, whole * max(curve.input_tokens - curve.limits.reused_tokens, 0)),
-        utilization=quantity(lambda run: (offered or run.requests_per_s) / max(run.capacity_per_s, run.requests_per_s)),
+        output_tokens_per_s=of(lambda run: run.requests_per_s, whole * curve.output_tokens),
+        requests_per_s=of(lambda run: run.requests_per_s, whole),
+        goodput_share=of(lambda run: run.good_share),
+        goodput_requests_per_s=of(lambda run: run.requests_per_s / max(1 - run.failed_share, 1e-9) * run.good_share, whole),
+        failed_share=of(lambda run: run.failed_share),
+        prefill_tokens_per_s=of(lambda run: run.requests_per_s, whole * max(curve.input_tokens - curve.limits.reused_tokens, 0)),
+        utilization=of(lambda run: (offered or run.requests_per_s) / max(run.capacity_per_s, run.requests_per_s)),
         saturated=_saturated(demand.load, expected, whole),
         start_s=steps.start_s,
-        capacity_requests_per_s=quantity(lambda run: max(run.capacity_per_s, run.requests_per_s), ranks),
-        in_flight=quantity(lambda run: run.in_service, data),
-        queued=quantity(lambda run: run.queued, data),
-        kv_cache_used_share=quantity(lambda run: run.cache_share),
-        preemptions_per_request=quantity(lambda run: run.preempted_share),
+        capacity_requests_per_s=of(lambda run: max(run.capacity_per_s, run.requests_per_s), ranks),
+        in_flight=of(lambda run: run.in_service, data),
+        queued=of(lambda run: run.queued, data),
+        kv_cache_used_share=of(lambda run: run.cache_share),
+        preemptions_per_request=of(lambda run: run.preempted_share),
         decode_step=steps.decode(batch, demand.input_tokens.p50 + demand.output_tokens.p50 / 2),
         prefill_step=steps.prefill(demand.input_tokens.p50),
         scaled_by=in_words(steps.applied),

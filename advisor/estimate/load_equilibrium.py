@@ -42,11 +42,13 @@ class ReplicaCurve:
         return self.output_tokens * self.steps.decode_s(in_service, context) + in_service * self._prompt_s(in_service, context)
 
     def _prompt_s(self, in_service: int, context: float) -> float:
-        """What one prompt adds to the steps of all."""
+        """What one prompt adds to the steps of all; of n requests each begins once in O steps, so n / O prompts share a step."""
         tokens = max(self.input_tokens - self.limits.reused_tokens, 1.0)
-        others = in_service - 1
-        chunk = min(tokens, max(self.limits.step_tokens - others, 1))
-        step = self.steps.mixed_step_s(others, context, prefill_tokens=chunk, prefill_context_tokens=self.limits.reused_tokens)
+        prompts = max(1, round(in_service / self.output_tokens))
+        others = max(in_service - prompts, 0)
+        chunk = min(tokens * prompts, max(self.limits.step_tokens - others, 1))
+        reused = self.limits.reused_tokens
+        step = self.steps.mixed_step_s(others, context, prefill_tokens=chunk, prefill_context_tokens=reused, prompts=prompts)
         alone = self.steps.decode_s(others, context) if others else 0.0
         return (step - alone) * tokens / chunk
 

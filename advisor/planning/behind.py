@@ -7,7 +7,7 @@ from advisor.assess import monthly_usd
 from advisor.domain.assessment import Assessment
 from advisor.domain.claim_labels import label_of
 from advisor.domain.quantization import Quantization
-from advisor.planning.rank import COST_BAND, complexity, loss_step, offloaded
+from advisor.planning.rank import COST_BAND, asked_share, complexity, headroom_step, loss_step, offloaded
 from advisor.planning.strain import ratio, strain
 from advisor.units import significant
 
@@ -50,6 +50,10 @@ def _complexity_text(loser: Assessment, chosen: Assessment) -> str:
 
 def _headroom(loser: Assessment, chosen: Assessment) -> Behind:
     mine, theirs = strain(loser.requirements), strain(chosen.requirements)
+    asked, asked_of_chosen = asked_share(loser), asked_share(chosen)
+    if headroom_step(loser) == headroom_step(chosen) and round(asked, 1) > round(asked_of_chosen, 1):
+        of_what = f"{asked * 100:.0f} % of what it can serve is asked for, of the chosen one {asked_of_chosen * 100:.0f} %"
+        return Behind("capacity", f"also keeps the service level with less to spare: {of_what}")
     if mine > theirs:
         tightest = max((r for r in loser.requirements if r.at_most and strain([r])), key=ratio)
         label = label_of(tightest.name)[0]

@@ -1,8 +1,9 @@
-"""Ranking is lexicographic: what must hold, then the owner's order of models, cost in bands of 5 %, simplicity, quality lost, headroom.
+"""Ranking is lexicographic: what must hold, the order of models, cost in bands of 5 %, simplicity, quality, headroom, spare capacity.
 
 No weighted sums of unlike units: each key decides only between options that all earlier keys leave equal. Formats that lose up to 1 % count
 as equal: the owner's band has removed what loses too much, and a difference that nobody notices must not cost latency that people notice.
-Headroom counts in tenths of a limit; files that somebody must make first lose only against equals, for making them takes minutes.
+Headroom counts in fifths of a limit, because predictions are no finer, and spare capacity in tenths of what can be served; files that
+somebody must make first lose only against equals, for making them takes minutes.
 """
 
 import math
@@ -18,7 +19,7 @@ from advisor.planning.strain import missed_by, strain
 COST_BAND = 1.05
 _DEARER_THAN_NOTHING = 10_000
 _LOSS = {"none": 0, "slight": 0, "some": 1, "large": 2}
-Key = tuple[bool, float, int, int, tuple[int, int, bool], int, float, bool, float, float, float, str]
+Key = tuple[bool, float, int, int, tuple[int, int, bool], int, int, float, bool, float, float, float, str]
 
 
 def ranked(assessments: Sequence[tuple[Assessment, int]], quantizations: Mapping[str, Quantization]) -> list[Assessment]:
@@ -37,13 +38,25 @@ def _key(assessment: Assessment, model_rank: int, *, cheapest: float, quantizati
         cost_band(usd, cheapest),
         complexity(assessment),
         loss_step(assessment, quantizations),
-        round(strained, 1),
+        headroom_step(assessment),
+        round(asked_share(assessment), 1),
         not candidate.checkpoint.published,
         round(strained, 3),
         _answer_s(assessment),
         usd,
         f"{candidate.runtime.runtime} {candidate.checkpoint.repo_id} {candidate.checkpoint.quantization} {candidate.node.id}",
     )
+
+
+def headroom_step(assessment: Assessment) -> int:
+    """The tightest requirement that the load decides, in fifths of its limit."""
+    return round(strain(assessment.requirements) * 5)
+
+
+def asked_share(assessment: Assessment) -> float:
+    """How much of what it can serve is asked for."""
+    performance = assessment.estimate.performance
+    return 0.0 if performance is None else performance.utilization.value
 
 
 def _answer_s(assessment: Assessment) -> float:

@@ -21,7 +21,7 @@ from advisor.planning.rank import COST_BAND
 from advisor.planning.size import size_prospect
 from advisor.planning.strain import strain
 
-SIMULATED_PER_FAMILY = 3
+SIMULATED_ALIKE = 3  # of one family on as many devices: they differ in their machine alone
 SIMULATED_AT_MOST = 60
 SIMULATED_IN_PASSING = 20
 _MODELS_OF_ANY = 6  # where any model will do, so many that keep the service level are found, for their owner to choose from
@@ -56,7 +56,7 @@ class Searched:
 
     assessments: list[tuple[Assessment, Option]] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
-    by_family: Counter[object] = field(default_factory=Counter)
+    alike: Counter[tuple[object, int]] = field(default_factory=Counter)  # by family and devices
     sized_of_model: list[int] = field(default_factory=lambda: [0, 0])  # without and with much hope
     slow: dict[object, Dropped] = field(default_factory=dict)  # by replica: an idle one is too slow, in every machine alike
     sized_at_most: tuple[int, int] = (_SIZED_PER_MODEL, _SIZED_PER_MODEL)  # of a model: of those without and with much hope
@@ -67,7 +67,7 @@ class Searched:
     def add(self, assessment: Assessment, option: Option) -> None:
         """Remember one more look."""
         self.assessments.append((assessment, option))
-        self.by_family[option.prospect.family] += 1
+        self.alike[option.prospect.family, option.prospect.devices] += 1
         if assessment.recommended:
             self.best_usd = min(self.best_usd, monthly_usd(assessment))
             self.recommended_ranks.add(option.prospect.model_rank)
@@ -149,7 +149,7 @@ def _left_for(case: Case, searched: Searched, entry: Prospect | Option, *, at_mo
     budget = case.workload.cost.budget_usd_per_month
     if budget is not None and entry.usd_per_month_at_least > budget and len(searched.assessments) >= _OVER_BUDGET:
         return "over budget"
-    if searched.by_family[prospect.family] >= SIMULATED_PER_FAMILY:
+    if searched.alike[prospect.family, prospect.devices] >= SIMULATED_ALIKE:
         return "alike"
     if isinstance(entry, Option):
         return "limit" if len(searched.assessments) >= at_most else None

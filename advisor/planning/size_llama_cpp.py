@@ -123,7 +123,8 @@ def _sized(case: Case, prospect: Prospect, *, slots: int, flags: dict[str, objec
 
 def _candidate(case: Case, prospect: Prospect, *, slots: int, flags: dict[str, object]) -> Candidate:
     node = prospect.available.node
-    tokens = max(case.demand.longest_tokens, slots * (case.demand.input_tokens.p95 + case.demand.output_tokens.p95))
+    # One of the longest beside a long one in every other slot: a pool that runs full fails every request in service.
+    tokens = case.demand.longest_tokens + (slots - 1) * (case.demand.input_tokens.p95 + case.demand.output_tokens.p95)
     cells = math.ceil(tokens / _CELLS) * _CELLS
     in_host_memory = node.device.is_cpu or node.device.unified_memory
     wanted: dict[str, object] = {"ctx_size": cells, "parallel": slots, "kv_unified": True, "flash_attn": "on", **flags}

@@ -49,7 +49,7 @@ PRIORS: Final = (
     Prior("all_reduce_fast_s", 8e-6, 0.6, "5 to 15 us: engines.md D3"),
     Prior("all_reduce_slow_s", 30e-6, 0.6, "20 to 60 us over PCIe"),
     Prior("link_efficiency", 0.5, 0.2),
-    Prior("decode_mfu", 0.5, 0.4),
+    Prior("decode_mfu", 0.5, 0.1, "products of a batch too small to fill the device reach half; free, it takes up what other terms miss"),
     Prior("decode_moe", 0.4, 0.5),
     Prior("mfu_16bit", 0.6, 0.12, "8B, 28k tokens, 16 bits: 0.55 to 0.71 on H200, A6000, A100"),
     Prior("mfu_fp8", 0.5, 0.12, "70B on one or two devices: 0.38 to 0.47"),

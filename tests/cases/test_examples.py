@@ -96,7 +96,7 @@ def test_insisting_on_the_engine_that_lost_answers_with_figures():
 
 
 def test_cheaper_if_proven_is_cheaper_and_only_unlikely():
-    got = decision("extraction-api")
+    got = decision("long-context-rag")
     price = got.chosen.estimate.cost.usd_per_month.value
     assert got.cheaper_if_proven
     for option in got.cheaper_if_proven:

@@ -123,16 +123,16 @@ def claim(text, name="tpot_p95_s"):
 
 
 def test_a_plan_keeps_what_it_was_scaled_by_and_check_finds_the_same(folder):
-    plain, scaled = planned(folder, *INSIST), planned(folder, *INSIST, "--measured", "tpot_s=0.12@2")
+    plain, scaled = planned(folder, *INSIST), planned(folder, *INSIST, "--measured", "tpot_s=0.05@2")
     assert "measured:" not in plain and "basis: modelled" in claim(plain)
     assert "basis: scaled" in claim(scaled)
-    assert "tpot_s: 0.12" in scaled and "your measurement tpot_s=0.12@2" in scaled
+    assert "tpot_s: 0.05" in scaled and "your measurement tpot_s=0.05@2" in scaled
     ended = advisor("check", folder / "plan.yaml")
     assert ended.code == 0 and "0 block, 0 warn" in ended.out, ended.out
 
 
 def test_a_measurement_that_is_taken_out_of_a_plan_moves_its_claims(folder):
-    text = planned(folder, *INSIST, "--measured", "tpot_s=0.12@2")
+    text = planned(folder, *INSIST, "--measured", "tpot_s=0.05@2")
     lines = [line for line in text.splitlines() if "your measurement" not in line and line != "measured:"]
     (folder / "plan.yaml").write_text("\n".join(lines) + "\n")
     ended = advisor("check", folder / "plan.yaml")
@@ -141,7 +141,7 @@ def test_a_measurement_that_is_taken_out_of_a_plan_moves_its_claims(folder):
 
 def test_an_update_adds_a_measurement_and_keeps_it(folder):
     planned(folder, *INSIST)
-    advisor("plan", "--update", folder / "plan.yaml", "--measured", "tpot_s=0.12@2")
+    advisor("plan", "--update", folder / "plan.yaml", "--measured", "tpot_s=0.05@2")
     once = (folder / "plan.yaml").read_text()
     assert "basis: scaled" in claim(once)
     advisor("plan", "--update", folder / "plan.yaml")
@@ -149,10 +149,10 @@ def test_an_update_adds_a_measurement_and_keeps_it(folder):
 
 
 def test_a_newer_measurement_of_the_same_load_takes_the_place_of_the_older(folder):
-    planned(folder, *INSIST, "--measured", "tpot_s=0.12@2")
-    advisor("plan", "--update", folder / "plan.yaml", "--measured", "tpot_s=0.08@2")
+    planned(folder, *INSIST, "--measured", "tpot_s=0.05@2")
+    advisor("plan", "--update", folder / "plan.yaml", "--measured", "tpot_s=0.035@2")
     text = (folder / "plan.yaml").read_text()
-    assert "tpot_s: 0.08" in text and "tpot_s: 0.12" not in text
+    assert "tpot_s: 0.035" in text and "tpot_s: 0.05" not in text
 
 
 def test_a_measurement_of_what_was_not_chosen_is_not_kept(folder):
@@ -161,14 +161,14 @@ def test_a_measurement_of_what_was_not_chosen_is_not_kept(folder):
 
 
 def test_a_plan_must_know_of_what_it_was_measured(folder):
-    refused("plan", folder / "workload.yaml", "--measured", "tpot_s=0.12@2", says="of what was it measured? engine=…, quantization=…")
+    refused("plan", folder / "workload.yaml", "--measured", "tpot_s=0.05@2", says="of what was it measured? engine=…, quantization=…")
 
 
 def test_explain_names_the_measurement_and_what_it_did(folder):
-    planned(folder, *INSIST, "--measured", "tpot_s=0.12@2")
+    planned(folder, *INSIST, "--measured", "tpot_s=0.05@2")
     ended = advisor("explain", folder / "plan.yaml", "tpot_p95_s")
     said = " ".join(ended.out.split())
-    assert "the same step by the fit alone" in said and "because of your measurement tpot_s=0.12@2" in said
+    assert "the same step by the fit alone" in said and "because of your measurement tpot_s=0.05@2" in said
 
 
 def recorded(folder, **changes):
@@ -177,7 +177,7 @@ def recorded(folder, **changes):
 
 
 def test_what_a_validation_recorded_beside_the_plan_scales_the_next_one(folder):
-    recorded(folder, tpot_p50_ms=120.0, ttft_p50_ms=None)
+    recorded(folder, tpot_p50_ms=50.0, ttft_p50_ms=None)
     text = planned(folder, *INSIST)
     assert "basis: scaled" in claim(text) and "run of notes 0123456789ab" in text
     assert advisor("check", folder / "plan.yaml").code == 0
@@ -193,6 +193,6 @@ def test_recorded_rows_that_mean_nothing_here_are_passed_over(folder):
 
 def test_an_update_reads_what_was_recorded_since(folder):
     planned(folder, *INSIST)
-    recorded(folder, tpot_p50_ms=120.0, ttft_p50_ms=None)
+    recorded(folder, tpot_p50_ms=50.0, ttft_p50_ms=None)
     advisor("plan", "--update", folder / "plan.yaml")
     assert "run of notes 0123456789ab" in (folder / "plan.yaml").read_text()

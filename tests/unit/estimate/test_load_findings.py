@@ -71,7 +71,7 @@ def on_an_h100(sequences, rate, chunk=2048):
 @pytest.mark.parametrize(("sequences", "saturated_at"), [(128, 101), (192, 113)])
 def test_the_cliff_is_where_it_was_measured(sequences, saturated_at):
     """At 92 requests/s 51 ms to the first token; asked for 123 the server gave 101, with 128 sequences; the cap moved to 113 with 192."""
-    below, beyond = on_an_h100(sequences, 0.85 * saturated_at), on_an_h100(sequences, 1.22 * saturated_at)
+    below, beyond = on_an_h100(sequences, 0.8 * saturated_at), on_an_h100(sequences, 1.22 * saturated_at)
     assert beyond.requests_per_s.value == pytest.approx(saturated_at, rel=0.15)
     assert beyond.saturated
     assert not below.saturated

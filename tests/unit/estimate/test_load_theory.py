@@ -183,7 +183,7 @@ def test_the_closed_form_settles_where_the_simulation_does(load):
     curve = curve_of(asked)
     settled, seen = curve.settle(load), observe(curve, request_stream(asked, 0), load)
     assert settled.saturated == seen.saturated
-    assert settled.requests_per_s == pytest.approx(seen.requests_per_s, rel=0.06)
+    assert settled.requests_per_s == pytest.approx(seen.requests_per_s, rel=0.08)
     assert settled.in_service == pytest.approx(seen.in_service, rel=0.12, abs=1)
 
 

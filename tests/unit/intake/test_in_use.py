@@ -6,7 +6,7 @@ import pytest
 
 from advisor.catalog import load_catalog
 from advisor.errors import UserInputError
-from advisor.intake import estimation, machine
+from advisor.intake import calibrated, machine
 from advisor.intake.estimation import EstimateRequest, Program, WeightFiles, estimate_request
 from advisor.intake.gpus import Gpu
 from advisor.intake.machine import MachineFacts, this_machine
@@ -53,8 +53,8 @@ def test_this_machine_s_gpu_tells_what_is_held(monkeypatch):
     gpu = Gpu("NVIDIA H100 80GB HBM3", 85_520_809_984, used_bytes=30 * GIB)
     facts = MachineFacts("AMD EPYC", 8, 64 * GIB, 5e10, repacks_weights=True, gpus=(gpu,))
     monkeypatch.setattr(machine, "inspect_machine", lambda: facts)
+    monkeypatch.setattr(calibrated, "calibration_here", lambda: None)
     assert this_machine(CATALOG).device.in_use_bytes == 30 * GIB
-    monkeypatch.setattr(estimation, "this_machine", this_machine)
     found = memory("llama.cpp", "this-machine")
     assert found.devices[0].usable_bytes.value == CATALOG.device("h100-sxm").memory_bytes - 30 * GIB
     assert memory("llama.cpp", "this-machine", memory_in_use_bytes=GIB).devices[0].usable_bytes.value > found.devices[0].usable_bytes.value

@@ -16,6 +16,7 @@ from advisor.planning.strain import missed_by, strain, worst_failure
 from tests.unit.planning.questions import CHAT, decided
 
 BASE = decided(CHAT, explore=False).chosen
+SERVED = BASE.estimate.performance
 QUANTIZATIONS = load_catalog().quantizations
 
 
@@ -31,6 +32,7 @@ def option(
     quantization: str = "fp8",
     ttft_s: float = 1.0,
     published: bool = True,
+    asked: float = 0.3,
 ) -> Assessment:
     candidate = BASE.deployment.candidate
     checkpoint = dataclasses.replace(candidate.checkpoint, quantization=quantization, published=published, loss=None)
@@ -41,7 +43,7 @@ def option(
         BASE,
         deployment=dataclasses.replace(BASE.deployment, candidate=candidate, replicas=replicas),
         available=dataclasses.replace(BASE.available, acquisition="rent"),
-        estimate=dataclasses.replace(BASE.estimate, cost=cost),
+        estimate=dataclasses.replace(BASE.estimate, cost=cost, performance=dataclasses.replace(SERVED, utilization=one(asked))),
         requirements=(Requirement("ttft_p95_s", one(ttft_s), at_most=2.0),),
         verdicts=(),
     )
@@ -67,7 +69,11 @@ BLOCK = Verdict("XXX001", "block", "no", Basis.EXACT, ())
             (option(quantization="bf16", ttft_s=1.9), 0),
             id="headroom before a loss nobody notices",
         ),
-        pytest.param((option(ttft_s=1.01), 0), (option(ttft_s=1.0, published=False), 0), id="files that exist within a tenth of headroom"),
+        pytest.param((option(ttft_s=1.1), 0), (option(ttft_s=1.05, published=False), 0), id="files that exist within a fifth of headroom"),
+        pytest.param(
+            (option(ttft_s=1.26, asked=0.2), 0), (option(ttft_s=1.08, asked=0.42), 0), id="spare capacity within a fifth of headroom"
+        ),
+        pytest.param((option(ttft_s=0.4, asked=0.9), 0), (option(ttft_s=1.5, asked=0.1), 0), id="headroom before spare capacity"),
         pytest.param((option(ttft_s=0.5, published=False), 0), (option(ttft_s=1.5), 0), id="headroom before files that exist"),
         pytest.param((option(usd=100, ttft_s=1.0), 0), (option(usd=104, ttft_s=1.0), 0), id="price within a band when all else is equal"),
         pytest.param((option(ttft_s=2.2), 0), (option(ttft_s=9.0), 0), id="of what fails, the nearest miss"),
@@ -120,6 +126,13 @@ def test_a_block_without_a_figure_is_missed_without_end():
         pytest.param(option(replicas=3), option(replicas=2), "simplicity", "3 devices in use instead of 2", id="devices"),
         pytest.param(option(quantization="awq-int4"), option(), "quality", "more quality lost", id="quality"),
         pytest.param(option(ttft_s=1.8), option(ttft_s=1.0), "headroom", "p95 at 90 % of its limit, chosen 50 %", id="headroom"),
+        pytest.param(
+            option(asked=0.42),
+            option(asked=0.2),
+            "capacity",
+            "42 % of what it can serve is asked for, of the chosen one 20 %",
+            id="capacity",
+        ),
         pytest.param(option(published=False), option(), "files", "have to be made first", id="files"),
     ],
 )
