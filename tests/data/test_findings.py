@@ -179,6 +179,8 @@ def test_a_pool_for_a_few_sequences_is_a_cliff_as_well():
 
 
 PAIRS = ((8, 512, 256), (16, 2048, 128), (32, 2048, 512))  # at once, tokens sent, tokens generated
+# Of the measured long prompts a part was cached (one run beats the card's arithmetic): short ones compare without a guess at how much.
+SHORT = ((8, 512, 256), (16, 512, 256), (32, 512, 512))
 
 
 def measured_7b(tensor: int, at_once: int) -> float:
@@ -192,7 +194,7 @@ def test_measured_two_cards_in_one_replica_gain_20_to_60_percent(at_once, sent, 
     assert 1.2 <= measured_7b(2, at_once) / measured_7b(1, at_once) <= 1.6
 
 
-@pytest.mark.parametrize(("at_once", "sent", "generated"), PAIRS)
+@pytest.mark.parametrize(("at_once", "sent", "generated"), SHORT)
 @pytest.mark.parametrize("device", ["a100-80gb-pcie", "rtx-3090"])
 def test_predicted_two_cards_in_one_replica_gain_20_to_60_percent(device, at_once, sent, generated):
     what = ("vllm", "Qwen/Qwen2.5-7B-Instruct", "fp16", device, (sent, generated), VLLM)
