@@ -22,6 +22,7 @@ from tests.unit.validation.hosts import BUSY, QUIET, watching
 
 FAKE = Path(__file__).parents[2] / "fakes/any_server.py"
 MACHINE = inspect_machine().id
+TOKEN_S = 0.006
 TOLD = {"threads": 2, "read_bytes_per_s": 20e9, "copy_bytes_per_s": 40e9, "flops_per_s": 3e11}
 DEVICES = ("--input-tokens", "100", "--output-tokens", "20", "--format", "json")
 ESTIMATE = ("estimate", "Qwen/Qwen3-0.6B", "--engine", "llama.cpp", "--quantization", "Q6_K", *DEVICES)
@@ -29,14 +30,14 @@ ESTIMATE = ("estimate", "Qwen/Qwen3-0.6B", "--engine", "llama.cpp", "--quantizat
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path, monkeypatch):
-    """Servers that stream a token each 20 ms on a machine of their own; model files that are only names."""
+    """Servers that stream a token each TOKEN_S on a machine of their own; model files that are only names."""
     monkeypatch.setattr(ladder, "watch_host", watching(QUIET))
     monkeypatch.setattr(rates, "watch_host", watching(QUIET))
     monkeypatch.setattr(rates, "ask_validator", lambda *_, **__: TOLD)
     monkeypatch.setattr(calibrated, "machines_folder", lambda: tmp_path / "machines")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     script = tmp_path / "server"
-    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{FAKE}" 0.02 "$@"\n')
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{FAKE}" {TOKEN_S} "$@"\n')
     script.chmod(0o755)
     vllm = SimpleNamespace(version="0.32.0", python=script, origin="a test", backend="cpu", problem="", program=lambda: script)
     llama_cpp = SimpleNamespace(version="0.3.36", python=script, offloads=False)
@@ -95,7 +96,7 @@ def test_real_servers_are_started_and_what_is_beyond_belief_is_not_kept(machine)
     assert "1 of 4: llama.cpp calibrate/narrow Q4_K_M" in ended.err
 
 
-def test_nothing_but_the_result_is_left(machine):
+def test_nothing_but_the_result_is_left(machine, slower):
     calibrated_here()
     assert names(machine / "cache" / "llm-serving-advisor" / "models") == []
 
@@ -107,7 +108,7 @@ def test_the_text_shows_what_was_measured(machine, slower):
     assert max(map(len, lines)) <= 80
 
 
-def test_it_may_be_written_elsewhere(machine):
+def test_it_may_be_written_elsewhere(machine, slower):
     assert advisor("calibrate", "-o", machine / "mine.json").code == 0
     assert (machine / "mine.json").exists() and not kept(machine).exists()
 
@@ -121,7 +122,7 @@ def test_on_a_busy_machine_nothing_is_kept(machine, monkeypatch, where):
     assert not kept(machine).exists()
 
 
-def test_an_engine_that_is_absent_or_fails_is_left_out_and_named(machine, monkeypatch):
+def test_an_engine_that_is_absent_or_fails_is_left_out_and_named(machine, slower, monkeypatch):
     def absent(_):
         raise NotProven("no vLLM on this machine\nlooked at: nothing")
 
@@ -189,7 +190,7 @@ def test_a_plan_for_this_machine_keeps_what_it_used(machine, slower):
     assert not [line for line in elsewhere.out.splitlines() if "block" in line.split()[:2]], elsewhere.out
 
 
-def test_a_calibration_that_was_tampered_with_is_refused_by_name(machine):
+def test_a_calibration_that_was_tampered_with_is_refused_by_name(machine, slower):
     calibrated_here()
     kept(machine).write_text(kept(machine).read_text().replace('"threads": 2', '"threads": 0'))
     ended = advisor(*ESTIMATE, "--device", "this-machine")
