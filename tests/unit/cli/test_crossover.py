@@ -53,7 +53,7 @@ def test_both_curves_and_what_was_reduced():
 def test_two_formats_are_said_and_quiet_is_the_finding_alone():
     ended = advisor("crossover", *SMALL, "--quantization", "Q8_0, bf16", "--quiet", "--yes")
     assert ended.out.count("\n") == 1
-    assert "llama.cpp" in ended.out and "vllm" in ended.out  # which is ahead is a matter of two pretended servers' milliseconds
+    assert "ahead" in ended.out or "overtakes" in ended.out or "even" in ended.out  # a matter of two pretended servers' milliseconds
     assert "formats differ: llama.cpp Q8_0, vllm bf16" in advisor("crossover", *SMALL, "--quantization", "Q8_0,bf16").out
 
 
