@@ -7,7 +7,7 @@ from itertools import pairwise
 import psutil
 import pytest
 
-from advisor.validation.crossover.curves import EVEN
+from advisor.estimate.crossing import EVEN
 from tests.unit.cli.command_line import advisor
 
 pytestmark = [
