@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -13,16 +12,15 @@ from advisor.accuracy.llama_cpp_cases import llama_cpp_cases
 from advisor.catalog import load_catalog
 from advisor.catalog.calibration import load_calibrations
 from advisor.catalog.measurements import load_published
-from advisor.domain.calibration import ErrorBand, ErrorLevel, LlamaCppCalibration, Metric
+from advisor.domain.calibration import ErrorBand, ErrorLevel, LlamaCppCalibration
 from fit_step_time.bands import error_band
-from fit_step_time.folds import UNIT, after_one_point, bootstrap_fits, held_out, spread
+from fit_step_time.folds import UNIT, bootstrap_fits, spread
+from fit_step_time.found import LEVELS, METRICS, Fit, errors_by_level
 from fit_step_time.llama_cpp_model import Columns, columns, fit_cases, is_old, predictor, priors
 from fit_step_time.observations import Array
-from fit_step_time.optimise import Constants, fit
+from fit_step_time.optimise import fit
 from fit_step_time.write import band_lines, fitted, flow, replaced, with_bands
 
-METRICS: Final[tuple[Metric, ...]] = ("decode", "prefill")
-LEVELS: Final[tuple[ErrorLevel, ...]] = ("point", "group", "model", "device", "source")
 FEW_UNITS: Final = 5
 FEW_UNITS_FACTOR: Final = 1.25  # a judgement: two CPUs differ by less than ten would
 CPU: Final = "cpu"  # the backend whose errors are stated apart
@@ -40,17 +38,6 @@ PLACES: Final[Mapping[str, str]] = {  # of constants that stand elsewhere in the
 FILE: Final = resources.folder("catalog") / "calibration" / "llama.cpp.yaml"
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """A fit with everything that is stated about it."""
-
-    data: Columns
-    constants: Constants
-    draws: Sequence[Constants]  # of the bootstrap
-    errors: Mapping[ErrorLevel, Array]  # logarithm of measured over predicted, held out
-    bands: tuple[ErrorBand, ...]
-
-
 def cases_of(split: str) -> tuple[tuple[Case, ...], tuple[LeftOut, ...]]:
     """The cases of one side of the split, and what was left out of it."""
     published = load_published(resources.folder("catalog"))
@@ -58,15 +45,12 @@ def cases_of(split: str) -> tuple[tuple[Case, ...], tuple[LeftOut, ...]]:
     return llama_cpp_cases(rows, load_catalog(), published.names)
 
 
-def fitted_to(cases: Sequence[Case], file: LlamaCppCalibration) -> Fit:
+def fitted_to(cases: Sequence[Case], file: LlamaCppCalibration) -> Fit[Columns]:
     """Constants, their ranges and the errors on what was held out."""
     data = columns(fit_cases(cases), file)
     predict, before = predictor(data), priors(data)
     constants = fit(predict, data.observed, before, start=fit(predict, data.observed, before))  # the first may end before its time
-    errors: dict[ErrorLevel, Array] = {
-        level: held_out(predict, data.observed, before, level, start=constants) for level in LEVELS if level in UNIT
-    }
-    errors["point"] = after_one_point(data.observed, errors["group"])
+    errors = errors_by_level(predict, data.observed, before, constants)
     draws = bootstrap_fits(predict, data.observed, before, start=constants, redraw_priors=True)
     others = bands(data, errors)
     return Fit(data, constants, draws, errors, (*others, *bands(data, errors, backend=CPU, at_least=others)))
@@ -105,12 +89,12 @@ def _units(data: Columns, errors: Array, level: ErrorLevel) -> int:
     return len({unit(row) for row, error in zip(data.observed.rows, errors, strict=True) if np.isfinite(error)})
 
 
-def text_of(found: Fit, text: str, file: LlamaCppCalibration) -> str:
+def text_of(found: Fit[Columns], text: str, file: LlamaCppCalibration) -> str:
     """The calibration file with this fit in it."""
     return with_bands(replaced(text, {**_values(found), **_measured(found.data, file)}), found.bands)
 
 
-def _values(found: Fit) -> dict[str, str]:
+def _values(found: Fit[Columns]) -> dict[str, str]:
     """The file's flow values by their places, each with the range of the bootstrap."""
     return {
         place_of(name): flow(

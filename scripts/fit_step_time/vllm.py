@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Final
 
 from advisor import resources
@@ -13,30 +13,18 @@ from advisor.catalog import load_catalog
 from advisor.catalog.calibration import load_calibrations
 from advisor.catalog.measurements import load_published
 from advisor.catalog.memory_constants import load_memory_constants
-from advisor.domain.calibration import ErrorBand, ErrorLevel, Metric, VllmCalibration
+from advisor.domain.calibration import ErrorBand, ErrorLevel, VllmCalibration
 from advisor.estimate.vllm_parts import VllmConstants
 from fit_step_time.bands import error_band
-from fit_step_time.folds import UNIT, after_one_point, bootstrap_fits, held_out, spread
+from fit_step_time.folds import bootstrap_fits, spread
+from fit_step_time.found import LEVELS, METRICS, Fit, errors_by_level
 from fit_step_time.observations import Array
 from fit_step_time.optimise import Constants, fit
 from fit_step_time.vllm_model import ARITHMETICS, GENERATIONS, PRIORS, Columns, Generations, columns, constants_of, fit_cases, predictor
 from fit_step_time.write import band_lines, fitted, flow, quoted, replaced, with_bands
 
 OF_A_GENERATION: Final = ("weights_efficiency", "layer_s", "layer_factor_moe", "sequence_s")
-METRICS: Final[tuple[Metric, ...]] = ("decode", "prefill")
-LEVELS: Final[tuple[ErrorLevel, ...]] = ("point", "group", "model", "device", "source")
 FILE: Final = resources.folder("catalog") / "calibration" / "vllm.yaml"
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """A fit with everything that is stated about it."""
-
-    data: Columns
-    constants: Constants
-    draws: Sequence[Constants]  # of the bootstrap
-    errors: Mapping[ErrorLevel, Array]  # logarithm of measured over predicted, held out
-    bands: tuple[ErrorBand, ...]
 
 
 def cases_of(split: str) -> tuple[tuple[Case, ...], tuple[LeftOut, ...]]:
@@ -51,15 +39,12 @@ def fitted_cases(cases: Sequence[Case], file: VllmCalibration) -> list[Case]:
     return [case for case in fit_cases(cases) if case.candidate.runtime.backend in file.measured_backends]
 
 
-def fitted_to(cases: Sequence[Case], file: VllmCalibration) -> Fit:
+def fitted_to(cases: Sequence[Case], file: VllmCalibration) -> Fit[Columns]:
     """Constants, their ranges and the errors on what was held out."""
     data = columns(fitted_cases(cases, file), file)
     predict = predictor(data)
     constants = fit(predict, data.observed, PRIORS)
-    errors: dict[ErrorLevel, Array] = {
-        level: held_out(predict, data.observed, PRIORS, level, start=constants) for level in LEVELS if level in UNIT
-    }
-    errors["point"] = after_one_point(data.observed, errors["group"])
+    errors = errors_by_level(predict, data.observed, PRIORS, constants)
     draws = bootstrap_fits(predict, data.observed, PRIORS, start=constants)
     return Fit(data, constants, draws, errors, bands(data, errors))
 
@@ -76,7 +61,7 @@ def bands(data: Columns, errors: Mapping[ErrorLevel, Array]) -> tuple[ErrorBand,
     return tuple(found)
 
 
-def text_of(found: Fit, text: str) -> str:
+def text_of(found: Fit[Columns], text: str) -> str:
     """The calibration file with this fit in it."""
     cases = found.data.cases
     newest = max(case.row.source_date for case in cases)
@@ -97,7 +82,7 @@ def source_of(cases: Sequence[Case]) -> str:
     )
 
 
-def _values(found: Fit) -> dict[str, str]:
+def _values(found: Fit[Columns]) -> dict[str, str]:
     """The file's flow values by their places, each with the range of the bootstrap."""
     value, drawn = stated(found.constants), [stated(constants) for constants in found.draws]
     return {place: flow(fitted(value[place], spread([draw[place] for draw in drawn]))) for place in value}
