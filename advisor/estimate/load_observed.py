@@ -1,7 +1,9 @@
 """What a simulated load looked like: percentiles over requests and over tokens, rates, and how full the replica was."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from operator import itemgetter
 from statistics import fmean
 from typing import Final
@@ -98,12 +100,8 @@ def percentiles(values: list[float]) -> Three:
 def weighted_percentiles(values: Sequence[tuple[float, int]]) -> Three:
     """The same of values with a count."""
     ordered = sorted(values, key=itemgetter(0))
-    total = sum(map(itemgetter(1), ordered))
-    found: list[float] = []
-    seen = 0
-    for value, count in ordered:
-        seen += count
-        while len(found) < len(SHARES) and seen >= SHARES[len(found)] * total:
-            found.append(value)
-    p50, p95, p99 = found or (0.0, 0.0, 0.0)
+    seen = list(accumulate(map(itemgetter(1), ordered)))
+    if not seen:
+        return 0.0, 0.0, 0.0
+    p50, p95, p99 = (ordered[bisect_left(seen, share * seen[-1])][0] for share in SHARES)
     return p50, p95, p99

@@ -126,7 +126,7 @@ class Simulation:
     def _prompt_step(self) -> None:
         """One token for each running request, the rest of the budget for prompts; a completed prompt samples its first token."""
         pool, prefilling, preempts = self.pool, self.prefilling, self.limits.preempts
-        fits = pool.growing[self.tick % pool.block_tokens] <= pool.capacity_blocks - pool.used_blocks
+        fits = pool.needed(self.tick) <= pool.capacity_blocks - pool.used_blocks
         if not fits and preempts:
             self._make_room()
         batch = len(self.running)
@@ -134,7 +134,7 @@ class Simulation:
         if prefilling and prefilling[0].prompt_tokens - prefilling[0].cached_tokens > 2 * budget and self._chunk_stretch(batch, budget):
             return
         before = pool.used_blocks
-        pool.grow(self.tick, 1)
+        pool.take(pool.needed(self.tick))
         tokens, weighted, prompts = self._fill(budget, may_admit=preempts and fits)
         context = self.context_tokens / batch if batch else 0.0
         behind = weighted / tokens if tokens else 0.0

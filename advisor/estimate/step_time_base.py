@@ -118,14 +118,16 @@ class StepTimeModel(ABC):
         """Seconds of a step that does both: one token for each of `batch` sequences, and a chunk of prompts."""
         if prefill_tokens <= 0:
             return self.decode_s(batch, context_tokens)
-        if batch == 0:
-            return sum(self.prefill_parts_s(prefill_tokens, prefill_context_tokens, prompts).values()) * self.prefill_scale
         chunk = (prefill_tokens, prefill_context_tokens, prompts, batch)
         added = self._added_by_chunk.get(chunk)
         if added is None:
-            added = self.mixed_prefill_s(prefill_tokens, prefill_context_tokens, prompts=prompts, batch=batch)
-            self._added_by_chunk[chunk] = added
-        return self.decode_s(batch, context_tokens) + added * self.prefill_scale
+            added = self._added_by_chunk[chunk] = self._added_s(*chunk)
+        return (self.decode_s(batch, context_tokens) if batch else 0.0) + added * self.prefill_scale
+
+    def _added_s(self, tokens: float, context_tokens: float, prompts: int, batch: int) -> float:
+        if batch == 0:
+            return sum(self.prefill_parts_s(tokens, context_tokens, prompts).values())
+        return self.mixed_prefill_s(tokens, context_tokens, prompts=prompts, batch=batch)
 
     def decode(self, batch: int, context_tokens: float) -> StepTime:
         """A decode step with its named parts and its range."""
