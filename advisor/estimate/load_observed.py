@@ -61,8 +61,8 @@ def observed(
         (whole - first) / (r.output_tokens - 1) if r.output_tokens > 1 else 0.0 for whole, first, r in zip(e2e, ttft, shown, strict=True)
     ]
     itl = weighted_percentiles(simulation.gaps)
-    waited_s = fmean((r.admitted_s or 0.0) - r.arrived_s for r in measured)
-    served_s = fmean((r.finished_s or 0.0) - (r.admitted_s or 0.0) for r in measured)
+    waited_s = fmean([(r.admitted_s or 0.0) - r.arrived_s for r in measured])
+    served_s = fmean([(r.finished_s or 0.0) - (r.admitted_s or 0.0) for r in measured])
     served_share = len(served) / len(measured)
     return Observed(
         ttft_s=percentiles(ttft),

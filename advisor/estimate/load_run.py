@@ -41,14 +41,15 @@ class _Feed:
     def __init__(self, curve: ReplicaCurve, stream: RequestStream, first: int, wanted: int = MEASURED) -> None:
         self.simulation = Simulation(curve.steps, curve.limits, measured=range(first, first + wanted))
         self.stream, self.last, self.wanted = stream, first + wanted, wanted
+        self.longest_tokens = curve.limits.request_tokens
         self.drawn = 0
         self.measured: list[SimulatedRequest] = []
 
     def request(self, arrived_s: float) -> SimulatedRequest:
         at = self.drawn % DRAWN
         self.drawn += 1
-        longest = self.simulation.limits.request_tokens
-        prompt, output = self.stream.input_tokens[at], self.stream.output_tokens[at]
+        stream, longest = self.stream, self.longest_tokens
+        prompt, output = stream.input_tokens[at], stream.output_tokens[at]
         if prompt + output > longest:
             prompt = max(min(prompt, longest - 1), 1)
             output = max(min(output, longest - prompt), 1)
@@ -119,7 +120,7 @@ def _run_closed(feed: _Feed, load: Load, started: int) -> float:
         submit(feed.request(pause * pauses[-1 - index % DRAWN]))
     simulation.run(ask_again)
     floor_s = simulation.steps.request_floor_s * simulation.steps.prefill_scale
-    return population / (pause + floor_s + fmean((r.finished_s or 0.0) - r.arrived_s for r in feed.measured))
+    return population / (pause + floor_s + fmean([(r.finished_s or 0.0) - r.arrived_s for r in feed.measured]))
 
 
 def _together(curve: ReplicaCurve, stream: RequestStream, load: Load, level: ServiceLevel, settled: Equilibrium) -> Observed:
@@ -148,7 +149,7 @@ def _together(curve: ReplicaCurve, stream: RequestStream, load: Load, level: Ser
     simulation.run(ask_again)
     rate = feed.wanted / simulation.now_s
     if load.users is not None:
-        rate = population / (pause + fmean((r.finished_s or 0.0) - r.arrived_s for r in feed.measured))
+        rate = population / (pause + fmean([(r.finished_s or 0.0) - r.arrived_s for r in feed.measured]))
     return observed(curve, simulation, feed.measured, level=level, arrived_per_s=rate, saturated=settled.saturated)
 
 
@@ -163,7 +164,7 @@ def _backlog(curve: ReplicaCurve, stream: RequestStream, load: Load, level: Serv
     measured = sorted(feed.measured, key=attrgetter("admitted_s"))
     span_s = (measured[-1].admitted_s or 0.0) - (measured[0].admitted_s or 0.0)
     rate = (len(measured) - 1) / span_s if span_s > 0 else curve.capacity_per_s
-    in_service = rate * fmean((r.finished_s or 0.0) - (r.admitted_s or 0.0) for r in measured)
+    in_service = rate * fmean([(r.finished_s or 0.0) - (r.admitted_s or 0.0) for r in measured])
     wait_s = _wait(load, rate, in_service)
     for index, request in enumerate(measured):
         request.arrived_s = (request.admitted_s or 0.0) - wait_s(index / (len(measured) - 1))

@@ -15,7 +15,7 @@ from operator import attrgetter
 
 from advisor.estimate.load_pool import CachePool, cache_pool
 from advisor.estimate.load_requests import SimulatedRequest
-from advisor.estimate.load_stretch import gaps_of, steps_until
+from advisor.estimate.load_stretch import gaps_by_halves, steps_until
 from advisor.estimate.replica_limits import ReplicaLimits
 from advisor.estimate.step_time_base import StepTimeModel
 
@@ -115,11 +115,11 @@ class Simulation:
 
     def _admissible(self, request: SimulatedRequest) -> bool:
         """vLLM: a place is free and the pool holds the whole prompt; a replica at rest takes any request."""
-        limits, busy = self.limits, len(self.running) + len(self.prefilling)
+        limits, pool, busy = self.limits, self.pool, len(self.running) + len(self.prefilling)
         if not limits.preempts or busy >= limits.slots:
             return False
         shared = min(limits.reused_tokens, request.input_tokens - 1) // limits.block_tokens if limits.shares_prefix else 0
-        return busy == 0 or self.pool.blocks(request.prompt_tokens) - shared <= self.pool.free_blocks
+        return busy == 0 or -(-request.prompt_tokens // pool.block_tokens) - shared <= pool.capacity_blocks - pool.used_blocks
 
     # ---- steps with prompts
 
@@ -148,13 +148,14 @@ class Simulation:
 
     def _fill(self, budget: int, *, may_admit: bool) -> tuple[int, int, int]:
         """Chunks of prompts into one step: tokens, tokens times what is cached before them, and prompts. llama-server asks no pool."""
-        prefilling, pool, preempts, block = self.prefilling, self.pool, self.limits.preempts, self.limits.block_tokens
+        prefilling, waiting, pool = self.prefilling, self.waiting, self.pool
+        preempts, block = self.limits.preempts, self.limits.block_tokens
         tokens = weighted = prompts = 0
         while tokens < budget:
             if prompts == len(prefilling):
-                if not (may_admit and self.waiting and self._admissible(self.waiting[0])):
+                if not (may_admit and waiting and self._admissible(waiting[0])):
                     break
-                prefilling.append(self._seat(self.waiting.popleft()))
+                prefilling.append(self._seat(waiting.popleft()))
             request = prefilling[prompts]
             cached = request.cached_tokens
             chunk = min(budget - tokens, request.prompt_tokens - cached)
@@ -224,7 +225,10 @@ class Simulation:
         self.block_seconds += (used - (used - before) * (steps - 1) / (2 * steps)) * passed_s
         if batch:
             self.context_tokens += steps * batch
-            self.gaps += gaps_of(steps, batch, step_s, late_s)
+            if late_s is None:
+                self.gaps.append((step_s, steps * batch))
+            else:
+                self.gaps += gaps_by_halves(steps, batch, step_s, late_s)
 
     # ---- a full pool
 
@@ -278,7 +282,8 @@ class Simulation:
         request.joined_tick = self.tick
         self.context_tokens += request.cached_tokens
         self.pool.join(self.tick, request.cached_tokens)
-        heapq.heappush(self.running, (self.tick + max(request.output_tokens - request.generated_tokens, 0), request.place, request))
+        left = request.output_tokens - request.generated_tokens
+        heapq.heappush(self.running, (self.tick + left if left > 0 else self.tick, request.place, request))
 
     def _leave(self, request: SimulatedRequest) -> None:
         self.pool.leave(request.joined_tick, request.cached_tokens)

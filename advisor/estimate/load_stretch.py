@@ -11,9 +11,7 @@ def steps_until(left_s: float, steps: int, *, mean_s: float, first_s: float) -> 
     return fewest, first_s + slope * (fewest - 1)
 
 
-def gaps_of(steps: int, batch: int, mean_s: float, late_s: float | None) -> tuple[tuple[float, int], ...]:
-    """Seconds between two tokens, and how many such: by halves where a step three quarters through takes `late_s`."""
-    if late_s is None:
-        return ((mean_s, steps * batch),)
+def gaps_by_halves(steps: int, batch: int, mean_s: float, late_s: float) -> tuple[tuple[float, int], ...]:
+    """Seconds between two tokens, and how many such, where a step three quarters through takes `late_s`."""
     half = steps // 2 * batch
     return ((2 * mean_s - late_s, half), (late_s, steps * batch - half))
