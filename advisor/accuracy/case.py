@@ -21,6 +21,20 @@ class Group(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Harness:
+    """How a load generator sends a closed loop, and what it states of its times.
+
+    `together`: all clients ask at once at first, and keep in step as far as their lengths let them; so they do `rounds` times. `longest` is
+    the longest length over the mean. `states_mean`: its times are means, in which the first round counts, not medians.
+    """
+
+    together: bool = False
+    rounds: int = 1
+    longest: float = 1.0
+    states_mean: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One run: what was measured, and the same deployment and load as the advisor knows them.
 
@@ -40,6 +54,7 @@ class Case:
     depth_tokens: float
     measured: Mapping[CaseMetric, float]
     unreliable: Mapping[CaseMetric, str]
+    harness: Harness = Harness()
 
     @property
     def series(self) -> tuple[Group, str]:

@@ -34,15 +34,21 @@ class Prediction:
     saturated: bool = False
 
 
-def predict(case: Case, catalog: Catalog, *, near: bool = True) -> Prediction:
-    """The prediction, with or without measurements near it. Raises UserInputError for what the advisor says would not start."""
+def predict(case: Case, catalog: Catalog, *, near: bool = True, ranges: bool = True) -> Prediction:
+    """The prediction, with or without measurements near it, and with or without its range.
+
+    Raises UserInputError for what the advisor says would not start.
+    """
     steps = steps_of(case, catalog, near=near)
     familiar = steps.speed.decode.level not in ("device", "source")
     if is_bench(case):
         return Prediction(_bench(case, steps), _bench_floors(case, steps), familiar)
     demand, memory = case_demand(case), case_memory(case, catalog)
-    performance = estimate_performance(case_deployment(case), demand, memory=memory, steps=steps, replicas_up=1)
-    return Prediction(_metrics(performance), _served_floors(case, steps), familiar, performance.saturated)
+    rounds = case.harness.rounds
+    performance = estimate_performance(
+        case_deployment(case), demand, memory=memory, steps=steps, replicas_up=1, rounds=rounds, ranges=ranges
+    )
+    return Prediction(_metrics(performance, case), _served_floors(case, steps), familiar, performance.saturated)
 
 
 def steps_of(case: Case, catalog: Catalog, *, near: bool) -> StepTimeModel:
@@ -59,12 +65,13 @@ def case_deployment(case: Case) -> Deployment:
 
 def case_memory(case: Case, catalog: Catalog) -> MemoryEstimate:
     """The memory of the run's replica. Raises UserInputError where it would not start, or not take a request of this length."""
-    tokens = case_demand(case).typical_tokens
+    demand = case_demand(case)
+    tokens, longest = demand.typical_tokens, demand.input_tokens.max + demand.output_tokens.max
     constants = catalog.memory_constants
-    memory = estimate_memory(case.candidate, case.weights, constants=constants, typical_tokens=tokens, longest_tokens=tokens)
+    memory = estimate_memory(case.candidate, case.weights, constants=constants, typical_tokens=tokens, longest_tokens=longest)
     if memory.fits is False:
         raise UserInputError("it would not start by the advisor's estimate of memory")
-    if tokens > memory.context_per_request_tokens:
+    if longest > memory.context_per_request_tokens:
         raise UserInputError("a request is longer than the context that the settings allow")
     return memory
 
@@ -97,10 +104,10 @@ def _bench_floors(case: Case, steps: StepTimeModel) -> Mapping[CaseMetric, float
 # ---- a server under load
 
 
-def _metrics(performance: PerformanceEstimate) -> Mapping[CaseMetric, Quantity]:
-    """Medians: published rows give them, or means of nearly equal requests."""
+def _metrics(performance: PerformanceEstimate, case: Case) -> Mapping[CaseMetric, Quantity]:
+    """Medians: published rows give them, or means of nearly equal requests, of which only a first token tells the first round."""
     return {
-        "ttft_s": performance.ttft_s.p50,
+        "ttft_s": performance.ttft_mean_s if case.harness.states_mean else performance.ttft_s.p50,
         "tpot_s": performance.tpot_s.p50,
         "e2e_s": performance.e2e_s.p50,
         "output_tokens_per_s": performance.output_tokens_per_s,
@@ -118,16 +125,24 @@ def _served_floors(case: Case, steps: StepTimeModel) -> Mapping[CaseMetric, floa
 
 
 def case_demand(case: Case) -> Demand:
-    """The run's load with requests of its mean lengths; what was cached before is a prefix that all share."""
-    cached = round(case.depth_tokens)
-    sent, generated = max(1, round(case.input_tokens)) + cached, max(1, round(case.output_tokens))
-    return Demand(case_load(case), Lengths(sent, sent, sent), Lengths(generated, generated, generated), shared_prefix_tokens=cached)
+    """The run's load with requests of its mean lengths, or around them; what was cached before is a prefix that all share."""
+    cached, longest = round(case.depth_tokens), case.harness.longest
+    return Demand(
+        case_load(case), _lengths(case.input_tokens, longest, cached), _lengths(case.output_tokens, longest), shared_prefix_tokens=cached
+    )
+
+
+def _lengths(mean_tokens: float, longest: float, cached_tokens: int = 0) -> Lengths:
+    """Evenly spread up to `longest` times the mean: of what is above the mean, nine tenths lie below the 95th percentile."""
+    p50, p95, most = (max(1, round(mean_tokens * factor)) + cached_tokens for factor in (1.0, 1 + 0.9 * (longest - 1), longest))
+    return Lengths(p50, p95, most)
 
 
 def case_load(case: Case) -> Load:
     """Always so many in flight, so many arriving a second, or all at once. Raises UserInputError where the row says none of them."""
     if case.in_flight is not None:
-        return Load(in_flight=case.in_flight)
+        together = case.harness.together and case.in_flight > 1
+        return Load(in_flight=case.in_flight, start="together" if together else "spread")
     row = case.row
     if isinstance(row, VllmRun):
         if row.load_class == "open_loop" and row.request_rate_rps:

@@ -8,30 +8,26 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from advisor.accuracy.case import Case, CaseMetric, Group, LeftOut
-from advisor.accuracy.errors import grouped
+from advisor.accuracy.case import Case, CaseMetric, Group, Harness, LeftOut
 from advisor.accuracy.vllm_measured import measured
+from advisor.accuracy.vllm_physics import checked, warm_marked
 from advisor.catalog import Catalog
 from advisor.catalog.coverage import unmapped
 from advisor.catalog.measurements import Names
-from advisor.domain.calibration import Fitted
+from advisor.domain.calibration import VllmCalibration
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import Parallelism
 from advisor.domain.memory_constants import MemoryConstants
 from advisor.domain.published import VllmRun
 from advisor.errors import UserInputError
-from advisor.estimate.memory import estimate_memory
-from advisor.estimate.vllm_rank import VllmRank, vllm_rank
+from advisor.estimate.step_time_vllm import vllm_generation
 from advisor.estimate.weights import checkpoint_weights
 from advisor.intake.candidate import build_candidate
 
 NIGHTLY: Final = "nightly"  # what a build without a release number counts as
+UNSERVED: Final = "no server in it, which takes most of the time per sequence in this version"
+IN_STEP: Final = "clients with requests all alike: whether they keep in step is not stated, and first tokens hang on it"
 NOMINAL_SHARE: Final = 0.9  # lengths drawn from 0.8 to 1.0 of the nominal one
-WARM_SHARE: Final = 0.05  # of a group's runs: where more than this beat the arithmetic of their prompts, its prompts were cached
-BELOW_ARITHMETIC: Final = "faster than the arithmetic of the prompts at the device's peak"
-WARM: Final = "prompts of this group were cached: its runs beat their arithmetic at the device's peak"
-QUEUED: Final = "more in flight than slots and cache hold"
-_NO_PEAK: Final = Fitted(1e9, 1e9, 1e9)  # a device without a published peak has no floor of arithmetic
 _UNUSABLE: Final[Mapping[str, str]] = {  # words of a row's flags or arguments, and why it cannot be compared
     "spec": "speculative decoding",
     "mtp": "speculative decoding",
@@ -39,6 +35,10 @@ _UNUSABLE: Final[Mapping[str, str]] = {  # words of a row's flags or arguments, 
     "disagg": "prefill and decode on devices of their own",
     "gpu_count_ambiguous": "how many devices it ran on is ambiguous, as the source's reader says",
 }
+_INFERENCEMAX: Final = "InferenceX benchmark_serving"
+_INFERENCEMAX_ROUNDS: Final = 10
+_ALIKE: Final = ("fixed", "nominal", "as recorded")  # kinds of length
+_NO_SERVER: Final = "LLM.generate"
 _RANGED: Final = "random_range_ratio_0.8"
 _FLAG: Final = re.compile(
     r"\b(max[-_]num[-_]seqs|max[-_]num[-_]batched[-_]tokens|max[-_]model[-_]len|gpu[-_]memory[-_]utilization)['\"]?[ =:]+([\d.]+)"
@@ -54,13 +54,13 @@ def vllm_cases(
     left_out: list[LeftOut] = []
     for row in rows:
         try:
-            found.append(_case(row, catalog, names, constants))
+            found.append(checked(_case(row, catalog, names), constants))
         except UserInputError as error:
             left_out.append(LeftOut(row, str(error)))
-    return tuple(_warm_marked(found)), tuple(left_out)
+    return tuple(warm_marked(found)), tuple(left_out)
 
 
-def _case(row: VllmRun, catalog: Catalog, names: Names, constants: MemoryConstants) -> Case:
+def _case(row: VllmRun, catalog: Catalog, names: Names) -> Case:
     """Raises UserInputError with the reason of a row that cannot be compared."""
     reason = _refused(row) or unmapped(row, names, catalog)
     if reason:
@@ -72,7 +72,8 @@ def _case(row: VllmRun, catalog: Catalog, names: Names, constants: MemoryConstan
     found = measured(row, output_tokens, _in_flight(row))
     if not found:
         raise UserInputError("no speed that can be compared")
-    case = Case(
+    harness = _harness(row)
+    return Case(
         row=row,
         group=Group(row.source_id, candidate.node.device.id, candidate.model.id),
         candidate=candidate,
@@ -83,10 +84,9 @@ def _case(row: VllmRun, catalog: Catalog, names: Names, constants: MemoryConstan
         in_flight=_in_flight(row),
         depth_tokens=0.0,
         measured=found,
-        unreliable={},
+        unreliable=dict(_unserved(row, candidate.runtime.version, catalog)) | _in_step(row, harness),
+        harness=harness,
     )
-    rank = vllm_rank(candidate, weights, quantization, flops_per_byte=_NO_PEAK)
-    return replace(case, unreliable=_unreliable(case, rank, constants))
 
 
 def _refused(row: VllmRun) -> str | None:
@@ -116,6 +116,35 @@ def _in_flight(row: VllmRun) -> int | None:
     if row.load_class == "single":
         return 1
     return row.max_concurrency if row.load_class == "closed_loop" else None
+
+
+def _harness(row: VllmRun) -> Harness:
+    """InferenceMAX sends from all clients at once, ten rounds, of stated lengths or down to 0.8 of them, and goes on past an end token.
+
+    The dumps of a range do not say of what statistic their times are: of the mean. What clients add to a first token is the same whether
+    outputs have 1,000 tokens or 8,000, which only the first round of a mean explains.
+    """
+    if _RANGED in (row.flags or ""):
+        return Harness(together=True, rounds=_INFERENCEMAX_ROUNDS, longest=1 / NOMINAL_SHARE, states_mean=True)
+    if _INFERENCEMAX in (row.client_or_dataset or "") and row.num_prompts and row.max_concurrency:
+        return Harness(together=True, rounds=max(1, row.num_prompts // row.max_concurrency))
+    return Harness()
+
+
+def _in_step(row: VllmRun, harness: Harness) -> dict[CaseMetric, str]:
+    """Clients whose requests are all alike may keep the step in which they began: their prompts come together, or one by one."""
+    alike = row.output_len_kind in _ALIKE and not harness.together
+    return {"ttft_s": IN_STEP} if alike and (_in_flight(row) or 1) > 1 else {}
+
+
+def _unserved(row: VllmRun, version: str, catalog: Catalog) -> Mapping[CaseMetric, str]:
+    """Rates of a run without a server, where the fitted times per sequence have its work in them."""
+    calibration = catalog.calibrations["vllm"]
+    assert isinstance(calibration, VllmCalibration)  # noqa: S101 - the engine's own file
+    in_process = vllm_generation(version, calibration) is calibration.generations[0]
+    if not (in_process and _NO_SERVER in (row.client_or_dataset or "")):
+        return {}
+    return dict.fromkeys(("output_tokens_per_s", "requests_per_s"), UNSERVED)
 
 
 def _candidate(row: VllmRun, catalog: Catalog, names: Names) -> Candidate:
@@ -156,62 +185,3 @@ def _version(row: VllmRun) -> str:
     """The release, without what a build adds to it; of a blank one nothing is known but the date of its source."""
     match = re.match(r"v?(\d+\.\d+(?:\.\d+)*)", row.engine_version or "")
     return match[1] if match else NIGHTLY
-
-
-# ---- what is impossible
-
-
-def _unreliable(case: Case, rank: VllmRank, constants: MemoryConstants) -> dict[CaseMetric, str]:
-    """Metrics that physics or the row itself rules out."""
-    found: dict[CaseMetric, str] = {}
-    tpot_s, ttft_s = case.measured.get("tpot_s"), case.measured.get("ttft_s")
-    if case.row.judge_ready == "tpot_only":
-        found["ttft_s"] = "warm prefixes or the client's own time, as the source says"
-    if ttft_s is not None and ttft_s < rank.floor_prefill_s(case.input_tokens):
-        found["ttft_s"] = BELOW_ARITHMETIC
-    step_s = rank.floor_decode_s(1, case.depth_tokens + case.input_tokens)
-    if tpot_s is not None and tpot_s < step_s:
-        found["tpot_s"] = "tokens faster than their bytes at the nominal bandwidth"
-    elif tpot_s is not None and tpot_s < step_s + _floor_between_s(case, rank, step_s):
-        found["tpot_s"] = BELOW_ARITHMETIC
-    return found | (_queued(case, constants) or {})
-
-
-def _floor_between_s(case: Case, rank: VllmRank, step_s: float) -> float:
-    """What the prompts of the others add to each token at the device's peak: each other client of a closed loop asks once in the time
-    that a request takes, and a step with a prompt in it need not read the weights again."""
-    ttft_s, clients = case.measured.get("ttft_s"), (case.in_flight or 1) / case.candidate.parallelism.data
-    if ttft_s is None or clients <= 1:
-        return 0.0
-    generating_s = case.output_tokens * case.measured["tpot_s"]
-    prompts = (clients - 1) * generating_s / (generating_s + ttft_s)
-    return prompts / case.output_tokens * max(rank.floor_prefill_s(case.input_tokens) - step_s, 0.0)
-
-
-def _queued(case: Case, constants: MemoryConstants) -> dict[CaseMetric, str] | None:
-    """More in flight than slots or cache hold: the times have a queue in them, of a length that hangs on memory."""
-    if case.in_flight is None:
-        return None
-    request = round(case.input_tokens + case.output_tokens / 2)
-    memory = estimate_memory(case.candidate, case.weights, constants=constants, typical_tokens=request, longest_tokens=request)
-    if memory.devices[0].kv_cache_bytes.value <= 0:
-        raise UserInputError("the weights do not fit the device")
-    if case.in_flight <= memory.requests_held_typical.value:
-        return None
-    return dict.fromkeys(("ttft_s", "tpot_s"), QUEUED)
-
-
-def _warm_marked(cases: list[Case]) -> Iterator[Case]:
-    """Where many runs of a group beat the arithmetic of their prompts, some were cached, and nobody says how many: first tokens tell
-    nothing, nor do tokens that wait for the prompts of others."""
-    warm = {
-        group
-        for group, own in grouped(cases, lambda case: case.group).items()
-        if sum(BELOW_ARITHMETIC in case.unreliable.values() for case in own) > WARM_SHARE * len(own)
-    }
-    for case in cases:
-        if case.group not in warm:
-            yield case
-            continue
-        metrics: tuple[CaseMetric, ...] = ("ttft_s",) if case.in_flight == 1 else ("ttft_s", "tpot_s")
-        yield replace(case, unreliable=dict(case.unreliable) | dict.fromkeys(metrics, WARM))

@@ -78,6 +78,7 @@ class VllmGeneration:
     layer_factor_moe: Fitted  # a layer of experts takes this many times as long
     sequence_s: Fitted  # per sequence and step: scheduling and sampling
     before: str | None = None
+    separate_prompts: bool = False  # steps of prompts generate nothing for those who are running
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ class VllmCalibration:
     measured_devices: tuple[str, ...]  # ids
     measured_kinds: tuple[str, ...]  # of ModelArchitecture.kinds
     generations: tuple[VllmGeneration, ...]
+    async_scheduling_since: str  # the version from which a step is put together while the one before it runs
     kv_efficiency: Fitted  # of nominal memory bandwidth
     first_token_floor_s: Fitted  # per request: client, HTTP, tokenizer
     all_reduce_fast_s: Fitted  # NVLink, xGMI
@@ -117,6 +119,7 @@ class VllmCalibration:
     prefill_mfu: dict[Arithmetic, Fitted]
     prefill_mfu_moe_factor: Fitted
     prefill_tensor_exponent: Fitted  # MFU falls as tensor-parallel size to the power of minus this
+    prefill_peak_exponent: Fitted  # and as the device's peak does, above or below 1 PFLOP/s
     attention_mfu: Fitted  # of the 16-bit peak
     prompt_layer_s: Fitted  # per layer of a step with a prompt, more than in a decode step: launches outside of captured graphs
     overlap_norm: float  # p of the p-norm of reading and arithmetic

@@ -95,6 +95,7 @@ class PerformanceEstimate:
     """
 
     ttft_s: Percentiles
+    ttft_mean_s: Quantity
     tpot_s: Percentiles
     itl_s: Percentiles
     e2e_s: Percentiles

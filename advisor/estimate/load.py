@@ -13,7 +13,7 @@ from advisor.errors import UserInputError
 from advisor.estimate.load_equilibrium import ReplicaCurve
 from advisor.estimate.load_observed import Observed, Three
 from advisor.estimate.load_requests import RequestStream, request_stream
-from advisor.estimate.load_run import NO_LIMITS, observe
+from advisor.estimate.load_run import NO_LIMITS, ROUNDS, observe
 from advisor.estimate.replica_limits import replica_limits
 from advisor.estimate.scaling import METRICS, in_words, worked_out
 from advisor.estimate.step_time_base import StepTimeModel
@@ -29,10 +29,12 @@ def estimate_performance(
     seed: int = 0,
     ranges: bool = True,
     level: ServiceLevel = NO_LIMITS,
+    rounds: int = ROUNDS,
 ) -> PerformanceEstimate:
     """Percentiles over requests with `replicas_up` replicas sharing the load equally. Raises UserInputError when none is up.
 
     Without `ranges` only the expected speed is simulated: a third of the time, for searching. `level` is what goodput is counted by.
+    `rounds`: how often requests that begin together do so.
     """
     ranks = replicas_up * deployment.candidate.parallelism.data
     if ranks < 1:
@@ -40,7 +42,7 @@ def estimate_performance(
     stream = request_stream(demand, seed)
     load = share_of_load(demand.load, ranks)
     curves = speed_curves(deployment, demand, memory=memory, steps=steps, stream=stream)
-    runs = tuple(observe(curve, stream, load, level) for curve in (curves if ranges else curves[:1]))
+    runs = tuple(observe(curve, stream, load, level, rounds=rounds) for curve in (curves if ranges else curves[:1]))
     return _estimate(runs, curves[0], demand, ranks=ranks, data=deployment.candidate.parallelism.data)
 
 
@@ -114,6 +116,7 @@ def _estimate(runs: tuple[Observed, ...], curve: ReplicaCurve, demand: Demand, *
     batch = max(1, min(round(expected.in_service), curve.limits.slots))
     return PerformanceEstimate(
         ttft_s=percentiles(lambda run: run.ttft_s, prefill),
+        ttft_mean_s=of(lambda run: run.ttft_mean_s, basis=prefill),
         tpot_s=percentiles(lambda run: run.tpot_s, decode),
         itl_s=percentiles(lambda run: run.itl_s, worked_out(decode)),
         e2e_s=percentiles(lambda run: run.e2e_s, both),

@@ -31,6 +31,11 @@ class ReplicaCurve:
     output_tokens: float
 
     @property
+    def floor_s(self) -> float:
+        """Seconds of a request outside the engine's steps."""
+        return self.steps.request_floor_s * self.steps.prefill_scale
+
+    @property
     def most_in_service(self) -> int:
         """Slots, or as many mean requests as the cache holds."""
         held = self.limits.held_tokens(self.input_tokens, self.output_tokens)

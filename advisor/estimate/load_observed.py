@@ -28,6 +28,7 @@ class Observed:
     """
 
     ttft_s: Three
+    ttft_mean_s: float
     tpot_s: Three
     itl_s: Three
     e2e_s: Three
@@ -52,7 +53,7 @@ def observed(
     saturated: bool,
 ) -> Observed:
     """Of the requests that were measured, which arrived at this rate. Queue and service by Little's law: rate x mean time."""
-    floor_s = curve.steps.request_floor_s * curve.steps.prefill_scale
+    floor_s = curve.floor_s
     served = [r for r in measured if not r.failed]
     shown = served or measured  # of requests that all failed: how long they lasted
     ttft = [(r.first_token_s or r.finished_s or 0.0) - r.arrived_s + floor_s for r in shown]
@@ -66,6 +67,7 @@ def observed(
     served_share = len(served) / len(measured)
     return Observed(
         ttft_s=percentiles(ttft),
+        ttft_mean_s=fmean(ttft),
         tpot_s=percentiles([t for t, r in zip(tpot, shown, strict=True) if r.output_tokens > 1] or [0.0]) if served else itl,
         itl_s=itl,
         e2e_s=percentiles(e2e),

@@ -16,20 +16,26 @@ MEASURED: Final = 320  # requests in the percentiles
 _WARM_UP: Final = 32
 _QUEUED_AT_START: Final = 256  # a longer queue adds its wait in closed form
 _THINKING: Final = 1000  # more users than this arrive like a Poisson stream
-_ROUNDS: Final = 5  # of requests that keep starting together, as a load generator sends them
+ROUNDS: Final = 5  # of requests that keep starting together, as a load generator sends them
 BUSY_PERIOD_S: Final = 900.0  # the quarter of an hour that a load above capacity lasts
 NO_LIMITS: Final = ServiceLevel()
 
 
 def observe(
-    curve: ReplicaCurve, stream: RequestStream, load: Load, level: ServiceLevel = NO_LIMITS, *, measured: int = MEASURED
+    curve: ReplicaCurve,
+    stream: RequestStream,
+    load: Load,
+    level: ServiceLevel = NO_LIMITS,
+    *,
+    measured: int = MEASURED,
+    rounds: int = ROUNDS,
 ) -> Observed:
-    """Run the share of a load that one replica sees, until so many requests are measured."""
+    """Run the share of a load that one replica sees, until so many requests are measured; of those that begin together, so many rounds."""
     settled = curve.settle(load)
     if load.batch is not None and load.batch.requests <= MEASURED:
         return _whole_batch(curve, stream, load.batch.requests, level)
     if load.start == "together":
-        return _together(curve, stream, load, level, settled)
+        return _together(curve, stream, load, level, settled, rounds=1 if load.users is not None else rounds)
     if settled.saturated and (load.requests_per_s is not None or settled.waiting > _QUEUED_AT_START):
         return _backlog(curve, stream, load, level)
     return _steady(curve, stream, load, level, settled, measured=measured)
@@ -42,6 +48,7 @@ class _Feed:
         self.simulation = Simulation(curve.steps, curve.limits, measured=range(first, first + wanted))
         self.stream, self.last, self.wanted = stream, first + wanted, wanted
         self.longest_tokens = curve.limits.request_tokens
+        self.floor_s = curve.floor_s  # until the server has the next question of who has its answer
         self.drawn = 0
         self.measured: list[SimulatedRequest] = []
 
@@ -114,22 +121,22 @@ def _run_closed(feed: _Feed, load: Load, started: int) -> float:
 
     def ask_again(request: SimulatedRequest) -> None:
         finished(request)
-        submit(feed.request(simulation.now_s + pause * pauses[feed.drawn % DRAWN]))
+        submit(feed.request(simulation.now_s + feed.floor_s + pause * pauses[feed.drawn % DRAWN]))
 
     for index in range(max(population - started, 0)):
         submit(feed.request(pause * pauses[-1 - index % DRAWN]))
     simulation.run(ask_again)
-    floor_s = simulation.steps.request_floor_s * simulation.steps.prefill_scale
-    return population / (pause + floor_s + fmean([(r.finished_s or 0.0) - r.arrived_s for r in feed.measured]))
+    return population / (pause + feed.floor_s + fmean([(r.finished_s or 0.0) - r.arrived_s for r in feed.measured]))
 
 
-def _together(curve: ReplicaCurve, stream: RequestStream, load: Load, level: ServiceLevel, settled: Equilibrium) -> Observed:
+def _together(
+    curve: ReplicaCurve, stream: RequestStream, load: Load, level: ServiceLevel, settled: Equilibrium, *, rounds: int
+) -> Observed:
     """Everybody asks in the same moment: users once each, requests kept in flight for some rounds, as long as those stay in step.
 
     Few requests do it again, from rest, until there are enough for percentiles.
     """
     population, pause = _population(load)
-    rounds = 1 if load.users is not None else _ROUNDS
     bursts = math.ceil(MEASURED / (population * rounds))
     feed = _Feed(curve, stream, 0, bursts * population * rounds)
     simulation, finished = feed.simulation, feed.finished
@@ -137,7 +144,7 @@ def _together(curve: ReplicaCurve, stream: RequestStream, load: Load, level: Ser
     def ask_again(request: SimulatedRequest) -> None:
         finished(request)
         if feed.drawn % (population * rounds):
-            simulation.submit(feed.request(simulation.now_s))
+            simulation.submit(feed.request(simulation.now_s + feed.floor_s))
         elif len(feed.measured) == feed.drawn:
             begin()
 

@@ -1,7 +1,9 @@
 """One replica, event by event: an event is a step with a prompt in it, or a stretch of decode steps without change.
 
 Each step takes at most `step_tokens`: running requests first, then prompts in chunks. vLLM (`v1/core/sched/scheduler.py`) takes prompts in
-order of arrival as long as the pool holds them whole, and when it runs out preempts the request admitted last, to compute it again.
+order of arrival as long as the pool holds them whole, and when it runs out preempts the request admitted last, to compute it again;
+where it schedules ahead, a step was put together when the one before it began, and takes nobody who came later; before V1 prompts had
+steps of their own.
 llama-server (`tools/server/server-context.cpp`, `update_slots`) takes prompts in order of slots, whether or not the pool will hold them,
 and when a shared pool runs out fails every request in service. A serial runtime has one slot.
 """
@@ -42,6 +44,7 @@ class Simulation:
     running: list[tuple[int, int, SimulatedRequest]] = field(default_factory=list)  # heap by the tick of the last token
     on_finish: Callable[[SimulatedRequest], None] = lambda request: None
     stopped: bool = False
+    step_began_s: float = 0.0  # the last one
     order: int = 0
     gaps: list[tuple[float, int]] = field(default_factory=list)  # seconds between two tokens of a request, and how many such
     block_seconds: float = 0.0
@@ -70,8 +73,10 @@ class Simulation:
         """Advance, and tell of each request that is over."""
         self.on_finish = on_finish
         arrivals, waiting, running, prefilling = self.arrivals, self.waiting, self.running, self.prefilling
+        ahead = self.steps.scheduling == "ahead"
         while not self.stopped:
-            while arrivals and arrivals[0][0] <= self.now_s:
+            seen_s = self.step_began_s if ahead and (running or prefilling) else self.now_s
+            while arrivals and arrivals[0][0] <= seen_s:
                 request = heapq.heappop(arrivals)[2]
                 request.measured = self.arrived in self.measured
                 self.arrived += 1
@@ -125,6 +130,9 @@ class Simulation:
 
     def _prompt_step(self) -> None:
         """One token for each running request, the rest of the budget for prompts; a completed prompt samples its first token."""
+        if self.running and self.steps.scheduling == "separate":
+            self._prompts_alone()
+            return
         pool, prefilling, preempts = self.pool, self.prefilling, self.limits.preempts
         fits = pool.needed(self.tick) <= pool.capacity_blocks - pool.used_blocks
         if not fits and preempts:
@@ -143,6 +151,21 @@ class Simulation:
             self._fail_all(step_s)
             return
         self._pass(1, step_s, batch, before)
+        self._first_tokens()
+
+    def _prompts_alone(self) -> None:
+        """A step in which nobody running writes a token, or none where the pool has no room for a prompt."""
+        tokens, weighted, prompts = self._fill(self.limits.step_tokens, may_admit=True)
+        if not tokens:
+            self._decode_stretch()
+            return
+        step_s = self.steps.mixed_step_s(0, 0.0, prefill_tokens=tokens, prefill_context_tokens=weighted / tokens, prompts=prompts)
+        self.now_s += step_s
+        self.block_seconds += self.pool.used_blocks * step_s
+        self._first_tokens()
+
+    def _first_tokens(self) -> None:
+        prefilling = self.prefilling
         while prefilling and prefilling[0].cached_tokens == prefilling[0].prompt_tokens:
             self._first_token(prefilling.pop(0))
 
@@ -221,6 +244,7 @@ class Simulation:
         """Time passes; everybody running writes a token a step. The pool held `before` blocks, and more with every step."""
         used, passed_s = self.pool.used_blocks, steps * step_s
         self.now_s += passed_s
+        self.step_began_s = self.now_s - (late_s or step_s)
         self.tick += steps
         self.block_seconds += (used - (used - before) * (steps - 1) / (2 * steps)) * passed_s
         if batch:

@@ -6,7 +6,7 @@ A step generates one token for each of `batch` sequences, computes a chunk of a 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Literal, Self
 
 from advisor.domain.calibration import Calibration, ErrorBand, ErrorLevel, Metric, error_band
 from advisor.domain.estimate import StepTime
@@ -15,6 +15,7 @@ from advisor.domain.quantity import Basis, Quantity
 from advisor.estimate.scaling import METRICS, Applied, in_words
 
 Parts = dict[str, float]
+Scheduling = Literal["mixed", "ahead", "separate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +45,16 @@ def speed_range(
 class StepTimeModel(ABC):
     """Step times of one replica. Parts are memoised: the load simulation asks for the same batch thousands of times.
 
-    `request_floor_s` is spent per request outside the engine's steps. `applied` is what was measured near, by which it was scaled;
-    `nearest` is named also where it scales nothing.
+    `request_floor_s` is spent per request outside the engine's steps. `scheduling`: `ahead` puts a step together while the one before it
+    runs, so that a request waits for both; `separate` computes prompts in steps in which nobody generates. `applied` is what was measured
+    near, by which it was scaled; `nearest` is named also where it scales nothing.
     """
 
     source: str
     speed: SpeedRange
     request_floor_s: float
     start_s: Quantity
+    scheduling: Scheduling = "mixed"
     decode_scale: float = 1.0
     prefill_scale: float = 1.0
     applied: Mapping[Metric, Applied] = field(default_factory=dict)

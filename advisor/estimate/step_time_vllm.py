@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from advisor.domain.calibration import Arithmetic, ErrorLevel, VllmCalibration, VllmGeneration
 from advisor.domain.deployment import Candidate
@@ -11,9 +12,27 @@ from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
 from advisor.estimate.device_rates import reached_bandwidth
 from advisor.estimate.start_up import start_time
-from advisor.estimate.step_time_base import Parts, StepTimeModel, speed_range
-from advisor.estimate.vllm_parts import VllmConstants, VllmRates, cache_s, decode_parts, mixed_prompt_parts, prompt_parts, vllm_rates
+from advisor.estimate.step_time_base import Parts, Scheduling, StepTimeModel, speed_range
+from advisor.estimate.vllm_parts import (
+    VllmConstants,
+    VllmRates,
+    all_reduce_s,
+    cache_s,
+    decode_parts,
+    linear_s,
+    overlapped,
+    prompt_parts,
+    vllm_rates,
+)
 from advisor.estimate.vllm_rank import VllmRank, vllm_rank
+
+
+class _Product(NamedTuple):
+    """Seconds of a decode step's products with the weights: reading these, the arithmetic, and both as they overlap."""
+
+    read_s: float
+    compute_s: float
+    both_s: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,8 +41,10 @@ class VllmSteps(StepTimeModel):
 
     rank: VllmRank = field(repr=False)
     rates: VllmRates = field(repr=False)
-    mixed_fixed_s: float  # what prompts add to a decode step whatever their length …
-    mixed_token_s: float  # … and per token, without attention
+    linear_token_s: float  # arithmetic of a prompt's token
+    message_token_s: float  # its share of the all-reduces
+    prompts_fixed_s: float  # what prompts add to a decode step whatever their length
+    _products: dict[int, _Product] = field(default_factory=dict, repr=False)  # by batch
 
     def batch_parts_s(self, batch: int) -> Parts:
         """Weights are read once a step, of experts those that the step's tokens hit: E (1 - (1 - k/E)^n)."""
@@ -38,9 +59,21 @@ class VllmSteps(StepTimeModel):
         return prompt_parts(self.rank.prompt_work(tokens, context_tokens, prompts), self.rates)
 
     def mixed_prefill_s(self, tokens: float, context_tokens: float, *, prompts: int, batch: int) -> float:
-        """The chunk's arithmetic and launches: its weights are read by the decode step it rides with."""
-        attention = tokens * self.rank.work.attention_flops.mean_over(context_tokens, tokens / prompts)
-        return self.mixed_fixed_s + tokens * self.mixed_token_s + attention / self.rates.attention_flops_per_s
+        """`mixed_prompt_parts` added up, with what hangs on the batch alone looked up: simulations ask for it thousands of times."""
+        product = self._products.get(batch) or self._product(batch)
+        work, rates, read_s = self.rank.work, self.rates, product.read_s
+        if work.experts:
+            read_s = max(read_s, (self.rank.read.dense + self.rank.experts_bytes(tokens)) / rates.weights_bytes_per_s)
+        compute_s = overlapped(read_s, product.compute_s + tokens * self.linear_token_s, rates.overlap_norm) - product.both_s
+        attention = tokens * work.attention_flops.mean_over(context_tokens, tokens / prompts)
+        return compute_s + attention / rates.attention_flops_per_s + self.prompts_fixed_s + tokens * self.message_token_s
+
+    def _product(self, batch: int) -> _Product:
+        work, rates = self.rank.decode_work(batch), self.rates
+        read_s = (work.dense_bytes + work.experts_bytes) / rates.weights_bytes_per_s
+        compute_s = work.flops / rates.decode_flops_per_s
+        found = self._products[batch] = _Product(read_s, compute_s, overlapped(read_s, compute_s, rates.overlap_norm))
+        return found
 
     def floor_decode_s(self, batch: int, context_tokens: float) -> float:
         """Bytes at nominal bandwidth or arithmetic at the peak, whichever takes longer."""
@@ -60,24 +93,20 @@ def vllm_steps(candidate: Candidate, weights: WeightBytes, calibration: VllmCali
     on_cpu = candidate.on_cpu
     level, measured = error_level(candidate, settings, calibration)
     rank, rates = (_cpu if on_cpu else _gpu)(candidate, weights, calibration, generation, quantization)
-    fixed_s, token_s = _mixed_line(rank, rates)
+    none, one = (rank.prompt_work(tokens, 0.0) for tokens in (0.0, 1.0))
+    message_s = all_reduce_s(none.message_bytes, rates)
     return VllmSteps(
         source=f"fit of {calibration.as_of} for vLLM {generation.name}",
         speed=speed_range(calibration, decode=level, prefill=level, measured_architecture=measured),
         request_floor_s=calibration.first_token_floor_s.value,
         start_s=start_time(candidate, weights, calibration.start_up, source=f"start-up of vLLM, {calibration.as_of}"),
+        scheduling=scheduling(candidate, calibration),
         rank=rank,
         rates=rates,
-        mixed_fixed_s=fixed_s,
-        mixed_token_s=token_s,
+        linear_token_s=linear_s(one, rates),
+        message_token_s=all_reduce_s(one.message_bytes, rates) - message_s,
+        prompts_fixed_s=rates.prompt_layers_s + message_s,
     )
-
-
-def _mixed_line(rank: VllmRank, rates: VllmRates) -> tuple[float, float]:
-    """All of `mixed_prompt_parts` but attention is a line in the tokens: simulations ask for it thousands of times."""
-    none, one = (mixed_prompt_parts(rank.prompt_work(tokens, 0.0), rates) for tokens in (0.0, 1.0))
-    fixed_s = sum(none.values())
-    return fixed_s, sum(one.values()) - one["attention"] - fixed_s
 
 
 def error_level(candidate: Candidate, settings: VllmSettings, calibration: VllmCalibration) -> tuple[ErrorLevel, bool]:
@@ -99,6 +128,18 @@ def vllm_generation(version: str, calibration: VllmCalibration) -> VllmGeneratio
         if generation.before is None or (number is not None and number < (_release(generation.before) or ())):
             return generation
     raise UserInputError(f"vLLM version {version!r} is after every generation of the calibration")
+
+
+def scheduling(candidate: Candidate, calibration: VllmCalibration) -> Scheduling:
+    """How its version puts steps together.
+
+    `async_scheduling` is the default from a version on, but not on a CPU (`platforms/cpu.py`) nor in stages (`config/vllm.py`).
+    """
+    if vllm_generation(candidate.runtime.version, calibration).separate_prompts:
+        return "separate"
+    version = _release(candidate.runtime.version)
+    recent = version is None or version >= (_release(calibration.async_scheduling_since) or ())
+    return "ahead" if recent and not candidate.on_cpu and candidate.parallelism.pipeline == 1 else "mixed"
 
 
 def _release(version: str) -> tuple[int, ...] | None:
@@ -134,6 +175,7 @@ def vllm_constants(calibration: VllmCalibration, generation: VllmGeneration, ari
         prefill_mfu=calibration.prefill_mfu[arithmetic].value,
         prefill_mfu_moe_factor=calibration.prefill_mfu_moe_factor.value,
         prefill_tensor_exponent=calibration.prefill_tensor_exponent.value,
+        prefill_peak_exponent=calibration.prefill_peak_exponent.value,
         attention_mfu=calibration.attention_mfu.value,
         prompt_layer_s=calibration.prompt_layer_s.value,
         overlap_norm=calibration.overlap_norm,

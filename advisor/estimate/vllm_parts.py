@@ -6,8 +6,10 @@ is of the fit: with their sum the errors on series that were held out grow with 
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 Parts = dict[str, float]
+ONE_PEAK_FLOPS_PER_S: Final = 1e15  # where `prefill_mfu` holds as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class VllmConstants:
     prefill_mfu: float
     prefill_mfu_moe_factor: float
     prefill_tensor_exponent: float
+    prefill_peak_exponent: float
     attention_mfu: float
     prompt_layer_s: float
     overlap_norm: float
@@ -89,8 +92,9 @@ class PromptWork:
 
 
 def vllm_rates(rank: RankTraits, fitted: VllmConstants) -> VllmRates:
-    """The effective rates of a rank: prefill falls with tensor parallelism, and is several times slower for experts."""
-    prefill = rank.flops_per_s * fitted.prefill_mfu / rank.tensor**fitted.prefill_tensor_exponent
+    """The effective rates of a rank: less of a higher peak is reached, less in parallel, and several times less with experts."""
+    faster = (rank.flops_per_s / ONE_PEAK_FLOPS_PER_S) ** fitted.prefill_peak_exponent
+    prefill = rank.flops_per_s * fitted.prefill_mfu / faster / rank.tensor**fitted.prefill_tensor_exponent
     ring = 2 * (rank.tensor - 1) / rank.tensor
     return VllmRates(
         weights_bytes_per_s=rank.bandwidth_bytes_per_s * fitted.weights_efficiency,
@@ -128,11 +132,15 @@ def cache_s(cache_bytes: float, attention_flops: float, rates: VllmRates) -> flo
     return cache_bytes / rates.cache_bytes_per_s + attention_flops / rates.attention_flops_per_s
 
 
-def mixed_prompt_parts(work: PromptWork, rates: VllmRates) -> Parts:
-    """What prompts add to a decode step: their arithmetic and messages, and launches that no captured graph saves."""
-    linear = work.dense_flops / rates.prefill_flops_per_s + work.experts_flops / rates.experts_prefill_flops_per_s
+def mixed_prompt_parts(work: PromptWork, decode: DecodeWork, rates: VllmRates) -> Parts:
+    """What prompts add to a decode step: each matrix is read once and multiplied with the tokens of both, so that their arithmetic hides
+    the reading too; attention and messages of their own, and launches that no captured graph saves."""
+    read_bytes = decode.dense_bytes + _larger(decode.experts_bytes, work.experts_bytes)
+    own_s = decode.flops / rates.decode_flops_per_s
+    alone_s = overlapped((decode.dense_bytes + decode.experts_bytes) / rates.weights_bytes_per_s, own_s, rates.overlap_norm)
+    together_s = overlapped(read_bytes / rates.weights_bytes_per_s, own_s + linear_s(work, rates), rates.overlap_norm)
     return {
-        "compute": linear,
+        "compute": together_s - alone_s,
         "attention": work.attention_flops / rates.attention_flops_per_s,
         "layers": rates.prompt_layers_s,
         "all_reduce": all_reduce_s(work.message_bytes, rates),
@@ -141,11 +149,19 @@ def mixed_prompt_parts(work: PromptWork, rates: VllmRates) -> Parts:
 
 def prompt_parts(work: PromptWork, rates: VllmRates) -> Parts:
     """Parts of a step of prompts alone; `weights` is what reading them adds to the arithmetic."""
-    parts = mixed_prompt_parts(work, rates)
-    compute = parts["compute"] + parts["attention"]
-    reading = (work.dense_bytes + work.experts_bytes) / rates.weights_bytes_per_s
-    weights = overlapped(compute, reading, rates.overlap_norm) - compute
-    return parts | {"weights": weights, "layers": rates.layers_s + rates.prompt_layers_s}
+    compute, reading = linear_s(work, rates), (work.dense_bytes + work.experts_bytes) / rates.weights_bytes_per_s
+    return {
+        "compute": compute,
+        "attention": work.attention_flops / rates.attention_flops_per_s,
+        "layers": rates.layers_s + rates.prompt_layers_s,
+        "all_reduce": all_reduce_s(work.message_bytes, rates),
+        "weights": overlapped(compute, reading, rates.overlap_norm) - compute,
+    }
+
+
+def linear_s(work: PromptWork, rates: VllmRates) -> float:
+    """The arithmetic of a chunk's products with the weights."""
+    return work.dense_flops / rates.prefill_flops_per_s + work.experts_flops / rates.experts_prefill_flops_per_s
 
 
 def all_reduce_s(message_bytes: float, rates: VllmRates) -> float:
@@ -161,3 +177,7 @@ def overlapped(first_s: float, second_s: float, norm: float) -> float:
 
 def _either(flag: float, yes: float, no: float) -> float:
     return no + flag * (yes - no)
+
+
+def _larger(first: float, second: float) -> float:
+    return (first + second + abs(first - second)) / 2

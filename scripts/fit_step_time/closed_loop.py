@@ -2,7 +2,8 @@
 
 Each of C clients asks again as soon as it has its answer. A step generates one token for each running request and computes the prompts
 that have arrived since the last step, so that a step takes S = t / (1 - rho), where rho is the share of the time spent on the prompts
-of others. A request waits for the step that is running, then for its own. The load simulation of the product does the same event by event.
+of others. A request waits for the step that is running, then for its own. The load simulation of the product does the same event by event,
+and the fit holds to that (`simulated`): the closed form says how a time changes with the constants.
 """
 
 from dataclasses import dataclass
@@ -35,9 +36,8 @@ class Step:
     prompts_step_s: Array
 
 
-def closed_loop(loop: Loop, step: Step, *, floor_s: Array, waits: Array, burst: float) -> tuple[Array, Array]:
-    """Seconds per further token, and to the first. `waits`: steps that pass before a prompt's own; `burst`: share of the other clients
-    whose prompts come at the same time, because a benchmark starts its clients together."""
+def closed_loop(loop: Loop, step: Step, *, floor_s: Array, waits: Array) -> tuple[Array, Array]:
+    """Seconds per further token, and to the first. `waits`: steps that pass before a prompt's own."""
     others, alone = (loop.clients - 1) / loop.clients, loop.clients == 1
     parts = np.maximum(1.0, loop.input_tokens / loop.budget_tokens)
     per_token = step.prompt_added_s / loop.input_tokens
@@ -53,6 +53,12 @@ def closed_loop(loop: Loop, step: Step, *, floor_s: Array, waits: Array, burst: 
         together = np.maximum(rate * others * step_s, 1e-9)
         added = step.prompt_added_s + step.prompts_step_s * -np.expm1(-together) / together
         mixed = step.decode_s * parts + step.prompt_added_s + step.prompts_step_s + busy * (step_s + added)
-        ttft = floor_s + np.where(alone, step.prompt_alone_s, waits * step_s + mixed) + burst * (loop.clients - 1) * step.prompt_added_s
+        ttft = floor_s + np.where(alone, step.prompt_alone_s, waits * step_s + mixed)
     queued = loop.clients / rate - loop.output_tokens * step_s  # where prompts fill every step
     return step_s, np.maximum(ttft, queued)
+
+
+def all_at_once(requests: Array, loop: Loop, step: Step) -> Array:
+    """Seconds of so many requests that come together, of which as many run as there are clients: every prompt, and waves of outputs."""
+    whole: Array = requests * step.prompt_added_s + requests / loop.clients * loop.output_tokens * step.decode_s
+    return whole

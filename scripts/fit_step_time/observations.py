@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ DAMPING = 0.5  # of a source's weight by the number of its groups: 0 counts grou
 class Observation:
     """One metric of one run. `series` are the runs of one deployment; `load` orders them, lowest first."""
 
-    metric: Metric
+    metric: Metric | Literal["batch"]  # `batch`: requests that all come at once, from the first to the last; no range is of it
     group: Group
     series: Hashable
     load: float

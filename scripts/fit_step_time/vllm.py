@@ -3,8 +3,10 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Final
+
+import numpy as np
 
 from advisor import resources
 from advisor.accuracy.case import Case, LeftOut
@@ -13,17 +15,20 @@ from advisor.catalog import load_catalog
 from advisor.catalog.calibration import load_calibrations
 from advisor.catalog.measurements import load_published
 from advisor.catalog.memory_constants import load_memory_constants
-from advisor.domain.calibration import ErrorBand, ErrorLevel, VllmCalibration
+from advisor.documents import load
+from advisor.domain.calibration import ErrorBand, ErrorLevel, Fitted, VllmCalibration
 from advisor.estimate.vllm_parts import VllmConstants
 from fit_step_time.bands import error_band
 from fit_step_time.folds import bootstrap_fits, spread
 from fit_step_time.found import LEVELS, METRICS, Fit, errors_by_level
 from fit_step_time.observations import Array
 from fit_step_time.optimise import Constants, fit
+from fit_step_time.simulated import held_to, simulated
 from fit_step_time.vllm_model import ARITHMETICS, GENERATIONS, PRIORS, Columns, Generations, columns, constants_of, fit_cases, predictor
 from fit_step_time.write import band_lines, fitted, flow, quoted, replaced, with_bands
 
 OF_A_GENERATION: Final = ("weights_efficiency", "layer_s", "layer_factor_moe", "sequence_s")
+SIMULATIONS: Final = 4  # after which the constants stand still within a per cent
 FILE: Final = resources.folder("catalog") / "calibration" / "vllm.yaml"
 
 
@@ -41,12 +46,24 @@ def fitted_cases(cases: Sequence[Case], file: VllmCalibration) -> list[Case]:
 
 def fitted_to(cases: Sequence[Case], file: VllmCalibration) -> Fit[Columns]:
     """Constants, their ranges and the errors on what was held out."""
-    data = columns(fitted_cases(cases, file), file)
-    predict = predictor(data)
-    constants = fit(predict, data.observed, PRIORS)
+    data = columns(fitted_cases(cases, file), file, load_memory_constants())
+    closed_form = predictor(data)
+    constants = fit(closed_form, data.observed, PRIORS)
+    for _ in range(SIMULATIONS):
+        predict = held_to(closed_form, simulated_log(data, constants), constants)
+        constants = fit(predict, data.observed, PRIORS, start=constants)
     errors = errors_by_level(predict, data.observed, PRIORS, constants)
     draws = bootstrap_fits(predict, data.observed, PRIORS, start=constants)
     return Fit(data, constants, draws, errors, bands(data, errors))
+
+
+def simulated_log(data: Columns, constants: Constants) -> Array:
+    """Logarithms of what the product would say of every observation with these constants in its file."""
+    values = {place: flow(Fitted(value, value, value)) for place, value in stated(constants).items()}
+    calibration = load(replaced(FILE.read_text(encoding="utf-8"), values), str(FILE), VllmCalibration)
+    catalog = load_catalog()
+    said = simulated(data.cases, data.metrics, replace(catalog, calibrations={**catalog.calibrations, "vllm": calibration}))
+    return np.where(data.observed.where("batch"), data.tokens_log - said, said)
 
 
 def bands(data: Columns, errors: Mapping[ErrorLevel, Array]) -> tuple[ErrorBand, ...]:

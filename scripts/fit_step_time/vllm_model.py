@@ -1,15 +1,20 @@
 """vLLM's step times on the columns of all cases, as a function of the constants to be fitted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
-from advisor.accuracy.case import Case
-from advisor.domain.calibration import Arithmetic, VllmCalibration
+from advisor.accuracy.case import Case, CaseMetric
+from advisor.accuracy.predict import case_load
+from advisor.domain.calibration import Arithmetic, Metric, VllmCalibration
 from advisor.domain.engine import VllmSettings
-from advisor.estimate.step_time_vllm import vllm_generation
+from advisor.domain.memory_constants import MemoryConstants
+from advisor.errors import UserInputError
+from advisor.estimate.memory import estimate_memory
+from advisor.estimate.step_time_base import Scheduling
+from advisor.estimate.step_time_vllm import scheduling, vllm_generation
 from advisor.estimate.vllm_parts import (
     DecodeWork,
     PromptWork,
@@ -22,13 +27,16 @@ from advisor.estimate.vllm_parts import (
     vllm_rates,
 )
 from advisor.estimate.vllm_rank import vllm_rank
-from fit_step_time.closed_loop import Loop, Step, closed_loop
+from fit_step_time.closed_loop import Loop, Step, all_at_once, closed_loop
 from fit_step_time.columns import stacked
 from fit_step_time.observations import Array, Observation, Observations, observations
 from fit_step_time.optimise import Constants, Predict, Prior
 
 ROWS_THAT_COUNT, DAMPING = 2, 0.25  # half the groups have two rows; a site of one odd group weighs no more than one of many
-TPOT_SIGMA, TTFT_SIGMA = 0.10, 0.40  # of a good model, and how much a first token may pull at the constants of decoding
+TPOT_SIGMA, TTFT_SIGMA, BATCH_SIGMA = 0.10, 0.40, 0.20  # of a good model, and how much other times may pull at the constants of decoding
+FitMetric = Metric | Literal["batch"]
+SIGMA: Final[Mapping[FitMetric, float]] = {"decode": TPOT_SIGMA, "prefill": TTFT_SIGMA, "batch": BATCH_SIGMA}
+WAITS: Final[Mapping[Scheduling, float]] = {"mixed": 0.5, "ahead": 1.5, "separate": -0.5}
 MOST: Final = 0.95  # of a nominal rate: nothing reads or multiplies faster
 OLD_ENGINE: Final = "V0"  # the generation whose prompts ran in steps of their own
 
@@ -44,23 +52,23 @@ PRIORS: Final = (
     Prior("layer_v0", 2.0, 0.3),
     Prior("layer_moe", 1.35, 0.4, "router, permutation, a second matrix"),
     Prior("layer_moe_old", 1.2, 0.3, "0.9 to 0.17 over later ones"),
-    Prior("sequence_s", 10e-6, 0.7, "sampling, scheduling, detokenising"),
+    Prior("sequence_s", 10e-6, 0.3, "sampling, scheduling, detokenising"),
     Prior("sequence_v0", 20.0, 0.7, "Python per sequence"),
     Prior("all_reduce_fast_s", 8e-6, 0.6, "5 to 15 us: engines.md D3"),
     Prior("all_reduce_slow_s", 30e-6, 0.6, "20 to 60 us over PCIe"),
     Prior("link_efficiency", 0.5, 0.2),
-    Prior("decode_mfu", 0.5, 0.1, "products of a batch too small to fill the device reach half; free, it takes up what other terms miss"),
+    Prior("decode_mfu", 0.55, 0.05, "what a prompt's products reach; free, it takes up what other terms miss"),
     Prior("decode_moe", 0.4, 0.5),
-    Prior("mfu_16bit", 0.6, 0.12, "8B, 28k tokens, 16 bits: 0.55 to 0.71 on H200, A6000, A100"),
-    Prior("mfu_fp8", 0.5, 0.12, "70B on one or two devices: 0.38 to 0.47"),
+    Prior("mfu_16bit", 0.55, 0.12, "8B, 28k tokens, 16 bits: 0.55 to 0.71 on H200, A6000, A100"),
+    Prior("mfu_fp8", 0.55, 0.08, "70B on one or two devices: 0.38 to 0.47"),
     Prior("mfu_int8", 0.5, 0.12, "like fp8"),
-    Prior("mfu_fp4", 0.4, 0.12, "of the fp4 peak"),
+    Prior("mfu_fp4", 0.5, 0.12, "of the fp4 peak"),
     Prior("mfu_moe", 0.28, 0.4),
     Prior("tensor_exponent", 0.25, 0.1, "70B fp8, 1 to 8 GPUs: H200 0.47 to 0.28, B200 0.38 to 0.14"),
+    Prior("peak_exponent", 0.25, 0.08, "0.90 of an H20's 148 TFLOP/s, 0.71 of an A100's 312, 0.55 of an H200's 989, 0.47 of 1,979"),
     Prior("attention_mfu", 0.6, 0.3),
-    Prior("prompt_layer_s", 150e-6, 0.5, "launches without a graph"),
+    Prior("prompt_layer_s", 80e-6, 0.25, "ten to fifteen launches of 5 to 8 us without a graph"),
     Prior("floor_s", 0.030, 0.4),
-    Prior("burst", 0.07, 0.5, "of the harness, not of the engine"),
 )
 
 
@@ -77,24 +85,38 @@ class Columns:
     loop: Loop
     arithmetic: tuple[str, ...]
     generation: tuple[str, ...]
+    requests: Array  # that come at once
+    waits: Array  # steps that pass before a prompt's own, in which others' tokens are generated or not
     decode_rows: Array  # of the observations
     prefill_rows: Array
+    batch_rows: Array
     observed: Observations
+
+    @property
+    def metrics(self) -> list[tuple[int, CaseMetric]]:
+        """Of each observation the place of its case, and what of it was measured."""
+        kinds = ((self.decode_rows, "tpot_s"), (self.prefill_rows, "ttft_s"), (self.batch_rows, "output_tokens_per_s"))
+        return [(int(place), metric) for places, metric in kinds for place in places]
+
+    @property
+    def tokens_log(self) -> Array:
+        """Of each observation the logarithm of the tokens of all requests that come at once."""
+        places = [place for place, _ in self.metrics]
+        return np.log(np.maximum(self.requests * self.loop.output_tokens, 1.0))[places]
 
 
 def fit_cases(cases: Sequence[Case]) -> tuple[Case, ...]:
-    """Closed loops with a metric that may be compared."""
-    return tuple(case for case in cases if case.in_flight is not None and (_metric(case, "tpot_s") or _metric(case, "ttft_s")))
+    """Closed loops and requests all at once with a metric that may be compared."""
+    return tuple(case for case in cases if any(_measured_s(case, metric) for metric in ("decode", "prefill", "batch")))
 
 
-def columns(cases: Sequence[Case], calibration: VllmCalibration) -> Columns:
+def columns(cases: Sequence[Case], calibration: VllmCalibration, constants: MemoryConstants) -> Columns:
     """The columns of some cases; of the calibration only generations' names, links and assumptions are used, no fitted value."""
     ranks = [vllm_rank(case.candidate, case.weights, case.quantization, flops_per_byte=calibration.flops_per_byte) for case in cases]
-    clients = [max(1.0, (case.in_flight or 1) / case.candidate.parallelism.data) for case in cases]
+    clients = [max(1.0, _in_service(case, constants) / case.candidate.parallelism.data) for case in cases]
     contexts = [case.depth_tokens + case.input_tokens + case.output_tokens / 2 for case in cases]
-    decode_rows = [i for i, case in enumerate(cases) if _metric(case, "tpot_s")]
-    prefill_rows = [i for i, case in enumerate(cases) if _metric(case, "ttft_s")]
-    rows = [_observation(cases[i], "tpot_s") for i in decode_rows] + [_observation(cases[i], "ttft_s") for i in prefill_rows]
+    wanted = {metric: [i for i, case in enumerate(cases) if _measured_s(case, metric)] for metric in SIGMA}
+    rows = [_observation(cases[i], metric) for metric, places in wanted.items() for i in places]
     pairs = list(zip(cases, ranks, strict=True))
     return Columns(
         cases=tuple(cases),
@@ -111,14 +133,37 @@ def columns(cases: Sequence[Case], calibration: VllmCalibration) -> Columns:
         ),
         arithmetic=tuple(rank.rate.arithmetic for rank in ranks),
         generation=tuple(vllm_generation(case.candidate.runtime.version, calibration).name for case in cases),
-        decode_rows=np.array(decode_rows),
-        prefill_rows=np.array(prefill_rows),
+        requests=np.array([_at_once(case) for case in cases], dtype=float),
+        waits=np.array([WAITS[scheduling(case.candidate, calibration)] for case in cases]),
+        **{f"{metric}_rows": np.array(places, dtype=int) for metric, places in wanted.items()},
         observed=observations(rows, rows_that_count=ROWS_THAT_COUNT, damping=DAMPING),
     )
 
 
-def _metric(case: Case, name: str) -> float | None:
-    return None if name in case.unreliable else case.measured.get(name)  # type: ignore[call-overload]
+def _measured_s(case: Case, metric: str) -> float | None:
+    if metric == "batch":
+        rate = None if "output_tokens_per_s" in case.unreliable else case.measured.get("output_tokens_per_s")
+        return _at_once(case) * case.output_tokens / rate if rate and _at_once(case) else None
+    name: CaseMetric = "tpot_s" if metric == "decode" else "ttft_s"
+    return case.measured.get(name) if case.in_flight is not None and name not in case.unreliable else None
+
+
+def _at_once(case: Case) -> int:
+    """Requests that come together; 0 in another kind of load."""
+    try:
+        batch = case_load(case).batch
+    except UserInputError:
+        return 0
+    return batch.requests if batch else 0
+
+
+def _in_service(case: Case, constants: MemoryConstants) -> float:
+    """Clients of a closed loop; of requests that come at once as many as slots and cache hold."""
+    if case.in_flight is not None:
+        return case.in_flight
+    request = round(case.input_tokens + case.output_tokens / 2)
+    memory = estimate_memory(case.candidate, case.weights, constants=constants, typical_tokens=request, longest_tokens=request)
+    return min(_at_once(case), max(memory.requests_held_typical.value, 1))
 
 
 def _budget(case: Case) -> float:
@@ -126,38 +171,36 @@ def _budget(case: Case) -> float:
     return float(case.candidate.settings.max_num_batched_tokens)
 
 
-def _observation(case: Case, name: str) -> Observation:
+def _observation(case: Case, metric: FitMetric) -> Observation:
     spread = case.candidate.parallelism
     series = (case.quantization.id, spread.tensor, spread.pipeline, spread.data, spread.expert, case.candidate.runtime.version)
-    metric, sigma = ("decode", TPOT_SIGMA) if name == "tpot_s" else ("prefill", TTFT_SIGMA)
-    return Observation(metric, case.group, series, float(case.in_flight or 1), _metric(case, name) or 0.0, sigma)
+    return Observation(metric, case.group, series, float(case.in_flight or _at_once(case)), _measured_s(case, metric) or 0.0, SIGMA[metric])
 
 
 def predictor(data: Columns) -> Predict:
-    """Logarithms of predicted times: per further token of the cases that have it, then to the first token."""
+    """Logarithms of predicted times in the order of the observations."""
     index = Generations(data.generation)
 
     def predict(found: Constants) -> Array:
-        tpot, ttft = times(data, index, found)
-        return np.concatenate((np.log(tpot[data.decode_rows]), np.log(ttft[data.prefill_rows])))
+        tpot, ttft, whole = times(data, index, found)
+        return np.log(np.concatenate((tpot[data.decode_rows], ttft[data.prefill_rows], whole[data.batch_rows])))
 
     return predict
 
 
-def times(data: Columns, index: "Generations", found: Constants) -> tuple[Array, Array]:
-    """Seconds per further token and to the first token of every case."""
+def times(data: Columns, index: "Generations", found: Constants) -> tuple[Array, Array, Array]:
+    """Seconds per further token and to the first token of every case as a closed loop, and of all its requests where they come at once."""
     rates = vllm_rates(data.traits, constants_of(found, data.arithmetic, index))
     cache = cache_s(data.cache_bytes, data.attention_flops, rates)
-    mixed = mixed_prompt_parts(data.prompt, rates)
+    mixed = mixed_prompt_parts(data.prompt, data.decode, rates)
     step = Step(
         decode_s=sum(decode_parts(data.decode, rates).values()) + data.loop.clients * cache,
         prompt_alone_s=sum(prompt_parts(data.prompt, rates).values()),
         prompt_added_s=sum(mixed.values()) - mixed["layers"],
         prompts_step_s=mixed["layers"],
     )
-    old = index.is_old
-    waits = np.where(old, -0.5, 0.5)  # a V0 step of prompts has no tokens of others in it
-    return closed_loop(data.loop, step, floor_s=found["floor_s"], waits=waits, burst=found["burst"])
+    tpot, ttft = closed_loop(data.loop, step, floor_s=found["floor_s"], waits=data.waits)
+    return tpot, ttft, all_at_once(data.requests, data.loop, step)
 
 
 class Generations:
@@ -188,6 +231,7 @@ def constants_of(found: Constants, arithmetic: Sequence[str], index: Generations
         prefill_mfu=np.array([mfu[name] for name in arithmetic]),
         prefill_mfu_moe_factor=min(found["mfu_moe"], 1.0),
         prefill_tensor_exponent=found["tensor_exponent"],
+        prefill_peak_exponent=found["peak_exponent"],
         attention_mfu=min(found["attention_mfu"], MOST),
         prompt_layer_s=found["prompt_layer_s"],
         overlap_norm=OVERLAP_NORM,

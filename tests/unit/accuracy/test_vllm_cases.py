@@ -6,7 +6,8 @@ from functools import cache
 import pytest
 
 from advisor import resources
-from advisor.accuracy.vllm_cases import BELOW_ARITHMETIC, QUEUED, WARM, vllm_cases
+from advisor.accuracy.vllm_cases import vllm_cases
+from advisor.accuracy.vllm_physics import BELOW_ARITHMETIC, QUEUED, WARM
 from advisor.catalog import load_catalog
 from advisor.catalog.measurements import Names, load_published
 from advisor.domain.published import FreeFormat, FreeName, VllmRun

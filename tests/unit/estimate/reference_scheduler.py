@@ -38,6 +38,7 @@ class Reference:
     def __init__(self, steps, limits):
         self.steps, self.limits = steps, limits
         self.now_s, self.busy_block_s, self.begun = 0.0, 0.0, False
+        self.step_began_s = 0.0
         self.arrivals, self.waiting, self.over = [], deque(), []
         self.gaps = []
 
@@ -48,12 +49,16 @@ class Reference:
     def serve(self, on_over=lambda asked: None, enough=lambda: False):
         self.on_over = on_over
         while not enough():
-            while self.arrivals and self.arrivals[0].arrived_s <= self.now_s:
+            while self.arrivals and self.arrivals[0].arrived_s <= self.seen_s():
                 self.waiting.append(self.arrivals.pop(0))
             if not self.step():
                 if not self.arrivals:
                     return
                 self.now_s = max(self.now_s, self.arrivals[0].arrived_s)
+
+    def seen_s(self):
+        """A step that was put together when the one before it began takes nobody who came later."""
+        return self.now_s
 
     def step_s(self, scheduled):
         decoding = [asked for asked, _ in scheduled if asked.decoding]
@@ -68,6 +73,7 @@ class Reference:
     def pass_step(self, scheduled):
         seconds = self.step_s(scheduled)
         self.busy_block_s += seconds * self.held_blocks(scheduled)
+        self.step_began_s = self.now_s
         self.now_s += seconds
         for asked, new in scheduled:
             asked.computed += new
@@ -94,6 +100,9 @@ class Vllm(Reference):
         self.free = deque(range(self.total))
         self.content, self.cached = {}, {}
         self.running, self.extra = [], self.total
+
+    def seen_s(self):
+        return self.step_began_s if self.running and self.steps.scheduling == "ahead" else self.now_s
 
     def held_blocks(self, scheduled):
         return sum(len(asked.blocks) for asked in self.running)

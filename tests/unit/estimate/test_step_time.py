@@ -255,9 +255,9 @@ def test_a_calibration_times_its_own_engine_only():
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.sampled_from(["vllm dense", "vllm moe tp"]), st.floats(1, 9000), st.integers(0, 9000), st.integers(1, 4))
-def test_what_a_prompt_adds_to_a_step_is_the_sum_of_its_parts(name, tokens, context, prompts):
+@given(st.sampled_from(["vllm dense", "vllm moe tp"]), st.floats(1, 9000), st.integers(0, 9000), st.integers(1, 4), st.integers(1, 200))
+def test_what_a_prompt_adds_to_a_step_is_the_sum_of_its_parts(name, tokens, context, prompts, batch):
     steps = STEPS[name]
-    parts = mixed_prompt_parts(steps.rank.prompt_work(tokens, context, prompts), steps.rates)
-    added = steps.mixed_prefill_s(tokens, context, prompts=prompts, batch=8)
+    parts = mixed_prompt_parts(steps.rank.prompt_work(tokens, context, prompts), steps.rank.decode_work(batch), steps.rates)
+    added = steps.mixed_prefill_s(tokens, context, prompts=prompts, batch=batch)
     assert added == pytest.approx(sum(parts.values()), rel=1e-6)
