@@ -18,7 +18,7 @@ from advisor.errors import UserInputError
 
 
 def read_gemma4(fields: Fields) -> ModelArchitecture:
-    """gemma4_text and gemma4_unified_text, which is the same without a tower. Raises UserInputError for a missing or unusable field."""
+    """gemma4_text, and gemma4_unified_text, which differs in its encoders. Raises UserInputError for a missing or unusable field."""
     hidden, vocabulary = fields.whole("hidden_size"), fields.whole("vocab_size")
     sliding, full = _attentions(fields, hidden)
     ffn, norms = _ffn(fields)
@@ -45,7 +45,7 @@ def read_gemma4(fields: Fields) -> ModelArchitecture:
 def _encoders(fields: Fields, hidden: int) -> int:
     """The towers of pictures and sound, or what the unified model has in their place."""
     vision, audio = fields.sizes("vision_config"), fields.sizes("audio_config")
-    if fields.value("model_type") == "gemma4_unified_text":
+    if "mm_embed_dim" in vision:
         return gemma4_unified_parameters(vision, audio, hidden)
     return gemma4_vision_parameters(vision, hidden) + gemma4_audio_parameters(audio, hidden)
 

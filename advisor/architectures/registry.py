@@ -31,7 +31,7 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
     {
         **dict.fromkeys(FAMILIES, read_llama),
         **dict.fromkeys(("gemma2", "gemma3_text"), read_gemma),
-        **dict.fromkeys(("gemma4_text", "gemma4_unified_text"), read_gemma4),
+        "gemma4_text": read_gemma4,
         "gpt_oss": read_gpt_oss,
         **dict.fromkeys(LATENT_FAMILIES, read_deepseek),
         **dict.fromkeys(DELTA_FAMILIES, read_qwen3_next),
@@ -50,7 +50,7 @@ _NESTED: Final[Mapping[str, str]] = MappingProxyType(
     {
         "gemma3": "gemma3_text",
         "gemma4": "gemma4_text",
-        "gemma4_unified": "gemma4_unified_text",
+        "gemma4_unified": "gemma4_text",
         "qwen3_5": "qwen3_5_text",
         "qwen3_5_moe": "qwen3_5_moe_text",
         "qwen3_vl": "qwen3_vl_text",
