@@ -5,7 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from advisor.architectures.parameters import count_parameters
-from advisor.domain.architecture import Cache, Ffn, FullCache, GroupedAttention, KeyValueCache, LayerGroup, Mixer, ModelArchitecture, SlidingCache
+from advisor.domain.architecture import (
+    Cache,
+    Ffn,
+    FullCache,
+    GroupedAttention,
+    KeyValueCache,
+    LayerGroup,
+    Mixer,
+    ModelArchitecture,
+    SlidingCache,
+)
 
 
 @dataclass(frozen=True, slots=True)
