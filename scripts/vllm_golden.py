@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.catalog import Catalog, load_catalog
+from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.deployment import Candidate
 from advisor.domain.engine import Parallelism, VllmSettings
 from advisor.engines.find import find_vllm
@@ -35,7 +36,7 @@ WAYS = ((16, "auto", True), (16, "fp8", False), (64, "auto", False), (64, "fp8",
 PROCESSORS = ("xeon-spr", "i9-13900k")  # with AMX, and with AVX2 at best
 REASON_CHARACTERS = 160
 _NO_KERNEL = "NotImplementedError"
-AT_ONCE = 20  # questions of one process of the engine: its import takes ten seconds, it keeps what it built, and its time is limited
+AT_ONCE = 6  # questions of one process of the engine: its import takes ten seconds, it keeps what it built, and its time is limited
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,15 @@ def cells(catalog: Catalog) -> Iterator[Cell]:
     """Every cell, without a repetition."""
     yield from (Cell(model_id, GPU, 1) for model_id in sorted(catalog.models))
     by_size = sorted(catalog.models.items(), key=lambda item: -item[1].architecture.parameters_total)
-    smallest = {model.architecture.name: model_id for model_id, model in by_size}
+    smallest = {_structure(model.architecture): model_id for model_id, model in by_size}
     for model_id in sorted(smallest.values()):
         yield from (Cell(model_id, GPU, tensor, *way) for tensor in TENSOR for way in WAYS)
         yield from (Cell(model_id, device, 1) for device in PROCESSORS)
+
+
+def _structure(architecture: ModelArchitecture) -> tuple[str, bool, bool]:
+    """A family's models with experts and without, with embeddings for each layer and without, are asked about apart."""
+    return architecture.name, architecture.experts > 0, architecture.token_width > 0
 
 
 def candidate_of(catalog: Catalog, cell: Cell) -> Candidate:

@@ -134,6 +134,8 @@ def engine_config(question: dict[str, Any], folder: str) -> Any:  # noqa: ANN401
 
 def undo_cpu(config: Any, settings: dict[str, Any]) -> list[str]:  # noqa: ANN401
     """Take back what only the CPU platform changes; what was taken back, in words."""
+    from vllm.model_executor.models.config import MODELS_CONFIG_MAP
+
     cache, scheduler, changed = config.cache_config, config.scheduler_config, []
     wanted = {
         "block_size": settings["block_size"],
@@ -144,6 +146,9 @@ def undo_cpu(config: Any, settings: dict[str, Any]) -> list[str]:  # noqa: ANN40
         if getattr(cache, name) != value:
             changed.append(f"{name} {getattr(cache, name)} -> {value}")
             setattr(cache, name, value)
+    model_rule = getattr(MODELS_CONFIG_MAP.get(config.model_config.architecture), "update_mamba_ssm_cache_dtype", None)
+    if model_rule:  # what the model asks of its states is no doing of the platform
+        model_rule(cache_config=cache, hf_config=config.model_config.hf_config)
     if scheduler.max_num_batched_tokens != settings["max_num_batched_tokens"]:
         changed.append(f"max_num_batched_tokens {scheduler.max_num_batched_tokens} -> {settings['max_num_batched_tokens']}")
         scheduler.max_num_batched_tokens = settings["max_num_batched_tokens"]

@@ -5,7 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from advisor.architectures.parameters import count_parameters
-from advisor.domain.architecture import Cache, Ffn, FullCache, GroupedAttention, LayerGroup, Mixer, ModelArchitecture, SlidingCache
+from advisor.domain.architecture import (
+    Cache,
+    Ffn,
+    FullCache,
+    GroupedAttention,
+    KeyValueCache,
+    LayerGroup,
+    Mixer,
+    ModelArchitecture,
+    SlidingCache,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +27,8 @@ class Layer:
     ffn: Ffn | None
     norms: int = 2
     layer_scalar: bool = False
+    token_width: int = 0
+    borrowed: KeyValueCache | None = None
 
 
 def full_cache(attention: GroupedAttention) -> FullCache:
@@ -46,7 +58,8 @@ def assemble(
     for index, layer in enumerate(layers):
         members.setdefault(layer, []).append(index)
     groups = tuple(
-        LayerGroup(tuple(indices), one.mixer, one.caches, one.ffn, one.norms, one.layer_scalar) for one, indices in members.items()
+        LayerGroup(tuple(indices), one.mixer, one.caches, one.ffn, one.norms, one.layer_scalar, one.token_width, one.borrowed)
+        for one, indices in members.items()
     )
     architecture = ModelArchitecture(
         name=name,

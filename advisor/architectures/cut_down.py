@@ -70,4 +70,5 @@ def _mixer(group: LayerGroup) -> str:
         case LatentAttention():
             return "latent attention"
         case _:
-            return "sliding attention" if any(window_of(cache) for cache in group.caches) else "full attention"
+            kind = "sliding attention" if any(window_of(cache) for cache in group.read_caches) else "full attention"
+            return f"{kind} on an earlier layer's cache" if group.borrowed else kind

@@ -36,6 +36,9 @@ def layer_tensors(group: LayerGroup, hidden: int, gguf_name: str) -> list[LayerT
     found += [*_mixer(group, hidden, gguf_name), *_ffn(group, hidden, gguf_name)]
     if group.layer_scalar:
         found.append(("layer_output_scale.weight", (1,), "scale"))
+    if group.token_width:
+        found += [("inp_gate.weight", (hidden, group.token_width), "other"), ("proj.weight", (group.token_width, hidden), "other")]
+        found.append(("post_norm.weight", (hidden,), "norm"))
     return found
 
 

@@ -97,8 +97,11 @@ def gemma4(keys: GgufKeys) -> dict[str, Any]:
     full = slides.index(False)
     keys.value("attention.value_length_swa")  # equals attention.key_length_swa, or llama.cpp refuses the file
     mixture = {"enable_moe_block": True, **experts(keys)} if keys.whole("expert_count", default=0) else {}
+    widths = keys.each("feed_forward_length", layers) or [0]
     return {
         "model_type": "gemma4_text",
+        "intermediate_size": widths[0],
+        "use_double_wide_mlp": widths[-1] == 2 * widths[0],
         "tie_word_embeddings": keys.tied(default=True),
         "sliding_window": keys.whole("attention.sliding_window"),
         "layer_types": _kinds(slides),

@@ -51,7 +51,8 @@ def _kinds(fields: Fields) -> tuple[str, ...]:
 def _block(fields: Fields, kind: str, hidden: int) -> Layer:
     if kind == "mamba":
         mixer = _mamba2(fields)
-        return Layer(mixer, (mamba2_state(mixer, float32=fields.value("mamba_ssm_cache_dtype") == "float32"),), None, norms=1)
+        stated = fields.value("mamba_ssm_cache_dtype") or "float32"  # as vllm/model_executor/models/config.py, NemotronHForCausalLMConfig
+        return Layer(mixer, (mamba2_state(mixer, float32=stated == "float32"),), None, norms=1)
     if kind == "attention":
         fields.value("attention_head_dim")
         attention = grouped(fields, hidden_size=hidden)

@@ -4,7 +4,7 @@ Parameter counts and vLLM's bytes per rank are sums over this one list. Shapes f
 elements, vLLM 0.33's layers (`model_executor/layers/linear.py`, `vocab_parallel_embedding.py`, `fused_moe`) for the split.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, assert_never
 
 from advisor.domain.architecture import (
@@ -23,6 +23,7 @@ from advisor.domain.architecture import (
 Role = Literal["token_embedding", "lm_head", "norms", "router", "fixed_router", "linear", "vector"]
 Split = Literal["whole", "outputs", "inputs", "kv_heads", "state_groups"]
 _BLOCKS: Final = {"mlp": "dense", "shared_expert": "shared_experts", "experts": "experts", "latent_down": "experts", "latent_up": "experts"}
+_OF_KEYS: Final = frozenset({"k_proj", "v_proj", "k_norm"})
 _RECURRENT: Final = frozenset(
     {"in_proj", "in_proj_qkvz", "in_proj_ba", "in_proj_z", "in_proj_x", "in_proj_b", "in_proj_c", "in_proj_dt", "out_proj"}
 )
@@ -34,7 +35,8 @@ class Matrix:
 
     `split` says which side tensor parallelism divides: `kv_heads` and `state_groups` (of `heads` heads or groups) are divided as far
     as there are heads and then repeated. `fixed_bytes` is set where an element does not follow the checkpoint's 16 bits. `copied`
-    weights are no parameters: vLLM makes them at load time from others (Gemma 4's keys in the place of values).
+    weights are no parameters: vLLM makes them at load time from others (Gemma 4's keys in the place of values). `unused` ones are in
+    the file alone: vLLM does not load them (Gemma 4's keys and values in layers that read another layer's cache).
     """
 
     name: str
@@ -46,6 +48,7 @@ class Matrix:
     heads: int = 0
     fixed_bytes: int | None = None
     copied: bool = False
+    unused: bool = False
 
     @property
     def part(self) -> str:
@@ -98,7 +101,7 @@ def _grouped(mixer: GroupedAttention, hidden: int) -> list[Matrix]:
         ]
     if mixer.sinks:
         found.append(_vector("sinks", mixer.heads, "outputs"))
-    return found
+    return [replace(one, unused=True) if one.name in _OF_KEYS else one for one in found] if mixer.queries_alone else found
 
 
 def _latent(mixer: LatentAttention, hidden: int) -> list[Matrix]:
@@ -220,6 +223,9 @@ def layer_matrices(group: LayerGroup, hidden_size: int) -> tuple[Matrix, ...]:
             found += _moe(group.ffn, hidden_size)
     if group.layer_scalar:
         found.append(_vector("layer_scalar", 1))
+    if group.token_width:
+        found += [_linear("per_layer_input_gate", hidden_size, group.token_width), _norm("post_per_layer_input_norm", hidden_size)]
+        found.append(_linear("per_layer_projection", group.token_width, hidden_size))
     return tuple(found)
 
 
@@ -248,14 +254,31 @@ def table_matrices(architecture: ModelArchitecture) -> tuple[Matrix, ...]:
     return (Matrix("embed_tokens", "token_embedding", width, rows, "outputs"), *head, _norm("norm", width))
 
 
+def token_table_matrices(architecture: ModelArchitecture) -> tuple[Matrix, ...]:
+    """The table of the layers' own embeddings, the projection that adds to them before the first layer, and its norm; often none."""
+    width = architecture.token_width
+    if not width:
+        return ()
+    one = next(group.token_width for group in architecture.layer_groups if group.token_width)
+    return (
+        Matrix("embed_tokens_per_layer", "token_embedding", width, architecture.vocab_size, "outputs"),
+        _linear("per_layer_model_projection", architecture.hidden_size, width, "outputs"),
+        _norm("per_layer_projection_norm", one),
+    )
+
+
 def count_parameters(architecture: ModelArchitecture) -> tuple[int, int]:
-    """All parameters of the language model, and those that one token uses: all but the experts it is not routed to."""
-    total = active = sum(matrix.elements for matrix in table_matrices(architecture))
+    """All parameters of the language model, and those that one token uses: all but the experts that it is not routed to, what no engine
+    loads, and the table of the layers' own embeddings."""
+    total = sum(matrix.elements for matrix in (*table_matrices(architecture), *token_table_matrices(architecture)))
+    active = total - architecture.lookup_parameters
     for group in architecture.layer_groups:
         for matrix in layer_matrices(group, architecture.hidden_size):
             if matrix.copied:
                 continue
             total += matrix.elements * group.count
+            if matrix.unused:
+                continue
             used = matrix.elements
             if matrix.experts and isinstance(group.ffn, MoeFfn):
                 used = matrix.elements // matrix.experts * group.ffn.experts_per_token

@@ -16,7 +16,6 @@ NEEDED: Final[Mapping[str, str]] = MappingProxyType(
     {
         "gemma3n": "embeddings for each layer, alternating updates of four streams and layers that share a cache",
         "gemma3n_text": "embeddings for each layer, alternating updates of four streams and layers that share a cache",
-        "gemma4_unified": "a tower that is part of the language model",
         "deepseek": "plain attention in front of shared and routed experts under the first release's field names",
         "deepseek_v4": "caches compressed by two ratios beside a window, hash-routed experts and hyper-connections",
         "deepseek_ref": "caches compressed by two ratios beside a window, hash-routed experts and hyper-connections",

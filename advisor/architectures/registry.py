@@ -50,6 +50,7 @@ _NESTED: Final[Mapping[str, str]] = MappingProxyType(
     {
         "gemma3": "gemma3_text",
         "gemma4": "gemma4_text",
+        "gemma4_unified": "gemma4_text",
         "qwen3_5": "qwen3_5_text",
         "qwen3_5_moe": "qwen3_5_moe_text",
         "qwen3_vl": "qwen3_vl_text",

@@ -14,7 +14,7 @@ from advisor.errors import UserInputError
 MATRIX_ROLES: Final = frozenset(
     {"token_embd", "output", "attn_q", "attn_k", "attn_v", "attn_qkv", "attn_output", "ffn_up", "ffn_gate", "ffn_down", "other"}
 )
-"""Roles that the quantiser may store in another type; all others stay as the converter wrote them: F32."""
+"""Roles that the quantiser may store in another type; all others stay as the converter wrote them: F32, or 16 bits (`kept`)."""
 
 LONG_AND_SHORT: Final = frozenset({"phi3"})
 """Families with two rope tables, one for contexts longer than the original."""
@@ -26,8 +26,8 @@ _OUTPUT_NORMS: Final = {"lfm2": "token_embd_norm.weight", "lfm2moe": "token_embd
 class Tensor:
     """One tensor: `shape` in ne order (the row length first), `layer` None for tables and the final norm.
 
-    Roles of MATRIX_ROLES are the quantiser's categories; the others say what an F32 tensor is: norm, bias, router, sinks, conv,
-    ssm_a, ssm_d, ssm_dt, scale, rope_freqs.
+    Roles of MATRIX_ROLES are the quantiser's categories; a `kept` matrix stays in the 16 bits of the original; the others say what an
+    F32 tensor is: norm, bias, router, sinks, conv, ssm_a, ssm_d, ssm_dt, scale, rope_freqs.
     """
 
     name: str
@@ -64,11 +64,27 @@ def gguf_tensors(architecture: ModelArchitecture) -> tuple[Tensor, ...]:
     found = [Tensor("token_embd.weight", (width, rows), "token_embd", None), Tensor(last_norm, (width,), "norm", None)]
     if not architecture.tied_embeddings:
         found.append(Tensor("output.weight", (width, rows), "output", None))
-    found += _rope_tables(architecture)
+    found += [*_token_table(architecture), *_rope_tables(architecture)]
     groups = {index: group for group in architecture.layer_groups for index in group.layers}
     for index in sorted(groups):
         found += [_placed(tensor, index) for tensor in layer_tensors(groups[index], width, architecture.gguf_name)]
     return tuple(found)
+
+
+def _token_table(architecture: ModelArchitecture) -> list[Tensor]:
+    """The layers' own embeddings, which the quantiser takes for embeddings; the projection beside them lies where the first layer lies.
+
+    https://github.com/ggml-org/llama.cpp/pull/21612 and tensor_allows_quantization in src/llama-quant.cpp.
+    """
+    width = architecture.token_width
+    if not width:
+        return []
+    one = next(group.token_width for group in architecture.layer_groups if group.token_width)
+    return [
+        Tensor("per_layer_token_embd.weight", (width, architecture.vocab_size), "token_embd", None),
+        Tensor("per_layer_model_proj.weight", (architecture.hidden_size, width), "kept", 0),
+        Tensor("per_layer_proj_norm.weight", (one,), "norm", 0),
+    ]
 
 
 def _rope_tables(architecture: ModelArchitecture) -> list[Tensor]:

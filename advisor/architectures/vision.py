@@ -35,6 +35,20 @@ def gemma4_vision_parameters(vision: Mapping[str, Any], text_hidden_size: int) -
     return patches + positions + int(vision["num_hidden_layers"]) * layer + width * text_hidden_size
 
 
+def gemma4_unified_parameters(vision: Mapping[str, Any], audio: Mapping[str, Any], text_hidden_size: int) -> int:
+    """What the unified Gemma 4 has in place of towers: merged patches and slices of sound, projected; 0 for empty descriptions.
+
+    patches of d = 3*(p*k)^2 with norms 2*d + 2*w + 2*w, projection d*w + w, positions 2*n*w, and one projection into the text for
+    each (transformers: models/gemma4_unified, Gemma4UnifiedVisionEmbedder, Gemma4UnifiedMultimodalEmbedder).
+    """
+    found = int(audio["audio_embed_dim"]) * text_hidden_size if audio else 0
+    if not vision:
+        return found
+    width, patch = int(vision["mm_embed_dim"]), _CHANNELS * (int(vision["patch_size"]) * int(vision["pooling_kernel_size"])) ** 2
+    embedder = 2 * patch + patch * width + width + 2 * int(vision["mm_posemb_size"]) * width + 4 * width
+    return found + embedder + width * text_hidden_size
+
+
 def qwen3_vision_parameters(vision: Mapping[str, Any]) -> int:
     """The tower of Qwen3-VL and Qwen3.5 with its patch mergers; 0 for an empty description.
 

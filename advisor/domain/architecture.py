@@ -97,6 +97,7 @@ class GroupedAttention:
     sinks: bool = False
     split_qk_norm: bool = False  # tensor parallelism divides a norm over the projection too (MiniMax M2); elsewhere ranks repeat it
     shared_kv: bool = False  # key projection also serves as value projection (Gemma 4 full layers)
+    queries_alone: bool = False  # keys and values are an earlier layer's (Gemma 4 E): the projections in the file are of no use
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,13 @@ class LayerGroup:
     ffn: Ffn | None
     norms: int = 2  # vectors of hidden_size elements
     layer_scalar: bool = False  # one factor on the layer's output (Gemma 4)
+    token_width: int = 0  # elements of the layer's own embedding of each token, looked up in a table for all layers (Gemma 4 E)
+    borrowed: KeyValueCache | None = None  # the cache of an earlier layer that these read and do not keep
+
+    @property
+    def read_caches(self) -> tuple[Cache, ...]:
+        """What a step reads: the layer's own caches, or the one that is borrowed."""
+        return self.caches if self.borrowed is None else (*self.caches, self.borrowed)
 
     @property
     def count(self) -> int:
@@ -213,7 +221,7 @@ class ModelArchitecture:
     vocab_size: int
     tied_embeddings: bool
     parameters_total: int
-    parameters_active: int  # per token, all tables counted
+    parameters_active: int  # per token, tables counted but for that of the layers' own embeddings
     max_context_tokens: int
     rope_frequencies: int = 0  # elements of the rope table that a GGUF carries beside the parameters (Llama 3, Gemma 4)
     encoder_parameters: int = 0  # vision tower and projector: loaded by vLLM, a file of its own for llama.cpp; not in parameters_total
@@ -222,6 +230,16 @@ class ModelArchitecture:
     def layers(self) -> int:
         """The number of layers."""
         return sum(group.count for group in self.layer_groups)
+
+    @property
+    def token_width(self) -> int:
+        """Elements that a token has in the table of the layers' own embeddings, all layers together; 0 without such a table."""
+        return sum(group.count * group.token_width for group in self.layer_groups)
+
+    @property
+    def lookup_parameters(self) -> int:
+        """Parameters that are looked up and never multiplied: the table of the layers' own embeddings."""
+        return self.vocab_size * self.token_width
 
     @property
     def experts(self) -> int:
@@ -245,8 +263,14 @@ def without_windows(architecture: ModelArchitecture) -> ModelArchitecture:
     """The same model on an engine that caches every token whatever the windows."""
     if all(window_of(cache) is None for group in architecture.layer_groups for cache in group.caches):
         return architecture
-    groups = tuple(replace(group, caches=tuple(_whole(cache) for cache in group.caches)) for group in architecture.layer_groups)
-    return replace(architecture, layer_groups=groups)
+    return replace(architecture, layer_groups=tuple(map(_without_window, architecture.layer_groups)))
+
+
+def _without_window(group: LayerGroup) -> LayerGroup:
+    borrowed = group.borrowed
+    if isinstance(borrowed, SlidingCache | ChunkedCache):
+        borrowed = FullCache(borrowed.kv_heads, borrowed.key_dim, borrowed.value_dim)
+    return replace(group, caches=tuple(_whole(cache) for cache in group.caches), borrowed=borrowed)
 
 
 def _whole(cache: Cache) -> Cache:

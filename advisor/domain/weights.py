@@ -19,8 +19,8 @@ class LayerWeights:
 class WeightBytes:
     """All weights of a checkpoint as the engine holds them (vLLM: of one rank).
 
-    `token_embedding_bytes` is the lookup table, `output_bytes` the head that is read for each step; when `tied` they are one
-    tensor, counted once in `total_bytes`. `other_bytes` is what is in neither a layer nor a table (final norm, per-layer tables).
+    `token_embedding_bytes` are the lookup tables, `output_bytes` the head that is read for each step; when `tied` it is one of the
+    tables, counted once in `total_bytes`. `other_bytes` is what is in neither a layer nor a table (final norm, per-layer tables).
     """
 
     layers: tuple[LayerWeights, ...]

@@ -76,7 +76,7 @@ def tensor_types(architecture: ModelArchitecture, quantization: Quantization, *,
     mix = quantization.mix
     if mix is None:
         raise UserInputError(f"{quantization.id}: not a GGUF file type: it has no mixing rules")
-    found = {tensor.name: "F32" for tensor in gguf_tensors(architecture)}
+    found = {tensor.name: "BF16" if tensor.role == "kept" else "F32" for tensor in gguf_tensors(architecture)}
     for at in _situations(architecture, mix, imatrix=imatrix):
         found[at.tensor.name] = _stored_type(at, mix, tied=architecture.tied_embeddings)
     return found

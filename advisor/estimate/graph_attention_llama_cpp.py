@@ -8,6 +8,8 @@ from advisor.estimate.kv_cache_llama_cpp import widest_value
 
 def grouped_attention(batch: Batch, current: Tensor, mixer: GroupedAttention, cache: CacheInputs, *, positioned: bool) -> Tensor:
     """Projections, their rotations, the cache, the scores, and the output projection (build_attn)."""
+    if mixer.queries_alone:
+        return _borrowing(batch, current, mixer, cache)
     query, key, value, gate = _projections(batch, current, mixer)
     query, key = _positioned(batch, query, key, positioned=positioned)
     if cache.key_rotation is not None:
@@ -23,6 +25,18 @@ def grouped_attention(batch: Batch, current: Tensor, mixer: GroupedAttention, ca
         attended = _rotated(attended, cache.value_rotation)
     if gate is not None:
         attended = _in_place_of(attended, same(op(attended.shape, gate)))
+    return op((batch.hidden, batch.tokens), attended)
+
+
+def _borrowing(batch: Batch, current: Tensor, mixer: GroupedAttention, cache: CacheInputs) -> Tensor:
+    """Nothing is stored: queries, normalised and rotated by position, read what an earlier layer stored (src/models/gemma4.cpp)."""
+    query = view(op((mixer.heads * mixer.key_dim, batch.tokens), current), mixer.key_dim, mixer.heads, batch.tokens)
+    query = same(batch.norm(query), batch.positions)
+    if cache.key_rotation is not None:
+        query = _rotated(query, cache.key_rotation)
+    attended = batch.graph.expand(_scores(batch, batch.graph.expand(query), mixer.heads, mixer.value_dim, cache))
+    if cache.value_rotation is not None:
+        attended = _rotated(attended, cache.value_rotation)
     return op((batch.hidden, batch.tokens), attended)
 
 

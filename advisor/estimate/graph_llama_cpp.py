@@ -20,7 +20,7 @@ from advisor.domain.architecture import (
 from advisor.domain.engine import LlamaCppSettings
 from advisor.estimate.ggml_graph import Tensor
 from advisor.estimate.graph_attention_llama_cpp import grouped_attention
-from advisor.estimate.graph_batch_llama_cpp import Batch, op, same
+from advisor.estimate.graph_batch_llama_cpp import Batch, op, same, view
 from advisor.estimate.graph_ffn_llama_cpp import dense, feed_forward, routed, routing
 from advisor.estimate.graph_latent_llama_cpp import latent_attention
 from advisor.estimate.graph_recurrent_llama_cpp import delta_net, mamba2, short_convolution
@@ -68,8 +68,9 @@ def _build(batch: Batch, layers: "Sequence[_Layer]", *, head: bool) -> None:
     current = batch.graph.expand(op((batch.hidden, batch.tokens), op((batch.tokens,))))
     if batch.style.embedding_scale:
         current = same(current)
+    own = _own_embeddings(batch, current)
     for layer in layers:
-        current = _layer(batch, current, layer, last=layer is layers[-1] and batch.style.last_rows == "in_layer")
+        current = _layer(batch, current, layer, own, last=layer is layers[-1] and batch.style.last_rows == "in_layer")
         if layer.before_repetition:
             batch.graph.mark()
     batch.graph.expand(_head(batch, current) if head else current)
@@ -113,7 +114,7 @@ class _Layer:
 
     @property
     def windowed(self) -> bool:
-        return any(window_of(cache) is not None for cache in self.group.caches)
+        return any(window_of(cache) is not None for cache in self.group.read_caches)
 
     def positioned(self, style: GraphStyle) -> bool:
         """Whether queries and keys are rotated by position."""
@@ -169,7 +170,25 @@ def _stretch(order: Sequence[object], period: int) -> tuple[int, int, int]:
     return best_start, period, best
 
 
-def _layer(batch: Batch, current: Tensor, layer: _Layer, *, last: bool) -> Tensor:
+def _own_embeddings(batch: Batch, embedded: Tensor) -> Tensor | None:
+    """Every layer's own embeddings of the tokens: looked up, and what the embeddings are projected to (project_per_layer_inputs)."""
+    width = batch.architecture.token_width
+    if not width:
+        return None
+    shape = (width, batch.tokens)
+    found = batch.graph.expand(same(view(op(shape, op((batch.tokens,))), *shape)))
+    projected = batch.norm(view(same(op(shape, embedded)), *shape))
+    return op((batch.tokens, width), view(same(same(projected, found)), *shape))
+
+
+def _with_own_embedding(batch: Batch, current: Tensor, own: Tensor, width: int) -> Tensor:
+    """The layer's own embedding, gated by its output, projected and added to it: src/models/gemma4.cpp."""
+    gate = same(op((width, batch.tokens), current))
+    out = op((batch.hidden, batch.tokens), same(gate, view(own, width, batch.tokens)))
+    return same(current, batch.norm(out))
+
+
+def _layer(batch: Batch, current: Tensor, layer: _Layer, own: Tensor | None, *, last: bool) -> Tensor:
     style, residual, group = batch.style, current, layer.group
     if style.single_block:
         normed = batch.norm(current)
@@ -186,16 +205,18 @@ def _layer(batch: Batch, current: Tensor, layer: _Layer, *, last: bool) -> Tenso
     if style.post_norms:
         attended = batch.norm(attended)
     halfway = _sum(attended, residual, residual_first=style.attention_residual_first) if group.mixer else attended
-    return _second_half(batch, halfway, group) if group.ffn else halfway
+    return _second_half(batch, halfway, group, own) if group.ffn else halfway
 
 
-def _second_half(batch: Batch, halfway: Tensor, group: LayerGroup) -> Tensor:
+def _second_half(batch: Batch, halfway: Tensor, group: LayerGroup, own: Tensor | None) -> Tensor:
     style, ffn = batch.style, group.ffn
     if isinstance(ffn, MoeFfn) and ffn.dense_width:
         out = _dense_beside_experts(batch, halfway, ffn)
     else:
         out = feed_forward(batch, batch.norm(halfway) if style.ffn_norm else halfway, ffn)
     out = _sum(batch.norm(out) if style.post_norms else out, halfway, residual_first=style.ffn_residual_first)
+    if own is not None:
+        out = _with_own_embedding(batch, out, own, group.token_width)
     return same(out) if group.layer_scalar else out
 
 

@@ -63,6 +63,7 @@ STYLES: Final[Mapping[str, GraphStyle]] = MappingProxyType(
         "glm4": GraphStyle(post_norms=True, fused_gate=True),
         "gpt-oss": GraphStyle(last_rows="before_norm", softmax_after_choice=True),
         "llama4": GraphStyle(positions="not_every_fourth", scales_the_others=True, weights_first=True),
+        "nemotron_h": GraphStyle(single_block=True, positions="none", last_rows="after_norm"),
         "nemotron_h_moe": GraphStyle(
             single_block=True, positions="none", last_rows="after_norm", weights_sum_to_one=True, weights_scaled=True
         ),

@@ -87,7 +87,7 @@ def _layer_elements(
     found = 0
     seen: set[str] = set()
     for matrix in layer_matrices(group, architecture.hidden_size):
-        if matrix.role in ("linear", "router", "fixed_router"):
+        if matrix.role in ("linear", "router", "fixed_router") and not matrix.unused:
             first, second = _pair(matrix, settings, parallelism)
             joined = _joined(matrix, style)
             found += second + (0 if joined in seen else first)

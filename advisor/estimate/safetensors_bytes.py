@@ -4,8 +4,9 @@ Division as in vLLM 0.33: model_executor/layers/linear.py (column, row, QKV), vo
 """
 
 import math
+from collections import Counter
 
-from advisor.architectures.parameters import Matrix, layer_matrices, table_matrices
+from advisor.architectures.parameters import Matrix, layer_matrices, table_matrices, token_table_matrices
 from advisor.domain.architecture import GroupedAttention, LayerGroup, Mamba2, ModelArchitecture
 from advisor.domain.engine import Parallelism
 from advisor.domain.quantity import Basis
@@ -36,6 +37,7 @@ def rank_weights(architecture: ModelArchitecture, scheme: WeightScheme, *, paral
     layers = _all_layers(architecture, scheme, parallelism)
     stages = pipeline_stages(architecture.layers, parallelism.pipeline)
     table, head, other = _tables(architecture, scheme, parallelism)
+    looked_up, layers[0] = _with_token_table(layers[0], architecture, scheme, parallelism)
     basis = _basis(architecture, scheme)
     candidates = []
     for stage in stages:
@@ -44,7 +46,7 @@ def rank_weights(architecture: ModelArchitecture, scheme: WeightScheme, *, paral
         candidates.append(
             WeightBytes(
                 layers=tuple(layers[stage.start : stage.stop]),
-                token_embedding_bytes=table if first else 0,
+                token_embedding_bytes=table + looked_up if first else 0,
                 output_bytes=head if last else 0,
                 other_bytes=(other if last else 0) + (2 * architecture.encoder_parameters if first else 0),
                 tied=tied,
@@ -84,7 +86,7 @@ def _all_layers(architecture: ModelArchitecture, scheme: WeightScheme, paralleli
 def _layer(group: LayerGroup, architecture: ModelArchitecture, scheme: WeightScheme, parallelism: Parallelism) -> LayerWeights:
     dense = experts = 0
     for matrix in layer_matrices(group, architecture.hidden_size):
-        size = _matrix_bytes(matrix, scheme, parallelism)
+        size = 0 if matrix.unused else _matrix_bytes(matrix, scheme, parallelism)
         if matrix.experts:
             experts += size
         else:
@@ -104,6 +106,17 @@ def _tables(architecture: ModelArchitecture, scheme: WeightScheme, parallelism: 
     if architecture.tied_embeddings:
         sizes["lm_head"] = sizes["token_embedding"]
     return sizes["token_embedding"], sizes["lm_head"], sizes["norms"]
+
+
+def _with_token_table(
+    first: LayerWeights, architecture: ModelArchitecture, scheme: WeightScheme, parallelism: Parallelism
+) -> tuple[int, LayerWeights]:
+    """Bytes of the table of the layers' own embeddings, and the first layer with what every token is multiplied with before it."""
+    sizes = Counter[str]()
+    for matrix in token_table_matrices(architecture):
+        sizes[matrix.role] += _matrix_bytes(matrix, scheme, parallelism)
+    table = sizes.pop("token_embedding", 0)
+    return table, LayerWeights(first.dense_bytes + sizes.total(), first.experts_bytes)
 
 
 def _matrix_bytes(matrix: Matrix, scheme: WeightScheme, parallelism: Parallelism) -> int:

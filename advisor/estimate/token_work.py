@@ -146,7 +146,7 @@ def _cache_terms(group: LayerGroup, key_bytes: float, value_bytes: float, ranks:
     """Bytes per token of context; keys and values are split over ranks by head, a latent row is on every rank."""
     sparse = any(isinstance(c, IndexerCache) for c in group.caches)
     terms = []
-    for cache in group.caches:
+    for cache in group.read_caches:
         window = _window(cache, sparse=sparse)
         match cache:
             case FullCache() | SlidingCache() | ChunkedCache():
@@ -173,7 +173,7 @@ def _attention_terms(group: LayerGroup, ranks: int) -> list[tuple[float, int]]:
     else:
         return []
     sparse = any(isinstance(c, IndexerCache) for c in group.caches)
-    windows = [_window(c, sparse=sparse) for c in group.caches if not isinstance(c, IndexerCache | StateCache)]
+    windows = [_window(c, sparse=sparse) for c in group.read_caches if not isinstance(c, IndexerCache | StateCache)]
     return [(group.count * rate / ranks, max(windows, default=_WHOLE))]
 
 

@@ -24,11 +24,10 @@ def gguf_weights(architecture: ModelArchitecture, quantization: Quantization, *,
     types = tensor_types(architecture, quantization, imatrix=imatrix)
     sized = [(tensor, tensor_bytes(types[tensor.name], tensor.shape)) for tensor in gguf_tensors(architecture)]
     by_name = {tensor.name: size for tensor, size in sized}
-    table = by_name["token_embd.weight"]
-    output = table if architecture.tied_embeddings else by_name["output.weight"]
+    output = by_name["token_embd.weight" if architecture.tied_embeddings else "output.weight"]
     layers = _layers(sized, architecture.layers)
-    tables = {"token_embd.weight", "output.weight"}
-    other = sum(size for tensor, size in sized if tensor.layer is None and tensor.name not in tables)
+    table = sum(size for tensor, size in sized if tensor.role == "token_embd")
+    other = sum(size for tensor, size in sized if tensor.layer is None and tensor.role not in ("token_embd", "output"))
     source = f"llama-quantize's rules for {quantization.id}{' with an importance matrix' if imatrix else ''}, tensor by tensor"
     repacked = sum(size for tensor, size in sized if tensor.layer is not None and types[tensor.name] in _REPACKED_TYPES)
     return WeightBytes(layers, table, output, other, architecture.tied_embeddings, Basis.EXACT, source, repacked)

@@ -58,7 +58,8 @@ def recipe_of(case: Case, model: Model, checkpoint: Checkpoint, rank: int) -> Re
     engine = "llama.cpp" if checkpoint.format == "gguf" else "vllm"
     runtime = case.catalog.engine(engine).default_runtime
     weights, share = architecture.parameters_total * bytes_each, _expert_share(architecture)
-    experts = (architecture.parameters_total - architecture.parameters_active) / (1 - share) * bytes_each
+    idle = architecture.parameters_total - architecture.parameters_active - architecture.lookup_parameters
+    experts = idle / (1 - share) * bytes_each
     return Recipe(model, checkpoint, rank, runtime, weights, multiplied * bytes_each, experts, share, 2.0 * multiplied)
 
 

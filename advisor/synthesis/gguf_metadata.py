@@ -34,11 +34,11 @@ _PRUNED: Final = frozenset({"deci"})  # a layer without attention has no heads e
 _INTERLEAVED: Final = frozenset({"llama4", "ernie4_5-moe"})  # say in which step of layers experts come
 _REQUIRED: Final[Mapping[str, dict[str, Value]]] = MappingProxyType(
     {
-        "gemma4": {"embedding_length_per_layer_input": 0},  # the models with per-layer embeddings are not known here
         **{key: {"logit_scale": 1.0} for key in ("granite", "granitemoe", "command-r", "cohere2")},
         **{key: {"attention.indexer.top_k": 2048} for key in ("glm-dsa", "deepseek32")},
     }
 )
+_WITH_OWN_EMBEDDINGS: Final = frozenset({"gemma4"})  # say how wide they are, and how many layers keep no cache, where there are none too
 Part = TypeVar("Part")
 
 
@@ -63,6 +63,7 @@ def gguf_metadata(architecture: ModelArchitecture) -> dict[str, Value]:
         **_indexers(layers),
         **_windows(layers),
         **_recurrence(layers),
+        **(_own_embeddings(layers) if name in _WITH_OWN_EMBEDDINGS else {}),
     }
     if name in LONG_AND_SHORT and architecture.rope_frequencies:  # the tables are as long as what is rotated
         keys["rope.dimension_count"] = architecture.rope_frequencies
@@ -146,7 +147,7 @@ def _head_dimensions(layers: list[LayerGroup], *, sections: bool) -> dict[str, V
     latent = _of(LatentAttention, (layer.mixer for layer in layers))
     if latent:
         return _latent(latent[0])
-    sliding = [layer.mixer for layer in layers if _of(SlidingCache, layer.caches)]
+    sliding = [layer.mixer for layer in layers if _of(SlidingCache, layer.read_caches)]
     grouped = _of(GroupedAttention, (layer.mixer for layer in layers))
     if not grouped:
         return {}
@@ -195,8 +196,8 @@ def _indexers(layers: list[LayerGroup]) -> dict[str, Value]:
 
 
 def _windows(layers: list[LayerGroup]) -> dict[str, Value]:
-    windowed = [bool(_of(SlidingCache, layer.caches) or _of(ChunkedCache, layer.caches)) for layer in layers]
-    caches = [cache for layer in layers for cache in layer.caches]
+    windowed = [bool(_of(SlidingCache, layer.read_caches) or _of(ChunkedCache, layer.read_caches)) for layer in layers]
+    caches = [cache for layer in layers for cache in layer.read_caches]
     chunks = _of(ChunkedCache, caches)
     if chunks:
         return {"attention.chunk_size": chunks[0].chunk_tokens, "attention.sliding_window_pattern": windowed}
@@ -204,6 +205,13 @@ def _windows(layers: list[LayerGroup]) -> dict[str, Value]:
     if not windows:
         return {}
     return {"attention.sliding_window": windows[0].window_tokens, "attention.sliding_window_pattern": windowed}
+
+
+def _own_embeddings(layers: list[LayerGroup]) -> dict[str, Value]:
+    return {
+        "embedding_length_per_layer_input": max(layer.token_width for layer in layers),
+        "attention.shared_kv_layers": sum(layer.borrowed is not None for layer in layers),
+    }
 
 
 def _recurrence(layers: list[LayerGroup]) -> dict[str, Value]:

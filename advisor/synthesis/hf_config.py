@@ -141,8 +141,7 @@ def _gemma4(architecture: ModelArchitecture) -> Config:
         "hidden_activation": "gelu_pytorch_tanh",
         "intermediate_size": experts.dense_width if experts else dense_width(dense, None),
         "enable_moe_block": experts is not None,
-        "hidden_size_per_layer_input": 0,
-        "num_kv_shared_layers": 0,
+        **_own_embeddings(architecture),
     }
     if experts is None:
         return keys
@@ -150,6 +149,18 @@ def _gemma4(architecture: ModelArchitecture) -> Config:
         "num_experts": experts.experts,
         "top_k_experts": experts.experts_per_token,
         "moe_intermediate_size": experts.expert_width,
+    }
+
+
+def _own_embeddings(architecture: ModelArchitecture) -> Config:
+    """The layers' own embeddings, and the last layers that read the cache of earlier ones."""
+    layers = layers_in_order(architecture)
+    widths = [layer.ffn.width for layer in layers if isinstance(layer.ffn, DenseFfn)]
+    return {
+        "hidden_size_per_layer_input": max(layer.token_width for layer in layers),
+        "vocab_size_per_layer_input": architecture.vocab_size,
+        "num_kv_shared_layers": sum(layer.borrowed is not None for layer in layers),
+        "use_double_wide_mlp": bool(widths) and widths[-1] == 2 * widths[0],
     }
 
 

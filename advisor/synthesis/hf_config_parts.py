@@ -62,7 +62,7 @@ def layer_kinds(
 ) -> list[str]:
     """One word a layer: `name` where its caches or its mixer are of the special kind."""
     layers = layers_in_order(architecture)
-    return [name if first(special, [layer.mixer, *layer.caches]) else other for layer in layers]
+    return [name if first(special, [layer.mixer, *layer.read_caches]) else other for layer in layers]
 
 
 def sliding(architecture: ModelArchitecture) -> Config:

@@ -15,6 +15,7 @@ WEIGHT_SPREAD: Final = 0.02  # what initialised transformers use; keeps activati
 GROUP: Final = 128
 _BLOCK: Final = 128
 _PACKED: Final = 8  # codes of 4 bits in a word of 32
+_PACKED_BYTES: Final = 4  # codes of 8 bits likewise
 _INT4_SCALE: Final = WEIGHT_SPREAD / 4.6  # over the spread of uniform codes
 _INT8_SCALE: Final = WEIGHT_SPREAD / 74
 _FP8_SCALE: Final = WEIGHT_SPREAD / 1.2  # codes of 0.5 to 1.9, either sign
@@ -41,13 +42,17 @@ def _method(quantization: Quantization) -> str:
     """The words of quantization_config that decide how weights are stored; empty for 16 bits."""
     stated = quantization.config_json.get("quantization_config", {})
     block = "block" if stated.get("weight_block_size") else ""
-    return " ".join(filter(None, (stated.get("quant_method"), stated.get("format"), block)))
+    wide = "8" if stated.get("format") == "pack-quantized" and not _four_bits(quantization) else ""
+    return " ".join(filter(None, (stated.get("quant_method"), stated.get("format"), block, wide)))
+
+
+def _four_bits(quantization: Quantization) -> bool:
+    return quantization.scheme is not None and quantization.scheme.weight_bits == 4
 
 
 def _stored(store: Store, tensor: HfTensor, quantization: Quantization) -> Iterator[HfTensor]:
     outputs, inputs = tensor.shape
-    four_bits = quantization.scheme is not None and quantization.scheme.weight_bits == 4
-    if four_bits and (inputs % GROUP or outputs % _PACKED):
+    if _four_bits(quantization) and (inputs % GROUP or outputs % _PACKED):
         raise UserInputError(
             f"{tensor.name}: {outputs} x {inputs} cannot be stored as {quantization.id}: "
             f"inputs come in groups of {GROUP}, outputs in words of {_PACKED}"
@@ -76,6 +81,12 @@ def _packed(name: str, outputs: int, inputs: int) -> Iterator[HfTensor]:
     yield HfTensor(f"{name}.weight_shape", (2,), (outputs, inputs), "I64")
 
 
+def _packed_rows(name: str, outputs: int, inputs: int) -> Iterator[HfTensor]:
+    yield HfTensor(f"{name}.weight_packed", (outputs, -(-inputs // _PACKED_BYTES)), dtype="I32")
+    yield HfTensor(f"{name}.weight_scale", (outputs, 1), _INT8_SCALE)
+    yield HfTensor(f"{name}.weight_shape", (2,), (outputs, inputs), "I64")
+
+
 def _by_row(dtype: Dtype, scale: Content) -> Store:
     def store(name: str, outputs: int, inputs: int) -> Iterator[HfTensor]:
         yield HfTensor(f"{name}.weight", (outputs, inputs), dtype=dtype)
@@ -98,6 +109,7 @@ _STORES: Final[dict[str, Store]] = {
     "awq": _awq,
     "gptq": _gptq,
     "compressed-tensors pack-quantized": _packed,
+    "compressed-tensors pack-quantized 8": _packed_rows,
     "compressed-tensors int-quantized": _by_row("I8", _INT8_SCALE),
     "compressed-tensors float-quantized": _by_row("F8_E4M3", _FP8_SCALE),
     "fp8": _fp8,

@@ -92,7 +92,8 @@ _NAMES = [field.name for field in fields(Sizes) if field.name in LlamaCppSetting
 
 
 def models() -> list[str]:
-    """The smallest and the largest model of every architecture that the catalog has a llama.cpp name for."""
+    """The smallest and the largest model of every architecture that the catalog has a llama.cpp name for, with experts and without, and
+    with embeddings for each layer and without."""
     return sorted({name for sized in _by_architecture() for _, name in (min(sized), max(sized))})
 
 
@@ -102,10 +103,11 @@ def smallest_models() -> list[str]:
 
 
 def _by_architecture() -> list[list[tuple[int, str]]]:
-    known: dict[str, list[tuple[int, str]]] = {}
+    known: dict[tuple[str, bool, bool], list[tuple[int, str]]] = {}
     for model in CATALOG.models.values():
-        if model.architecture.gguf_name and model.support == "planned":
-            known.setdefault(model.architecture.gguf_name, []).append((model.architecture.parameters_total, model.id))
+        one = model.architecture
+        if one.gguf_name and model.support == "planned":
+            known.setdefault((one.gguf_name, one.experts > 0, one.token_width > 0), []).append((one.parameters_total, model.id))
     return list(known.values())
 
 

@@ -123,7 +123,42 @@ def test_fields_that_change_no_size_are_accepted():
     assert from_config({**LLAMA, **harmless}, "a") == from_config(LLAMA, "a")
 
 
-def test_per_layer_embeddings_are_refused_not_guessed():
-    config = {"model_type": "gemma4", "text_config": {"hidden_size": 2560, "num_hidden_layers": 42, "hidden_size_per_layer_input": 256}}
-    with pytest.raises(UserInputError, match="hidden_size_per_layer_input"):
-        from_config(config, "a")
+OWN_EMBEDDINGS = {
+    "model_type": "gemma4_text", "hidden_size": 256, "intermediate_size": 512, "num_attention_heads": 4, "num_key_value_heads": 1,
+    "head_dim": 64, "global_head_dim": 128, "vocab_size": 1000, "vocab_size_per_layer_input": 1000, "max_position_embeddings": 4096,
+    "sliding_window": 128, "num_hidden_layers": 6, "layer_types": ["sliding_attention", "full_attention"] * 3,
+    "hidden_size_per_layer_input": 32, "num_kv_shared_layers": 3, "use_double_wide_mlp": True,
+}  # fmt: skip
+
+
+def test_the_last_layers_read_the_cache_of_the_last_of_their_kind_before_them():
+    kept, full, sharing_full, sharing = from_config(OWN_EMBEDDINGS, "a").layer_groups
+    assert [group.layers for group in (kept, full, sharing_full, sharing)] == [(0, 2), (1,), (3, 5), (4,)]
+    assert (sharing.caches, sharing.borrowed, sharing.mixer.queries_alone) == ((), kept.caches[0], True)
+    assert (sharing_full.caches, sharing_full.borrowed, sharing_full.read_caches) == ((), full.caches[0], full.caches)
+    assert [group.ffn.width for group in (kept, full, sharing_full, sharing)] == [512, 512, 1024, 1024]
+
+
+def test_the_layers_own_embeddings_are_looked_up_and_projections_of_no_use_are_no_work():
+    architecture = from_config(OWN_EMBEDDINGS, "a")
+    without = from_config({**OWN_EMBEDDINGS, "hidden_size_per_layer_input": 0}, "a")
+    table, projection = 1000 * 6 * 32, 256 * 6 * 32 + 32
+    layers = 6 * (2 * 256 * 32 + 256)
+    assert (architecture.token_width, architecture.lookup_parameters) == (6 * 32, table)
+    assert architecture.parameters_total - without.parameters_total == table + projection + layers
+    assert architecture.parameters_active - without.parameters_active == projection + layers
+    idle = 2 * (2 * 256 * 128 + 128) + 2 * 256 * 64 + 64  # keys, values and their norms of the three layers that share
+    assert architecture.parameters_total - architecture.parameters_active == table + idle
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"vocab_size_per_layer_input": 999}, "vocab_size_per_layer_input: 999 rows beside a vocabulary of 1000"),
+        ({"num_kv_shared_layers": 5}, "num_kv_shared_layers: no layer of the same kind before the last 5"),
+        ({"num_kv_shared_layers": 7}, "num_kv_shared_layers"),
+    ],
+)
+def test_embeddings_and_sharing_that_do_not_fit_the_layers_are_refused(changes, words):
+    with pytest.raises(UserInputError, match=words):
+        from_config({**OWN_EMBEDDINGS, **changes}, "a")

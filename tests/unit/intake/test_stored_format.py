@@ -41,6 +41,7 @@ def one_group(bits, kind, activations=None, **more):
     [
         (group(4, "int") | {"format": "pack-quantized"}, "w4a16"),
         (group(8, "int", {"num_bits": 8}) | {"format": "int-quantized"}, "w8a8-int8"),
+        (group(8, "int") | {"format": "pack-quantized"}, "w8a16"),
         (group(8, "float", {"num_bits": 8, "dynamic": False}) | {"format": "float-quantized"}, "fp8"),
         (group(8, "float", {"num_bits": 8, "dynamic": True}) | {"format": "float-quantized"}, "fp8-dynamic"),
         (group(8, "float", {"num_bits": 8, "dynamic": True}, strategy="block") | {"format": "float-quantized"}, "fp8-block"),
@@ -62,7 +63,6 @@ def test_every_variant_that_is_planned(scheme, expected):
         ({"quant_method": "torchao"}, "'torchao' is not planned"),
         ({"quant_method": "gptq", "bits": 8}, "'gptq with 8 bits' is not planned"),
         ({"quant_method": "awq", "bits": 3}, "'awq with 3 bits' is not planned"),
-        (group(8, "int"), "'w8a16' is not planned"),
         (group(2, "int"), "'w2a16' is not planned"),
         ({"quant_algo": "W4A16_NVFP4", "quant_method": "modelopt"}, "'w4a16_nvfp4' is not planned"),
         ({"quant_algo": "MIXED_PRECISION", "quantized_layers": {"a": {"quant_algo": "FP8"}}}, "mixed precision (FP8 and more)"),

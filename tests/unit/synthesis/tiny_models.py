@@ -39,6 +39,12 @@ def windowed(layers, mixer, ffn, norms=2, scalar=False):
     return LayerGroup(tuple(layers), mixer, (SlidingCache(mixer.kv_heads, mixer.key_dim, mixer.value_dim, 128),), ffn, norms, scalar)
 
 
+def borrowing(layers, keeper):
+    """Layers that read the cache of an earlier one, twice as wide."""
+    mixer, wide = replace(keeper.mixer, queries_alone=True), DenseFfn(2 * keeper.ffn.width)
+    return replace(keeper, layers=tuple(layers), mixer=mixer, caches=(), ffn=wide, token_width=64, borrowed=keeper.caches[0])
+
+
 DENSE = DenseFfn(768)
 EXPERTS = MoeFfn(experts=8, experts_per_token=2, expert_width=256)
 DELTA = GatedDeltaNet(key_heads=4, value_heads=8, key_dim=64, value_dim=64, conv_kernel=4)
@@ -87,6 +93,18 @@ TINY = {
         "gemma4_text",
         "gemma4",
         [windowed(OTHERS, QUERY_NORM, BESIDE, 7, True), full(EVERY_SIXTH, WIDE, BESIDE, 7, True)],
+        tied=True,
+        rope_frequencies=64,
+    ),
+    "gemma4e": model(
+        "gemma4_text",
+        "gemma4",
+        [
+            replace(windowed([0, 1, 2], QUERY_NORM, DENSE, 4, True), token_width=64),
+            replace(full([3], WIDE, DENSE, 4, True), token_width=64),
+            borrowing([4, 5, 6], windowed([2], QUERY_NORM, DENSE, 4, True)),
+            borrowing([7], full([3], WIDE, DENSE, 4, True)),
+        ],
         tied=True,
         rope_frequencies=64,
     ),
