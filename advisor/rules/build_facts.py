@@ -14,7 +14,7 @@ from advisor.domain.model import Model
 from advisor.domain.quantization import Quantization
 from advisor.domain.verdict import Requirement
 from advisor.domain.workload import Load, LossBand, Workload
-from advisor.estimate.graph_room_llama_cpp import graph_room
+from advisor.estimate.graph_room_llama_cpp import NOT_COUNTED, graph_room
 from advisor.rules.facts import (
     LOSS_BANDS,
     DeploymentFacts,
@@ -34,6 +34,7 @@ from advisor.rules.outcome_facts import estimate_facts, requirement_facts
 from advisor.units import gib
 
 _SIXTEEN_BIT_CACHES = frozenset({"f32", "f16", "bf16"})
+GRAPH_FACTS = frozenset({"llama_cpp.graph_tensors", "llama_cpp.graph_room"})
 
 
 def build_facts(
@@ -51,10 +52,12 @@ def build_facts(
     requirements: Iterable[Requirement] = (),
     manifest: ManifestFacts | None = None,
     hosted_by: str = "",
+    graph: bool = True,
 ) -> Facts:
     """Everything known so far. Give what there is: before the estimate its facts are null, before the candidate its groups are neutral.
 
     `quantization` and `licence` are the catalog's, `concurrency` and `needs_processor` the engine record's; `hosted_by`: an API provider.
+    Without `graph` the tensors of llama.cpp's graph, which take as long as all the rest, are not counted.
     """
     node = candidate.node if candidate else available.node if available else None
     estimated, estimate_basis = estimate_facts(estimate, candidate, demand)
@@ -68,7 +71,7 @@ def build_facts(
         engine=_engine(candidate, concurrency, needs_processor),
         parallelism=_parallelism(candidate),
         settings=_settings(estimate.memory if estimate else None),
-        llama_cpp=_llama_cpp(candidate),
+        llama_cpp=_llama_cpp(candidate, graph=graph),
         vllm=_vllm(settings) if isinstance(settings, VllmSettings) else VllmFacts(),
         deployment=_deployment(deployment),
         estimate=estimated,
@@ -212,11 +215,11 @@ def _settings(memory: MemoryEstimate | None) -> SettingsFacts:
     return SettingsFacts(memory.context_total_tokens, memory.context_per_request_tokens, memory.parallel_requests)
 
 
-def _llama_cpp(candidate: Candidate | None) -> LlamaCppFacts:
+def _llama_cpp(candidate: Candidate | None, *, graph: bool) -> LlamaCppFacts:
     settings = candidate.settings if candidate else None
     if candidate is None or not isinstance(settings, LlamaCppSettings):
         return LlamaCppFacts()
-    graph = graph_room(candidate.model.architecture, settings)
+    counted = graph_room(candidate.model.architecture, settings) if graph else NOT_COUNTED
     return LlamaCppFacts(
         ctx_size=settings.ctx_size,
         parallel=settings.parallel,
@@ -236,8 +239,8 @@ def _llama_cpp(candidate: Candidate | None) -> LlamaCppFacts:
         repack=settings.repack,
         cache_ram_mib=settings.cache_ram_mib,
         ctx_checkpoints=settings.ctx_checkpoints,
-        graph_tensors=graph.tensors,
-        graph_room=graph.room,
+        graph_tensors=counted.tensors,
+        graph_room=counted.room,
     )
 
 
