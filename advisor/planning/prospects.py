@@ -162,7 +162,7 @@ def _on(case: Case, recipe: Recipe, family: Family, supply: _Supply, *, load: _L
         if physics.dropped is not None:
             physics.dropped.alike += 1
             continue
-        usd = machine.usd_at_least(case, math.ceil((physics.replicas + load.replicas_down) / max(1, available.node.devices // devices)))
+        usd = machine.usd_at_least(case, _nodes_at_least(recipe, available, devices, supply.peak, load))
         share, hopeful = physics.reading.on_host_share, physics.hopeful
         prospect = Prospect(recipe.model, recipe.checkpoint, available, devices, family, recipe.rank, usd, share, hopeful)
         if physics.late is None:
@@ -233,16 +233,13 @@ class _Physics:
 
     reading: Reading
     hopeful: bool
-    replicas: int  # at least: without them the arithmetic of the load is not done
     late: _Late | None
     dropped: Dropped | None = None  # the first that is too late
 
 
 def _physics(recipe: Recipe, supply: _Supply, devices: int, load: _Load, reading: Reading) -> _Physics:
-    flops_per_s, peak = load.requests_per_s * load.request_tokens * recipe.flops_per_token, supply.peak
-    replicas = 1 if peak is None else max(1, math.ceil(flops_per_s / (peak * devices)))
     hopeful = _hopeful(recipe, supply.device, devices, load, reading)
-    return _Physics(reading, hopeful, replicas, _late(recipe, peak, devices, load, reading))
+    return _Physics(reading, hopeful, _late(recipe, supply.peak, devices, load, reading))
 
 
 def _late(recipe: Recipe, peak: float | None, devices: int, load: _Load, reading: Reading) -> _Late | None:
@@ -274,3 +271,11 @@ def _hopeful(recipe: Recipe, device: Device, devices: int, load: _Load, reading:
         if reading.on_host_share or load.prompt_tokens * recipe.flops_per_token / peak * _USUAL_PROMPT > load.ttft_s:
             return False
     return load.tpot_s is None or reading.token_s * _USUAL_TOKEN <= load.tpot_s
+
+
+def _nodes_at_least(recipe: Recipe, available: Available, devices: int, peak: float | None, load: _Load) -> int:
+    """Machines without which the arithmetic of the load is not done, replicas that may be down included."""
+    flops_per_s = load.requests_per_s * load.request_tokens * recipe.flops_per_token
+    replicas = 1 if peak is None else max(1, math.ceil(flops_per_s / (peak * devices)))
+    per_node = max(1, available.node.devices // devices)
+    return math.ceil((replicas + load.replicas_down) / per_node)
