@@ -174,8 +174,10 @@ class Simulation:
         steps = (request.prompt_tokens - request.cached_tokens - 1) // budget
         if batch:
             steps = min(steps, self.running[0][0] - self.tick - 1)
+        if steps < 2:
+            return False
         blocks = pool.blocks(request.cached_tokens + steps * budget) - pool.blocks(request.cached_tokens)
-        if steps < 2 or blocks + batch * pool.blocks(steps) > pool.free_blocks:
+        if blocks + batch * pool.blocks(steps) > pool.free_blocks:
             return False
         context = self.context_tokens / batch + (steps - 1) / 2 if batch else 0.0
         behind = request.cached_tokens + (steps - 1) * budget / 2
