@@ -52,17 +52,15 @@ def build_facts(
     requirements: Iterable[Requirement] = (),
     manifest: ManifestFacts | None = None,
     hosted_by: str = "",
-    graph: bool = True,
+    graph: bool = True,  # count the tensors of llama.cpp's graph, which takes as long as all the rest
 ) -> Facts:
     """Everything known so far. Give what there is: before the estimate its facts are null, before the candidate its groups are neutral.
 
     `quantization` and `licence` are the catalog's, `concurrency` and `needs_processor` the engine record's; `hosted_by`: an API provider.
-    Without `graph` the tensors of llama.cpp's graph, which take as long as all the rest, are not counted.
     """
     node = candidate.node if candidate else available.node if available else None
     estimated, estimate_basis = estimate_facts(estimate, candidate, demand)
     required, requirement_basis = requirement_facts(requirements)
-    settings = candidate.settings if candidate else None
     return Facts(
         workload=_workload(workload, demand),
         hardware=_hardware(node, available, hosted_by),
@@ -72,7 +70,7 @@ def build_facts(
         parallelism=_parallelism(candidate),
         settings=_settings(estimate.memory if estimate else None),
         llama_cpp=_llama_cpp(candidate, graph=graph),
-        vllm=_vllm(settings) if isinstance(settings, VllmSettings) else VllmFacts(),
+        vllm=_vllm(candidate),
         deployment=_deployment(deployment),
         estimate=estimated,
         requirements=required,
@@ -244,7 +242,10 @@ def _llama_cpp(candidate: Candidate | None, *, graph: bool) -> LlamaCppFacts:
     )
 
 
-def _vllm(settings: VllmSettings) -> VllmFacts:
+def _vllm(candidate: Candidate | None) -> VllmFacts:
+    settings = candidate.settings if candidate else None
+    if not isinstance(settings, VllmSettings):
+        return VllmFacts()
     pool = settings.kv_cache_memory_bytes
     return VllmFacts(
         max_model_len=settings.max_model_len,
