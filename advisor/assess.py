@@ -139,8 +139,9 @@ def facts_of(
     estimate: Estimate | None = None,
     requirements: Iterable[Requirement] = (),
     manifest: ManifestFacts | None = None,
+    graph: bool = True,
 ) -> Facts:
-    """What the rules may read of a candidate, with the catalog's records of its parts."""
+    """What the rules may read of a candidate, with the catalog's records of its parts; of llama.cpp's graph if `graph`."""
     record = case.catalog.engine(candidate.runtime.engine)
     quantization = case.catalog.quantization(candidate.checkpoint.quantization)
     architecture, backend = candidate.model.architecture, candidate.runtime.backend
@@ -157,6 +158,7 @@ def facts_of(
         estimate=estimate,
         requirements=requirements,
         manifest=manifest,
+        graph=graph,
     )
 
 

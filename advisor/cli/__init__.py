@@ -1,6 +1,7 @@
 """The command line: parses flags, calls one function, prints its answer, ends with a documented exit code."""
 
 import contextlib
+import gc
 import os
 import sys
 import traceback
@@ -8,12 +9,14 @@ from pathlib import Path
 from typing import Final
 
 _BROKEN_PIPE: Final = 141  # 128 + SIGPIPE, as the shell counts it
+_OBJECTS: Final = 50_000  # new ones before Python looks for cycles: a plan makes a million that are in none
 
 
 def main() -> None:
     """Run the advisor. Every expected failure is one sentence on stderr and an exit code; a traceback is a defect."""
     from advisor.errors import AdvisorError, Interrupted
 
+    gc.set_threshold(_OBJECTS)
     _lenient_encoding()
     code = 2
     try:

@@ -4,12 +4,13 @@ Restates llama.cpp b11549, src/llama-quant.cpp: llama_tensor_get_type_impl, tens
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from advisor.architectures.tensors import Tensor, gguf_tensors
+from advisor.architectures.tensors import MATRIX_ROLES, Tensor, gguf_tensors
 from advisor.domain.architecture import GroupedAttention, LatentAttention, Mamba2, ModelArchitecture, ShortConvolution
 from advisor.domain.ggml_types import ggml_type
 from advisor.domain.quantization import GgufMix, MixStep, Quantization
@@ -31,13 +32,19 @@ _FALLBACK: Final = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class _Situation:
-    """What a condition may look at: one tensor, its place in the model, and the model."""
+class _Place:
+    """One tensor in the quantiser's order."""
 
     tensor: Tensor
     index: int  # of its layer; for values the running count, which the quantiser uses there
     layers: int
     counted: int  # tensors of this role so far, shared experts included
+
+
+@dataclass(frozen=True, slots=True)
+class _Situation:
+    """What a condition may look at beside the tensor and its place: the model and the file type."""
+
     default_type: str
     query_groups: int
     experts: int
@@ -45,27 +52,27 @@ class _Situation:
     imatrix: bool
 
 
-def _more_bits(at: _Situation) -> bool:
+def _more_bits(at: _Place, _: _Situation) -> bool:
     eighth = at.layers // 8
     return at.index < eighth or at.index >= 7 * at.layers // 8 or (at.index - eighth) % 3 == 2
 
 
-CONDITIONS: Final[Mapping[str, Callable[[_Situation], bool]]] = MappingProxyType(
+CONDITIONS: Final[Mapping[str, Callable[[_Place, _Situation], bool]]] = MappingProxyType(
     {
-        "imatrix": lambda at: at.imatrix,
+        "imatrix": lambda at, of: of.imatrix,
         "more_bits": _more_bits,
-        "first_eighth": lambda at: at.index < at.layers // 8,
-        "first_eighth_counted": lambda at: at.counted < at.layers // 8,
-        "first_sixteenth": lambda at: at.index < at.layers // 16,
-        "first_two": lambda at: at.index < 2,
-        "first_four": lambda at: at.index < 4,
-        "middle_layers": lambda at: at.layers // 8 <= at.index < 7 * at.layers // 8,
-        "four_queries_per_key": lambda at: at.query_groups >= 4,
-        "four_experts": lambda at: at.experts >= 4,
-        "eight_experts": lambda at: at.experts == 8,
-        "llama_70b": lambda at: at.seventy_billion,
-        "experts_tensor": lambda at: len(at.tensor.shape) > 2 and at.tensor.shape[2] > 1,
-        "row_not_whole_blocks": lambda at: at.tensor.shape[0] % ggml_type(at.default_type).block != 0,
+        "first_eighth": lambda at, of: at.index < at.layers // 8,
+        "first_eighth_counted": lambda at, of: at.counted < at.layers // 8,
+        "first_sixteenth": lambda at, of: at.index < at.layers // 16,
+        "first_two": lambda at, of: at.index < 2,
+        "first_four": lambda at, of: at.index < 4,
+        "middle_layers": lambda at, of: at.layers // 8 <= at.index < 7 * at.layers // 8,
+        "four_queries_per_key": lambda at, of: of.query_groups >= 4,
+        "four_experts": lambda at, of: of.experts >= 4,
+        "eight_experts": lambda at, of: of.experts == 8,
+        "llama_70b": lambda at, of: of.seventy_billion,
+        "experts_tensor": lambda at, of: len(at.tensor.shape) > 2 and at.tensor.shape[2] > 1,
+        "row_not_whole_blocks": lambda at, of: at.tensor.shape[0] % ggml_type(of.default_type).block != 0,
     }
 )
 """The conditions a MixStep may name; `not ` before one negates it."""
@@ -77,17 +84,19 @@ def tensor_types(architecture: ModelArchitecture, quantization: Quantization, *,
     if mix is None:
         raise UserInputError(f"{quantization.id}: not a GGUF file type: it has no mixing rules")
     found = {tensor.name: "BF16" if tensor.role == "kept" else "F32" for tensor in gguf_tensors(architecture)}
-    for at in _situations(architecture, mix, imatrix=imatrix):
-        found[at.tensor.name] = _stored_type(at, mix, tied=architecture.tied_embeddings)
+    situation = _Situation(mix.default_type, _query_groups(architecture), architecture.experts, _is_70b(architecture), imatrix)
+    steps = {role: _steps(role, mix, tied=architecture.tied_embeddings) for role in MATRIX_ROLES}
+    for at in _places(architecture):
+        found[at.tensor.name] = _stored_type(at, situation, steps[at.tensor.role])
     return found
 
 
-def _situations(architecture: ModelArchitecture, mix: GgufMix, *, imatrix: bool) -> list[_Situation]:
+@lru_cache(maxsize=16)  # the same for each file type
+def _places(architecture: ModelArchitecture) -> tuple[_Place, ...]:
     """Quantisable tensors in the quantiser's order (by layer, then by name), each with its counters."""
     tensors = [tensor for tensor in gguf_tensors(architecture) if tensor.quantizable]
     tensors.sort(key=lambda tensor: (-1 if tensor.layer is None else tensor.layer, tensor.name))
     values = sum(tensor.role in _VALUE_ROLES for tensor in tensors)
-    groups, seventy = _query_groups(architecture), _is_70b(architecture)
     seen: Counter[str] = Counter()
     found = []
     for tensor in tensors:
@@ -95,25 +104,31 @@ def _situations(architecture: ModelArchitecture, mix: GgufMix, *, imatrix: bool)
         by_count = kind == "values" or not architecture.experts
         index = seen[kind] if by_count else (tensor.layer or 0)
         layers = values if kind == "values" else architecture.layers
-        found.append(_Situation(tensor, index, layers, seen[kind], mix.default_type, groups, architecture.experts, seventy, imatrix))
+        found.append(_Place(tensor, index, layers, seen[kind]))
         seen[kind] += 1
-    return found
+    return tuple(found)
 
 
-def _stored_type(at: _Situation, mix: GgufMix, *, tied: bool) -> str:
+def _steps(role: str, mix: GgufMix, *, tied: bool) -> Sequence[MixStep]:
+    """The rules for tensors of one role; a tied table is the output."""
     if mix.default_type in _UNQUANTIZED:
-        return mix.default_type
-    role = "output" if tied and at.tensor.role == "token_embd" else at.tensor.role
-    steps = mix.roles.get("attn_v" if role in _VALUE_ROLES else role, mix.roles.get("any", ()))
-    chosen = mix.default_type
+        return ()
+    role = "output" if tied and role == "token_embd" else role
+    return mix.roles.get("attn_v" if role in _VALUE_ROLES else role, mix.roles.get("any", ()))
+
+
+def _stored_type(at: _Place, situation: _Situation, steps: Sequence[MixStep]) -> str:
+    chosen = situation.default_type
+    if chosen in _UNQUANTIZED:
+        return chosen
     for step in steps:
-        if _holds(step, at):
+        if _holds(step, at, situation):
             chosen = step.type
     return _fitting(chosen, at.tensor.shape[0])
 
 
-def _holds(step: MixStep, at: _Situation) -> bool:
-    return all(CONDITIONS[name.removeprefix("not ")](at) is not name.startswith("not ") for name in step.when)
+def _holds(step: MixStep, at: _Place, situation: _Situation) -> bool:
+    return all(CONDITIONS[name.removeprefix("not ")](at, situation) is not name.startswith("not ") for name in step.when)
 
 
 def _fitting(chosen: str, row: int) -> str:

@@ -42,6 +42,9 @@ class GraphRoom:
     room: int
 
 
+NOT_COUNTED: Final = GraphRoom(0, 0)
+
+
 def graph_room(architecture: ModelArchitecture, settings: LlamaCppSettings) -> GraphRoom:
     """Counted for these settings; only the cache types, flash attention and whether each slot has a cache of its own change it."""
     return _graph_room(architecture, replace(settings, parallel=min(settings.parallel, 2), **_NO_INFLUENCE, **_SMALL))

@@ -171,14 +171,13 @@ class Simulation:
 
     def _fill(self, budget: int, *, may_admit: bool) -> tuple[int, int, int]:
         """Chunks of prompts into one step: tokens, tokens times what is cached before them, and prompts. llama-server asks no pool."""
-        prefilling, waiting, pool = self.prefilling, self.waiting, self.pool
-        preempts, block = self.limits.preempts, self.limits.block_tokens
+        prefilling, pool, preempts, block = self.prefilling, self.pool, self.limits.preempts, self.limits.block_tokens
         tokens = weighted = prompts = 0
         while tokens < budget:
             if prompts == len(prefilling):
-                if not (may_admit and waiting and self._admissible(waiting[0])):
+                if not (may_admit and self.waiting and self._admissible(self.waiting[0])):
                     break
-                prefilling.append(self._seat(waiting.popleft()))
+                prefilling.append(self._seat(self.waiting.popleft()))
             request = prefilling[prompts]
             cached = request.cached_tokens
             chunk = min(budget - tokens, request.prompt_tokens - cached)
@@ -249,10 +248,7 @@ class Simulation:
         self.block_seconds += (used - (used - before) * (steps - 1) / (2 * steps)) * passed_s
         if batch:
             self.context_tokens += steps * batch
-            if late_s is None:
-                self.gaps.append((step_s, steps * batch))
-            else:
-                self.gaps += gaps_by_halves(steps, batch, step_s, late_s)
+            self.gaps += ((step_s, steps * batch),) if late_s is None else gaps_by_halves(steps, batch, step_s, late_s)
 
     # ---- a full pool
 
@@ -306,8 +302,7 @@ class Simulation:
         request.joined_tick = self.tick
         self.context_tokens += request.cached_tokens
         self.pool.join(self.tick, request.cached_tokens)
-        left = request.output_tokens - request.generated_tokens
-        heapq.heappush(self.running, (self.tick + left if left > 0 else self.tick, request.place, request))
+        heapq.heappush(self.running, (self.tick + max(request.output_tokens - request.generated_tokens, 0), request.place, request))
 
     def _leave(self, request: SimulatedRequest) -> None:
         self.pool.leave(request.joined_tick, request.cached_tokens)

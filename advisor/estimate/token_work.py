@@ -42,7 +42,10 @@ class WindowedSum:
 
     def mean_over(self, start_tokens: float, tokens: float) -> float:
         """The mean over contexts from `start_tokens` to `start_tokens + tokens`: causal attention of a prompt chunk."""
-        return sum(rate * _mean_within(start_tokens, tokens, window) for rate, window in self.terms)
+        total = 0.0
+        for rate, window in self.terms:
+            total += rate * _mean_within(start_tokens, tokens, window)
+        return total
 
 
 def _mean_within(start: float, tokens: float, window: int) -> float:

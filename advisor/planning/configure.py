@@ -10,6 +10,7 @@ from advisor.engines.flags import find_runtime
 from advisor.errors import UserInputError
 from advisor.intake.candidate import build_candidate
 from advisor.planning.option import Prospect
+from advisor.rules.build_facts import GRAPH_FACTS
 from advisor.rules.judge import Configuration, configure
 
 Reasons = Callable[[Candidate], dict[str, str]]
@@ -39,7 +40,8 @@ def configured_candidate(
         return dataclasses.replace(candidate, why=why(candidate))
 
     candidate = built(settings)
-    decided = configure(case.rules, facts_of(candidate, prospect.available, case))
+    graph = case.rules.ask_for(GRAPH_FACTS, "configure")
+    decided = configure(case.rules, facts_of(candidate, prospect.available, case, graph=graph))
     if not decided.settings:
         return candidate
     try:

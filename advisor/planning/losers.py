@@ -4,8 +4,7 @@ First the other engine, then other precisions of the winner, its other hardware,
 speaks; else what was dropped for a figure, the nearest miss first; else the bound on its price. Quality bands come last.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from advisor.assess import Case, assess, monthly_usd
 from advisor.domain.assessment import Assessment
@@ -20,33 +19,23 @@ from advisor.units import significant
 SHOWN = 6
 _SIMULATED, _FIGURE, _BOUND, _RULE, _QUALITY = range(5)
 Group = tuple[int, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Contender:
-    """One that lost: how good its reason is (lower is better), by how much it missed, and how to put it into words when it is shown."""
-
-    family: Family
-    reason: int
-    missed_by: float
-    loser: Callable[[], Loser]
+Lost = Assessment | Dropped | Left
+Contender = tuple[Family, int, float, Lost]  # how good its reason is (lower is better), by how much it missed, and what lost
 
 
 def losers(case: Case, chosen: Assessment | None, order: Sequence[Assessment], *, space: Space, left: Sequence[Left]) -> tuple[Loser, ...]:
     """At most six, the strongest reason to doubt the choice first."""
     won = _family(case, chosen) if chosen else None
     named = case.workload.models not in (None, "any")
-    best: dict[Group, _Contender] = {}
-    for contender in _contenders(case, chosen, order, space=space, left=left):
-        group = _group(contender.family, won, named=named)
-        if group is not None and (group not in best or _rank(contender, won) < _rank(best[group], won)):
-            best[group] = contender
-    shown = sorted(best, key=lambda group: (best[group].reason == _QUALITY, group))[:SHOWN]
-    return tuple(best[group].loser() for group in shown)
-
-
-def _rank(contender: _Contender, won: Family | None) -> tuple[bool, int, float]:
-    return (won is not None and contender.family.model != won.model, contender.reason, contender.missed_by)
+    best: dict[Group, tuple[tuple[bool, int, float], Lost]] = {}
+    for family, reason, missed, lost in _contenders(case, order, space=space, left=left):
+        group = _group(family, won, named=named)
+        if group is not None:
+            rank = (won is not None and family.model != won.model, reason, missed)
+            if group not in best or rank < best[group][0]:
+                best[group] = rank, lost
+    shown = sorted(best, key=lambda group: (best[group][0][1] == _QUALITY, group))[:SHOWN]
+    return tuple(_in_words(case, best[group][1], chosen) for group in shown)
 
 
 def _group(family: Family, won: Family | None, *, named: bool) -> Group | None:
@@ -73,23 +62,30 @@ def _family(case: Case, assessment: Assessment) -> Family:
     return Family(candidate.runtime.runtime, candidate.model.id, precision, candidate.node.device.id)
 
 
-def _contenders(
-    case: Case, chosen: Assessment | None, order: Sequence[Assessment], *, space: Space, left: Sequence[Left]
-) -> Iterator[_Contender]:
+def _contenders(case: Case, order: Sequence[Assessment], *, space: Space, left: Sequence[Left]) -> Iterator[Contender]:
     for place, assessment in enumerate(order[1:]):
         missed = place if assessment.recommended else len(order) + missed_by(assessment)
-        yield _Contender(_family(case, assessment), _SIMULATED, missed, lambda a=assessment: _simulated(case, a, chosen))  # type: ignore[misc]
+        yield _family(case, assessment), _SIMULATED, missed, assessment
     for dropped in space.dropped:
         reason = _FIGURE if dropped.missed is not None else _QUALITY if about_quality(case.rules, dropped) else _RULE
         factor = dropped.missed.factor if dropped.missed else 0.0
-        yield _Contender(dropped.family, reason, factor, lambda d=dropped: _dropped(case, d))  # type: ignore[misc]
+        yield dropped.family, reason, factor, dropped
     for entry in left:
         if entry.reason != "alike":
-            usd = entry.entry.usd_per_month_at_least
-            yield _Contender(entry.prospect.family, _BOUND, usd, lambda e=entry: _bounded(case, e, chosen))  # type: ignore[misc]
+            yield entry.prospect.family, _BOUND, entry.entry.usd_per_month_at_least, entry
 
 
 # ---- in words
+
+
+def _in_words(case: Case, lost: Lost, chosen: Assessment | None) -> Loser:
+    match lost:
+        case Assessment():
+            return _simulated(case, lost, chosen)
+        case Dropped():
+            return _dropped(case, lost)
+        case Left():
+            return _bounded(case, lost, chosen)
 
 
 def _simulated(case: Case, assessment: Assessment, chosen: Assessment | None) -> Loser:

@@ -1,6 +1,7 @@
 """One way to serve the workload on its road to a verdict: a cheap prospect, then a sized option, or dropped with the reason."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -55,8 +56,7 @@ class Prospect:
     @property
     def text(self) -> str:
         """`llama-server, Qwen3-32B Q4_K_M on NVIDIA L4`."""
-        name = self.model.id.split("/")[-1]
-        return f"{self.family.runtime}, {name} {self.checkpoint.quantization} on {self.available.node.device.name}"
+        return _recipe_text(self.family, self.checkpoint.quantization, self.available)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +102,30 @@ class Missed:
 
 @dataclass(slots=True)
 class Dropped:
-    """A recipe that was not simulated, with the verdict of the rule, of physics or of the engine itself that removed it.
+    """A recipe that was not simulated: the `rule`, the bound of physics or the engine itself that removed it, and its verdict.
 
-    `prospect` is there for what would run and is only too slow. The verdict holds for `alike` points: the recipe in other machines of the
-    same device too.
+    The verdict is put into words when it is asked for: tens of thousands are dropped, a handful is shown. `prospect` is there for what
+    would run and is only too slow. The verdict holds for `alike` points: the recipe in other machines of the same device too.
     """
 
     family: Family
-    text: str
+    quantization: str
     available: Available
-    verdict: Verdict
+    rule: str
+    judge: Callable[[], Verdict]
     missed: Missed | None = None
     prospect: Prospect | None = None
     alike: int = 1
+
+    @property
+    def verdict(self) -> Verdict:
+        """In words."""
+        return self.judge()
+
+    @property
+    def text(self) -> str:
+        """The recipe and its device, as of a prospect."""
+        return _recipe_text(self.family, self.quantization, self.available)
 
 
 @dataclass(slots=True)
@@ -135,9 +146,13 @@ class Space:
     removed_hardware: list[tuple[Available, Verdict]] = field(default_factory=list)
 
 
+def _recipe_text(family: Family, quantization: str, available: Available) -> str:
+    return f"{family.runtime}, {family.model.split('/')[-1]} {quantization} on {available.node.device.name}"
+
+
 def about_quality(rules: RuleSet, dropped: Dropped) -> bool:
     """True when the rule that removed it reads the quality band."""
-    rule = rules.get(dropped.verdict.rule)
+    rule = rules.get(dropped.rule)
     return rule is not None and any(path.startswith("quantization.loss") for path in rule.reads)
 
 

@@ -8,10 +8,11 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 
 from advisor.assess import Case
-from advisor.domain.hardware import Available, Device, Inventory
+from advisor.domain.hardware import Available, Device, Inventory, Node
 from advisor.domain.model import Model
 from advisor.domain.quantity import Basis
 from advisor.domain.verdict import Verdict
@@ -46,6 +47,17 @@ class _Machine:
 
 
 @dataclass(frozen=True, slots=True)
+class _Supply:
+    """Every way to have one device; the cheapest machine costs `usd_at_least` a month."""
+
+    device: Device
+    machines: tuple[_Machine, ...]
+    usd_at_least: float
+    points: int
+    peak: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Load:
     """What the load asks for at least, the same for every recipe."""
 
@@ -71,9 +83,14 @@ def prospects_by_model(
     machines: dict[Device, list[_Machine]] = {}
     for available in allowed:
         machines.setdefault(available.node.device, []).append(_Machine(available, _counts(available)))
-    load = _load(case)
+    supplies, load = [_supply(case, device, ways) for device, ways in machines.items()], _load(case)
     for rank, model in enumerate(models):
-        yield _of_model(case, model, rank, list(machines.values()), insist, load=load, space=space)
+        yield _of_model(case, model, rank, supplies, insist, load=load, space=space)
+
+
+def _supply(case: Case, device: Device, machines: Sequence[_Machine]) -> _Supply:
+    usd = min(machine.usd_at_least(case, 1) for machine in machines)
+    return _Supply(device, tuple(machines), usd, sum(len(machine.counts) for machine in machines), peak_flops_per_s(device))
 
 
 def _load(case: Case) -> _Load:
@@ -93,7 +110,7 @@ def _of_model(
     case: Case,
     model: Model,
     rank: int,
-    devices: Sequence[Sequence[_Machine]],
+    supplies: Sequence[_Supply],
     insist: Mapping[str, str],
     *,
     load: _Load,
@@ -102,10 +119,12 @@ def _of_model(
     for checkpoint in distinct_checkpoints(case, model, insist):
         recipe = recipe_of(case, model, checkpoint, rank)
         precision = precision_of(case.catalog.quantization(checkpoint.quantization))
-        if devices and _recipe_allowed(case, recipe, devices[0][0].available, space):
-            for machines in devices:
-                family = Family(recipe.runtime, model.id, precision, machines[0].available.node.device.id)
-                yield from _on(case, recipe, family, machines, load=load, space=space)
+        if supplies and _recipe_allowed(case, recipe, supplies[0].machines[0].available, space):
+            for supply in supplies:
+                space.points += supply.points
+                if supply.usd_at_least <= space.usd_at_most:
+                    family = Family(recipe.runtime, model.id, precision, supply.device.id)
+                    yield from _on(case, recipe, family, supply, load=load, space=space)
 
 
 def _hardware_allowed(case: Case, available: Available, space: Space) -> bool:
@@ -124,51 +143,62 @@ def _recipe_allowed(case: Case, recipe: Recipe, anywhere: Available, space: Spac
     blocking = [verdict for verdict in judge(case.rules, facts, "screen") if verdict.severity == "block"]
     if blocking:
         family = Family(recipe.runtime, recipe.model.id, precision_of(quantization), anywhere.node.device.id)
-        space.dropped.append(_dropped(recipe, family, anywhere, blocking[0]))
+        verdict = blocking[0]
+        space.dropped.append(Dropped(family, quantization.id, anywhere, verdict.rule, lambda: verdict))
     return not blocking
 
 
-def _on(case: Case, recipe: Recipe, family: Family, machines: Sequence[_Machine], *, load: _Load, space: Space) -> Iterator[Prospect]:
+def _on(case: Case, recipe: Recipe, family: Family, supply: _Supply, *, load: _Load, space: Space) -> Iterator[Prospect]:
     """One recipe on one device, in every machine that it may be had in."""
-    peak = peak_flops_per_s(machines[0].available.node.device)
-    slow, too_large = dict[tuple[int, Reading], Dropped | None](), list[_Machine]()
-    for machine in machines:
+    known, too_large = dict[tuple[int, Reading | None], _Physics](), list[_Machine]()
+    for machine, devices in _large_enough(case, recipe, supply, space, too_large):
         available = machine.available
-        space.points += len(machine.counts)
-        if machine.usd_at_least(case, 1) > space.usd_at_most:
+        held = recipe.weights_bytes <= devices * supply.device.memory_bytes
+        of_machine = None if held else reading_of(recipe, available, devices, load.prompt_tokens)
+        physics = known.get((devices, of_machine))
+        if physics is None:
+            reading = of_machine or reading_of(recipe, available, devices, load.prompt_tokens)
+            physics = known[devices, of_machine] = _physics(recipe, supply, devices, load, reading)
+        if physics.dropped is not None:
+            physics.dropped.alike += 1
             continue
-        counts = _device_counts(recipe, machine)
-        if not counts:
-            too_large.append(machine)
-        for devices in counts:
-            usd = machine.usd_at_least(case, _nodes_at_least(recipe, available, devices, peak, load))
-            reading = reading_of(recipe, available, devices, load.prompt_tokens)
-            hopeful = _hopeful(recipe, available.node.device, devices, load, reading)
-            prospect = Prospect(
-                recipe.model, recipe.checkpoint, available, devices, family, recipe.rank, usd, reading.on_host_share, hopeful
-            )
-            if (devices, reading) not in slow:
-                slow[devices, reading] = _too_slow(recipe, prospect, peak, load, reading)
-            dropped = slow[devices, reading]
-            if dropped is None:
-                space.survivors += 1
-                yield prospect
-            else:
-                dropped.alike += 1
-    space.dropped += [dropped for dropped in slow.values() if dropped is not None]
+        usd = machine.usd_at_least(case, _nodes_at_least(recipe, available, devices, supply.peak, load))
+        share, hopeful = physics.reading.on_host_share, physics.hopeful
+        prospect = Prospect(recipe.model, recipe.checkpoint, available, devices, family, recipe.rank, usd, share, hopeful)
+        if physics.late is None:
+            space.survivors += 1
+            yield prospect
+        else:
+            physics.dropped = _too_slow(prospect, *physics.late)
+            space.dropped.append(physics.dropped)
     if too_large:
         space.dropped.append(_too_large(recipe, family, too_large))
+
+
+def _large_enough(case: Case, recipe: Recipe, supply: _Supply, space: Space, too_large: list[_Machine]) -> Iterator[tuple[_Machine, int]]:
+    """Each affordable machine with how many of its devices to use; those that cannot hold the weights go aside."""
+    needed = recipe.weights_bytes / (supply.device.memory_bytes * _FITS_SHARE)
+    for machine in supply.machines:
+        if machine.usd_at_least(case, 1) <= space.usd_at_most:
+            counts = _device_counts(recipe, machine, needed)
+            if not counts:
+                too_large.append(machine)
+            for devices in counts:
+                yield machine, devices
 
 
 def _too_large(recipe: Recipe, family: Family, machines: Sequence[_Machine]) -> Dropped:
     """The largest machine of this device says it for all."""
     available = max((machine.available for machine in machines), key=lambda a: a.node.devices)
     node = available.node
-    text = f"{recipe.weights_bytes / GIB:.0f} GiB of weights at least; {node.devices} x {node.device.name} hold less"
     missed = Missed("required_gib", recipe.weights_bytes / GIB, node.devices * node.device.memory_bytes / GIB, Basis.EXACT)
-    dropped = _dropped(recipe, family, available, Verdict(DOES_NOT_FIT, "block", text, Basis.EXACT, ()), missed=missed)
-    dropped.alike = len(machines)
-    return dropped
+    judge = partial(_holds_less, missed.expect, node)
+    return Dropped(family, recipe.checkpoint.quantization, available, DOES_NOT_FIT, judge, missed, alike=len(machines))
+
+
+def _holds_less(weights_gib: float, node: Node) -> Verdict:
+    text = f"{weights_gib:.0f} GiB of weights at least; {node.devices} x {node.device.name} hold less"
+    return Verdict(DOES_NOT_FIT, "block", text, Basis.EXACT, ())
 
 
 def _counts(available: Available) -> tuple[int, ...]:
@@ -179,39 +209,59 @@ def _counts(available: Available) -> tuple[int, ...]:
     return tuple(sorted({*(2**n for n in range(8) if 2**n <= node.devices), node.devices}))
 
 
-def _device_counts(recipe: Recipe, machine: _Machine) -> tuple[int, ...]:
+def _device_counts(recipe: Recipe, machine: _Machine, needed: float) -> tuple[int, ...]:
     """The smallest number of devices that holds the weights, and for tensor parallelism twice and four times that, for latency."""
-    node, counts = machine.available.node, machine.counts
-    device_bytes = node.device.memory_bytes * _FITS_SHARE
-    first = bisect_left(counts, recipe.weights_bytes / device_bytes)
+    counts = machine.counts
+    first = bisect_left(counts, needed)
     if recipe.split:
         return counts[first : first + _SPREADS]
     if first < len(counts):
         return counts[first : first + 1]
-    in_host = node.devices * device_bytes + node.host.memory_bytes * _FITS_SHARE >= recipe.weights_bytes
+    node = machine.available.node
+    in_host = node.devices * (node.device.memory_bytes * _FITS_SHARE) + node.host.memory_bytes * _FITS_SHARE >= recipe.weights_bytes
     return (node.devices,) if in_host and machine.available.acquisition != "rent" and not node.device.unified_memory else ()
 
 
-def _too_slow(recipe: Recipe, prospect: Prospect, peak: float | None, load: _Load, reading: Reading) -> Dropped | None:
+# ---- physics
+
+_Late = tuple[Missed, str]
+
+
+@dataclass(slots=True)
+class _Physics:
+    """What holds for one recipe on so many of one device, in whatever machine they are."""
+
+    reading: Reading
+    hopeful: bool
+    late: _Late | None
+    dropped: Dropped | None = None  # the first that is too late
+
+
+def _physics(recipe: Recipe, supply: _Supply, devices: int, load: _Load, reading: Reading) -> _Physics:
+    hopeful = _hopeful(recipe, supply.device, devices, load, reading)
+    return _Physics(reading, hopeful, _late(recipe, supply.peak, devices, load, reading))
+
+
+def _late(recipe: Recipe, peak: float | None, devices: int, load: _Load, reading: Reading) -> _Late | None:
     """Why no software could keep the service level on so many devices, with the figure; None when physics allows it."""
-    devices = prospect.devices
     prompt_s = load.prompt_tokens * recipe.flops_per_token / (peak * devices) if peak else 0.0
     if load.tpot_s is not None and reading.token_s > load.tpot_s:
-        text = f"reading the weights alone at full bandwidth, per token {over(reading.token_s, load.tpot_s)}"
         missed = Missed("tpot_p95_s", reading.token_s, load.tpot_s, Basis.EXACT)
-    elif load.ttft_s is not None and prompt_s > load.ttft_s:
-        text = f"{load.prompt_tokens:,} prompt tokens at the peak of the device, first token {over(prompt_s, load.ttft_s)}"
+        return missed, "reading the weights alone at full bandwidth, per token"
+    if load.ttft_s is not None and prompt_s > load.ttft_s:
         missed = Missed("ttft_p95_s", prompt_s, load.ttft_s, Basis.EXACT)
-    elif load.ttft_s is not None and reading.prompt_s > load.ttft_s:
-        text = f"reading what the host holds of the weights every {MICRO_BATCH_TOKENS} tokens, first token "
-        text += over(reading.prompt_s, load.ttft_s)
+        return missed, f"{load.prompt_tokens:,} prompt tokens at the peak of the device, first token"
+    if load.ttft_s is not None and reading.prompt_s > load.ttft_s:
         missed = Missed("ttft_p95_s", reading.prompt_s, load.ttft_s, Basis.MODELLED)
-    else:
-        return None
-    verdict = Verdict(TOO_SLOW, "block", text, missed.basis, ())
-    dropped = _dropped(recipe, prospect.family, prospect.available, verdict, missed=missed, prospect=prospect)
-    dropped.alike = 0  # its own is counted with the others
-    return dropped
+        return missed, f"reading what the host holds of the weights every {MICRO_BATCH_TOKENS} tokens, first token"
+    return None
+
+
+def _too_slow(prospect: Prospect, missed: Missed, what: str) -> Dropped:
+    def verdict() -> Verdict:
+        return Verdict(TOO_SLOW, "block", f"{what} {over(missed.expect, missed.at_most)}", missed.basis, ())
+
+    return Dropped(prospect.family, prospect.checkpoint.quantization, prospect.available, TOO_SLOW, verdict, missed, prospect)
 
 
 def _hopeful(recipe: Recipe, device: Device, devices: int, load: _Load, reading: Reading) -> bool:
@@ -229,16 +279,3 @@ def _nodes_at_least(recipe: Recipe, available: Available, devices: int, peak: fl
     replicas = 1 if peak is None else max(1, math.ceil(flops_per_s / (peak * devices)))
     per_node = max(1, available.node.devices // devices)
     return math.ceil((replicas + load.replicas_down) / per_node)
-
-
-def _dropped(
-    recipe: Recipe,
-    family: Family,
-    available: Available,
-    verdict: Verdict,
-    *,
-    missed: Missed | None = None,
-    prospect: Prospect | None = None,
-) -> Dropped:
-    text = f"{recipe.runtime}, {recipe.model.id.split('/')[-1]} {recipe.checkpoint.quantization} on {available.node.device.name}"
-    return Dropped(family, text, available, verdict, missed, prospect)

@@ -103,7 +103,7 @@ def _too_slow_alone(case: Case, prospect: Prospect, steps: StepTimeModel) -> Dro
 
 
 def _drop(prospect: Prospect, verdict: Verdict, *, missed: Missed | None = None) -> Dropped:
-    return Dropped(prospect.family, prospect.text, prospect.available, verdict, missed)
+    return Dropped(prospect.family, prospect.checkpoint.quantization, prospect.available, verdict.rule, lambda: verdict, missed)
 
 
 def _option(case: Case, prospect: Prospect, sized: Sized) -> Option:

@@ -72,7 +72,7 @@ def options(interview: Interview, rules: RuleSet) -> Options | None:
     left = sum(1 for _ in prospects(case, inventory, models, {}, space))
     causes: Counter[str] = Counter()
     for dropped in space.dropped:
-        causes[dropped.verdict.rule] += dropped.alike
+        causes[dropped.rule] += dropped.alike
     return Options(left, causes)
 
 

@@ -14,7 +14,7 @@ from advisor.domain.model import Model
 from advisor.domain.quantization import Quantization
 from advisor.domain.verdict import Requirement
 from advisor.domain.workload import Load, LossBand, Workload
-from advisor.estimate.graph_room_llama_cpp import graph_room
+from advisor.estimate.graph_room_llama_cpp import NOT_COUNTED, graph_room
 from advisor.rules.facts import (
     LOSS_BANDS,
     DeploymentFacts,
@@ -34,6 +34,7 @@ from advisor.rules.outcome_facts import estimate_facts, requirement_facts
 from advisor.units import gib
 
 _SIXTEEN_BIT_CACHES = frozenset({"f32", "f16", "bf16"})
+GRAPH_FACTS = frozenset({"llama_cpp.graph_tensors", "llama_cpp.graph_room"})
 
 
 def build_facts(
@@ -51,6 +52,7 @@ def build_facts(
     requirements: Iterable[Requirement] = (),
     manifest: ManifestFacts | None = None,
     hosted_by: str = "",
+    graph: bool = True,  # count the tensors of llama.cpp's graph, which takes as long as all the rest
 ) -> Facts:
     """Everything known so far. Give what there is: before the estimate its facts are null, before the candidate its groups are neutral.
 
@@ -59,7 +61,6 @@ def build_facts(
     node = candidate.node if candidate else available.node if available else None
     estimated, estimate_basis = estimate_facts(estimate, candidate, demand)
     required, requirement_basis = requirement_facts(requirements)
-    settings = candidate.settings if candidate else None
     return Facts(
         workload=_workload(workload, demand),
         hardware=_hardware(node, available, hosted_by),
@@ -68,8 +69,8 @@ def build_facts(
         engine=_engine(candidate, concurrency, needs_processor),
         parallelism=_parallelism(candidate),
         settings=_settings(estimate.memory if estimate else None),
-        llama_cpp=_llama_cpp(candidate),
-        vllm=_vllm(settings) if isinstance(settings, VllmSettings) else VllmFacts(),
+        llama_cpp=_llama_cpp(candidate, graph=graph),
+        vllm=_vllm(candidate),
         deployment=_deployment(deployment),
         estimate=estimated,
         requirements=required,
@@ -212,11 +213,11 @@ def _settings(memory: MemoryEstimate | None) -> SettingsFacts:
     return SettingsFacts(memory.context_total_tokens, memory.context_per_request_tokens, memory.parallel_requests)
 
 
-def _llama_cpp(candidate: Candidate | None) -> LlamaCppFacts:
+def _llama_cpp(candidate: Candidate | None, *, graph: bool) -> LlamaCppFacts:
     settings = candidate.settings if candidate else None
     if candidate is None or not isinstance(settings, LlamaCppSettings):
         return LlamaCppFacts()
-    graph = graph_room(candidate.model.architecture, settings)
+    counted = graph_room(candidate.model.architecture, settings) if graph else NOT_COUNTED
     return LlamaCppFacts(
         ctx_size=settings.ctx_size,
         parallel=settings.parallel,
@@ -236,12 +237,15 @@ def _llama_cpp(candidate: Candidate | None) -> LlamaCppFacts:
         repack=settings.repack,
         cache_ram_mib=settings.cache_ram_mib,
         ctx_checkpoints=settings.ctx_checkpoints,
-        graph_tensors=graph.tensors,
-        graph_room=graph.room,
+        graph_tensors=counted.tensors,
+        graph_room=counted.room,
     )
 
 
-def _vllm(settings: VllmSettings) -> VllmFacts:
+def _vllm(candidate: Candidate | None) -> VllmFacts:
+    settings = candidate.settings if candidate else None
+    if not isinstance(settings, VllmSettings):
+        return VllmFacts()
     pool = settings.kv_cache_memory_bytes
     return VllmFacts(
         max_model_len=settings.max_model_len,

@@ -52,6 +52,11 @@ class Rule:
         """The facts that its condition reads."""
         return self.condition.reads
 
+    @property
+    def depends_on(self) -> frozenset[str]:
+        """Every fact that it reads, in its condition, its message or its changes."""
+        return frozenset((*self.reads, *self.message.reads, *(c.from_fact for c in self.changes if c.from_fact)))
+
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
@@ -72,3 +77,7 @@ class RuleSet:
     def get(self, rule_id: str) -> Rule | None:
         """The rule of this id."""
         return next((rule for rule in self.rules if rule.id == rule_id), None)
+
+    def ask_for(self, facts: frozenset[str], stage: Stage) -> bool:
+        """True when a rule of the stage reads one of these facts."""
+        return any(rule.stage == stage and not facts.isdisjoint(rule.depends_on) for rule in self.rules)

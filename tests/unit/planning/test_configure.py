@@ -74,6 +74,16 @@ def test_a_reason_stands_at_the_flag_of_its_runtime(sized_with):
     assert option.candidate.why["cache-ram"].endswith("[OUR001]")
 
 
+def test_a_rule_may_decide_on_the_size_of_the_graph(sized_with):
+    """Which is counted before the settings are decided only because this rule asks for it."""
+    on_graph = rule("llama_cpp.cache_ram_mib: 512", engine="llama.cpp").replace(
+        "when: workload.concurrent", "when: llama_cpp.graph_tensors > 9"
+    )
+    for concurrent, tensors in (("true", 10), ("false", 9)):
+        on_graph = on_graph.replace(f"workload.concurrent: {concurrent}", f"llama_cpp.graph_tensors: {tensors}")
+    assert sized_with(on_graph, engine="llama.cpp").candidate.settings.cache_ram_mib == 512
+
+
 def test_what_the_engine_refuses_names_the_rule(sized_with):
     dropped = sized_with(rule("vllm.gpu_memory_utilization: 1.5"))
     assert isinstance(dropped, Dropped)
