@@ -3,6 +3,7 @@
 from advisor.domain.assessment import Assessment
 from advisor.domain.claim_labels import label_of
 from advisor.domain.deployment import Candidate
+from advisor.domain.estimate import CostEstimate
 from advisor.domain.hardware import Available
 from advisor.domain.quantity import Quantity
 from advisor.domain.verdict import Requirement
@@ -68,6 +69,11 @@ def shown(quantity: Quantity, unit: str, *, bare: bool = False) -> str:
     if unit == " GiB" and quantity.low == quantity.high:
         return f"{quantity.value:,.2f}{unit}" if bare else f"{quantity.value:,.2f}{unit} ({quantity.basis})"
     return f"{significant(quantity.value)}{unit}" if bare else quantity.show(unit)
+
+
+def charged_text(cost: CostEstimate) -> str:
+    """What was charged, and the day its price is of where it has one."""
+    return f"{cost.basis_text}, price of {cost.price_as_of}" if cost.price_as_of else cost.basis_text
 
 
 def money(usd: float) -> str:

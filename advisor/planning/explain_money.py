@@ -8,6 +8,7 @@ from advisor.domain.quantity import Quantity
 from advisor.estimate.charges import hourly_charge
 from advisor.estimate.load_requests import request_stream
 from advisor.estimate.packing import pack
+from advisor.planning.describe import charged_text
 from advisor.planning.term import Term
 from advisor.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
@@ -16,8 +17,7 @@ def month_terms(case: Case, assessment: Assessment, sized: Sized) -> Iterator[Te
     """Whole machines, all hours of a month or those that they are on."""
     cost = assessment.estimate.cost
     assert cost is not None and cost.usd_per_hour is not None  # noqa: S101 - the claim exists only with it
-    dated = f", price of {cost.price_as_of}" if cost.price_as_of else ""
-    yield Term(cost.usd_per_hour.value, " USD", f"an hour: {cost.basis_text}{dated}", cost.usd_per_hour.source, adds=False)
+    yield Term(cost.usd_per_hour.value, " USD", f"an hour: {charged_text(cost)}", cost.usd_per_hour.source, adds=False)
     if cost.hours_per_month == HOURS_PER_MONTH:
         yield Term(HOURS_PER_MONTH, " h", "a month, day and night", "365 days x 24 h / 12", adds=False)
         return

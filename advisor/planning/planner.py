@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from advisor.assess import Case, assess
+from advisor.assess import Case, assess, judged_by_prices
 from advisor.catalog.catalog import Catalog
 from advisor.domain.assessment import Assessment
 from advisor.domain.hardware import Node
@@ -22,8 +22,10 @@ from advisor.planning.impossible import impossible_limits
 from advisor.planning.inventory import inventory_of, no_offer
 from advisor.planning.losers import losers
 from advisor.planning.nearest import nearest
+from advisor.planning.nearly_as_cheap import nearly_as_cheap
 from advisor.planning.option import Option, Space
 from advisor.planning.other_ways import other_ways
+from advisor.planning.price_flip import Ranked, price_flip
 from advisor.planning.prospects import prospects_by_model
 from advisor.planning.rank import ranked
 from advisor.planning.relax import relaxations
@@ -95,9 +97,17 @@ def _explored(decision: Decision, found: Searched, machine: Node | None, insist:
     if chosen is None or not closer.feasible:
         wishes = (*_nothing_to_rent(case), *impossible_limits(case, machine, decide, insist))
         return replace(closer, impossible=wishes, relaxations=relaxations(closer, machine, decide, insist))
+    prices = price_flip(case, _looked_at_for_price(case, found, order[0]))
     cheaper = cheaper_if_proven(case, chosen, order)
-    closer = replace(closer, capacity=capacity_of(case, chosen))
+    closer = replace(closer, chosen=judged_by_prices(chosen, case, prices), prices=prices, capacity=capacity_of(case, chosen))
     return replace(closer, changes=changes(closer), notes=notes(case, chosen, order), cheaper_if_proven=cheaper)
+
+
+def _looked_at_for_price(case: Case, found: Searched, best: Assessment) -> list[Ranked]:
+    """What was simulated, and what was not for its price alone: that would be in front if prices moved."""
+    family = next(option.prospect.family for assessment, option in found.assessments if assessment is best)
+    simulated = [(assessment, option.prospect.model_rank) for assessment, option in found.assessments]
+    return [*simulated, *nearly_as_cheap(case, found, family)]
 
 
 def _nothing_to_rent(case: Case) -> Iterator[Impossible]:

@@ -10,7 +10,7 @@ from advisor.planning.amounts import unit_of
 from advisor.planning.capacity import capacity_lines
 from advisor.planning.crossover import FIRST, SECOND, Crossover
 from advisor.planning.crossover_words import crossover_sentence, measuring_command
-from advisor.planning.describe import option_text, shown
+from advisor.planning.describe import charged_text, option_text, shown
 from advisor.planning.hosted import hosted_lines
 from advisor.planning.topics import Told
 from advisor.report.comparison_json import capacity_document, crossover_document, hosted_document, ways_document
@@ -64,7 +64,7 @@ def _crossover(found: Crossover) -> Iterator[str]:
 def _cost(told: Told) -> Iterator[str]:
     cost = told.assessment.estimate.cost
     if cost is not None and cost.usd_per_month is not None:
-        yield from _items([f"charged: {cost.basis_text}{f', price of {cost.price_as_of}' if cost.price_as_of else ''}"])
+        yield from _items([f"charged: {charged_text(cost)}"])
         known = ((label_of(name)[0], getattr(cost, name)) for name in _MONEY)
         yield from _items(f"{label}: {shown(number, ' USD')}" for label, number in known if number is not None)
         for label, pair in (("", cost.token_prices), (" when full", cost.token_prices_at_capacity)):

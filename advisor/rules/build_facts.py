@@ -31,6 +31,7 @@ from advisor.rules.facts import (
     WorkloadFacts,
 )
 from advisor.rules.outcome_facts import estimate_facts, requirement_facts
+from advisor.rules.price_facts import PriceFacts
 from advisor.units import gib
 
 _SIXTEEN_BIT_CACHES = frozenset({"f32", "f16", "bf16"})
@@ -49,6 +50,7 @@ def build_facts(
     deployment: Deployment | None = None,
     estimate: Estimate | None = None,
     requirements: Iterable[Requirement] = (),
+    prices: PriceFacts | None = None,
     manifest: ManifestFacts | None = None,
     hosted_by: str = "",
 ) -> Facts:
@@ -73,6 +75,7 @@ def build_facts(
         deployment=_deployment(deployment),
         estimate=estimated,
         requirements=required,
+        prices=prices or PriceFacts(),
         manifest=manifest or ManifestFacts(),
         basis=estimate_basis | requirement_basis,
     )
