@@ -63,7 +63,7 @@ class Decision:
     not_simulated: int = 0
     hosted: Hosted | None = None
     other_ways: tuple[OtherWay, ...] = ()  # to pay for the chosen deployment
-    prices: PriceFacts = PriceFacts()  # of the chosen deployment against what else was looked at
+    prices: PriceFacts | None = None  # of the chosen deployment against what else was looked at
     notes: tuple[str, ...] = ()
     cheaper_if_proven: tuple[Loser, ...] = ()
     impossible: tuple[Impossible, ...] = ()
@@ -82,5 +82,6 @@ def with_engine_asked(decision: Decision, ask: Ask) -> Decision:
     if decision.chosen is None:
         return decision
     chosen, testimony = assess_asked(decision.chosen.deployment, decision.chosen.available, decision.case, ask)
-    chosen = judged_by_prices(chosen, decision.case, decision.prices)
+    if decision.prices is not None:
+        chosen = judged_by_prices(chosen, decision.case, decision.prices)
     return replace(decision, chosen=chosen, ranked=(chosen, *decision.ranked[1:]), testimony=testimony)

@@ -35,9 +35,9 @@ class _Machine:
 
     available: Available
     counts: tuple[int, ...]
-    usd: dict[int, float] = field(default_factory=dict)
+    usd: dict[float, float] = field(default_factory=dict)
 
-    def usd_at_least(self, case: Case, nodes: int) -> float:
+    def usd_at_least(self, case: Case, nodes: float) -> float:
         """The same question for thousands of recipes."""
         usd = self.usd.get(nodes)
         if usd is None:
@@ -55,6 +55,7 @@ class _Load:
     replicas_down: int
     ttft_s: float | None
     tpot_s: float | None
+    by_the_pile: bool  # machines are paid for the hours that a pile takes
 
 
 def prospects(case: Case, inventory: Inventory, models: Iterable[Model], insist: Mapping[str, str], space: Space) -> Iterator[Prospect]:
@@ -86,6 +87,7 @@ def _load(case: Case) -> _Load:
         replicas_down=demand.replicas_down,
         ttft_s=level.ttft_p95_s,
         tpot_s=level.tpot_p95_s,
+        by_the_pile=demand.piles_per_month is not None,
     )
 
 
@@ -135,7 +137,7 @@ def _on(case: Case, recipe: Recipe, family: Family, machines: Sequence[_Machine]
     for machine in machines:
         available = machine.available
         space.points += len(machine.counts)
-        if machine.usd_at_least(case, 1) > space.usd_at_most:
+        if machine.usd_at_least(case, 0 if load.by_the_pile else 1) > space.usd_at_most:
             continue
         counts = _device_counts(recipe, machine)
         if not counts:
@@ -223,11 +225,13 @@ def _hopeful(recipe: Recipe, device: Device, devices: int, load: _Load, reading:
     return load.tpot_s is None or reading.token_s * _USUAL_TOKEN <= load.tpot_s
 
 
-def _nodes_at_least(recipe: Recipe, available: Available, devices: int, peak: float | None, load: _Load) -> int:
-    """Machines without which the arithmetic of the load is not done, replicas that may be down included."""
+def _nodes_at_least(recipe: Recipe, available: Available, devices: int, peak: float | None, load: _Load) -> float:
+    """Machines without which the arithmetic of the load is not done, replicas that may be down included; of a pile the work alone."""
     flops_per_s = load.requests_per_s * load.request_tokens * recipe.flops_per_token
-    replicas = 1 if peak is None else max(1, math.ceil(flops_per_s / (peak * devices)))
     per_node = max(1, available.node.devices // devices)
+    if load.by_the_pile:
+        return flops_per_s / (peak * devices) / per_node if peak else 0.0
+    replicas = 1 if peak is None else max(1, math.ceil(flops_per_s / (peak * devices)))
     return math.ceil((replicas + load.replicas_down) / per_node)
 
 

@@ -118,6 +118,8 @@ def _money(chosen: Assessment, required: Container[str]) -> Iterator[tuple[str, 
         return
     if "usd_per_month" not in required:
         yield "cost a month", cost.usd_per_month, " USD"
+    if cost.usd_per_pile is not None:
+        yield label_of("usd_per_pile")[0], cost.usd_per_pile, " USD"
     if cost.usd_per_request is not None:
         many, of = _counted(cost.usd_per_request)
         yield f"cost {'of ' if many > 1 else ''}{of}", cost.usd_per_request.times(many), " USD"

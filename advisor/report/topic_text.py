@@ -20,6 +20,7 @@ from advisor.units import significant
 WIDTH = 80
 _MONEY = (
     "usd_per_month",
+    "usd_per_pile",
     "usd_per_request",
     "usd_per_request_at_capacity",
     "usd_per_million_input_tokens",
