@@ -11,6 +11,7 @@ from bisect import insort
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from operator import attrgetter
 
 from advisor.estimate.load_pool import CachePool, cache_pool
@@ -66,11 +67,11 @@ class Simulation:
         request.cached_tokens = request.prompt_tokens
         self._join(request)
 
-    def run(self, on_finish: Callable[[SimulatedRequest], None]) -> None:
-        """Advance, and tell of each request that is over."""
+    def run(self, on_finish: Callable[[SimulatedRequest], None], until_s: float = inf) -> None:
+        """Advance, no further than the event that reaches `until_s`, and tell of each request that is over."""
         self.on_finish = on_finish
         arrivals, waiting, running, prefilling = self.arrivals, self.waiting, self.running, self.prefilling
-        while not self.stopped:
+        while not self.stopped and self.now_s < until_s:
             while arrivals and arrivals[0][0] <= self.now_s:
                 request = heapq.heappop(arrivals)[2]
                 request.measured = self.arrived in self.measured

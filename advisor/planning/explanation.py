@@ -16,8 +16,8 @@ from advisor.planning.explain_money import (
     full_request_terms,
     input_token_terms,
     month_terms,
-    pile_terms,
     output_token_terms,
+    pile_terms,
     request_terms,
     user_terms,
 )

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from advisor.domain.claim_labels import label_of
-from advisor.planning.amounts import unit_of
 from advisor.planning.capacity import capacity_lines
 from advisor.planning.crossover import FIRST, SECOND, Crossover
 from advisor.planning.crossover_words import crossover_sentence, measuring_command
@@ -38,6 +37,8 @@ def topic_text(told: Told) -> str:
 def _lines(told: Told) -> Iterator[str]:
     if told.capacity is not None:
         yield from _items(capacity_lines(told.capacity, told.case.demand.load))
+        if told.routing is not None:
+            yield from _items([str(told.routing)])
         if told.capacity.months_until_full is not None:
             months = told.capacity.months_until_full.show(" months")
             yield from _items([f"growth of {told.capacity.growth_pct_per_year:g} % a year fills it in {months}"])
@@ -85,7 +86,7 @@ def topic_document(told: Told) -> dict[str, Any]:
     """The same for programs; what the topic does not need is left out."""
     document: dict[str, Any] = {"schema": "advisor.explanation/1", "deployment": told.deployment, "topic": told.topic}
     if told.capacity is not None:
-        document["capacity"] = capacity_document(told.capacity, unit_of(told.case.demand.load))
+        document["capacity"] = capacity_document(told.capacity, told.case.demand.load, told.routing)
     if told.crossover is not None:
         document["crossover"] = crossover_document(told.crossover)
     if told.topic == "cost":
