@@ -11,7 +11,6 @@ from bisect import insort
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import inf
 from operator import attrgetter
 
 from advisor.estimate.load_pool import CachePool, cache_pool
@@ -67,7 +66,7 @@ class Simulation:
         request.cached_tokens = request.prompt_tokens
         self._join(request)
 
-    def run(self, on_finish: Callable[[SimulatedRequest], None], until_s: float = inf) -> None:
+    def run(self, on_finish: Callable[[SimulatedRequest], None], until_s: float = float("inf")) -> None:
         """Advance, no further than the event that reaches `until_s`, and tell of each request that is over."""
         self.on_finish = on_finish
         arrivals, waiting, running, prefilling = self.arrivals, self.waiting, self.running, self.prefilling

@@ -8,7 +8,7 @@ from advisor.domain.demand import Demand
 from advisor.domain.deployment import Candidate, Deployment
 from advisor.domain.engine import LlamaCppSettings, VllmSettings
 from advisor.domain.estimate import Estimate, MemoryEstimate
-from advisor.domain.hardware import Available, Node, ProcessorFeature
+from advisor.domain.hardware import Available, ProcessorFeature
 from advisor.domain.licence import Licence
 from advisor.domain.model import Model
 from advisor.domain.quantization import Quantization
@@ -58,20 +58,18 @@ def build_facts(
 
     `quantization` and `licence` are the catalog's, `concurrency` and `needs_processor` the engine record's; `hosted_by`: an API provider.
     """
-    node = candidate.node if candidate else available.node if available else None
     estimated, estimate_basis = estimate_facts(estimate, candidate, demand)
     required, requirement_basis = requirement_facts(requirements)
-    settings = candidate.settings if candidate else None
     return Facts(
         workload=_workload(workload, demand),
-        hardware=_hardware(node, available, hosted_by),
+        hardware=_hardware(candidate, available, hosted_by),
         model=_model(candidate.model, licence) if candidate else ModelFacts(),
         quantization=_quantization(candidate, quantization),
         engine=_engine(candidate, concurrency, needs_processor),
         parallelism=_parallelism(candidate),
         settings=_settings(estimate.memory if estimate else None),
         llama_cpp=_llama_cpp(candidate),
-        vllm=_vllm(settings) if isinstance(settings, VllmSettings) else VllmFacts(),
+        vllm=_vllm(candidate),
         deployment=_deployment(deployment),
         estimate=estimated,
         requirements=required,
@@ -119,7 +117,8 @@ def _in_flight_at_most(load: Load) -> int | None:
     return load.in_flight or (load.batch.requests if load.batch else None)
 
 
-def _hardware(node: Node | None, available: Available | None, hosted_by: str) -> HardwareFacts:
+def _hardware(candidate: Candidate | None, available: Available | None, hosted_by: str) -> HardwareFacts:
+    node = candidate.node if candidate else available.node if available else None
     if node is None:
         return HardwareFacts(acquisition="hosted" if hosted_by else "", provider=hosted_by)
     device, offer = node.device, available.offer if available else None
@@ -244,7 +243,10 @@ def _llama_cpp(candidate: Candidate | None) -> LlamaCppFacts:
     )
 
 
-def _vllm(settings: VllmSettings) -> VllmFacts:
+def _vllm(candidate: Candidate | None) -> VllmFacts:
+    settings = candidate.settings if candidate else None
+    if not isinstance(settings, VllmSettings):
+        return VllmFacts()
     pool = settings.kv_cache_memory_bytes
     return VllmFacts(
         max_model_len=settings.max_model_len,
