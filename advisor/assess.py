@@ -28,6 +28,7 @@ from advisor.estimate.witnessed import with_witness
 from advisor.rules.build_facts import build_facts
 from advisor.rules.facts import Facts, ManifestFacts
 from advisor.rules.judge import assumed, configure, judge
+from advisor.rules.price_facts import PriceFacts
 from advisor.rules.rule import RuleSet
 from advisor.units import GIB, SECONDS_PER_HOUR
 
@@ -118,16 +119,39 @@ def assess_asked(deployment: Deployment, available: Available, case: Case, ask: 
 
 
 def judged(
-    deployment: Deployment, available: Available, estimate: Estimate, case: Case, *, manifest: ManifestFacts | None = None
+    deployment: Deployment,
+    available: Available,
+    estimate: Estimate,
+    case: Case,
+    *,
+    prices: PriceFacts | None = None,
+    manifest: ManifestFacts | None = None,
 ) -> Assessment:
-    """An estimate held against the workload and the rules; `manifest` is what a checked file says beside the engine's settings."""
+    """An estimate held against the workload and the rules.
+
+    `prices` is how it stands against what else was looked at, `manifest` what a checked file says beside the engine's settings.
+    """
     existing = available.acquisition in EXISTING
     needs = tuple(requirements(estimate, case.workload, case.demand, replicas=deployment.replicas, existing=existing))
-    facts = facts_of(deployment.candidate, available, case, deployment=deployment, estimate=estimate, requirements=needs, manifest=manifest)
+    facts = facts_of(
+        deployment.candidate,
+        available,
+        case,
+        deployment=deployment,
+        estimate=estimate,
+        requirements=needs,
+        prices=prices,
+        manifest=manifest,
+    )
     configuration = configure(case.rules, facts)
     facts = assumed(facts, configuration)
     verdicts = (*judge(case.rules, facts, "screen"), *configuration.taken_for_granted, *judge(case.rules, facts, "judge"))
     return Assessment(deployment, available, estimate, verdicts, needs)
+
+
+def judged_by_prices(assessment: Assessment, case: Case, prices: PriceFacts) -> Assessment:
+    """The same deployment, judged knowing how it stands against what else was looked at."""
+    return judged(assessment.deployment, assessment.available, assessment.estimate, case, prices=prices)
 
 
 def facts_of(
@@ -138,6 +162,7 @@ def facts_of(
     deployment: Deployment | None = None,
     estimate: Estimate | None = None,
     requirements: Iterable[Requirement] = (),
+    prices: PriceFacts | None = None,
     manifest: ManifestFacts | None = None,
     graph: bool = True,
 ) -> Facts:
@@ -157,6 +182,7 @@ def facts_of(
         deployment=deployment,
         estimate=estimate,
         requirements=requirements,
+        prices=prices,
         manifest=manifest,
         graph=graph,
     )

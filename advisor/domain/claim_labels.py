@@ -25,6 +25,7 @@ _LABELS: Final = {
     "usd_per_request_at_capacity": ("cost a request when full", " USD"),
     "usd_per_million_input_tokens": ("cost of a million tokens sent, the bill over these alone", " USD"),
     "usd_per_million_output_tokens": ("cost of a million tokens generated, the bill over these alone", " USD"),
+    "usd_per_pile": ("cost of one pile", " USD"),
     "usd_per_user_month": ("cost a user a month", " USD"),
 }
 

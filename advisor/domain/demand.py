@@ -28,6 +28,16 @@ class Demand:
     running: Running | None = None  # None: day and night
 
     @property
+    def piles_per_month(self) -> float | None:
+        """How often a batch comes: the month's requests over those of one pile.
+
+        None where nobody has said how many requests a month has, where `running` says when the machines are on, and without a batch.
+        """
+        if self.load.batch is None or self.requests_per_month is None or self.running is not None:
+            return None
+        return self.requests_per_month / self.load.batch.requests
+
+    @property
     def typical_tokens(self) -> int:
         """A typical request from its first to its last token."""
         return self.input_tokens.p50 + self.output_tokens.p50

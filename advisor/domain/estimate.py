@@ -133,6 +133,7 @@ class CostEstimate:
 
     `usd_per_million_*_tokens` is the whole bill over the tokens of that kind alone; `token_prices` split it by the engine's time.
     `usd_per_user_month` is per user of the busiest quarter of an hour. `cold_share` of the requests wait for a start.
+    `usd_per_pile` is what one pile of a batch takes of what is paid by the hour that is on, its start included.
     """
 
     usd_per_hour: Quantity | None
@@ -147,6 +148,7 @@ class CostEstimate:
     token_prices: TokenPrices | None = None
     token_prices_at_capacity: TokenPrices | None = None
     usd_per_user_month: Quantity | None = None
+    usd_per_pile: Quantity | None = None
     hours_per_month: float | None = None  # that are paid for, starts included
     starts_per_month: float = 0.0
     cold_share: float = 0.0

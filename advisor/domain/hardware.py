@@ -138,6 +138,7 @@ class Available:
     acquisition: Acquisition
     offer: Offer | None = None
     purchase_usd_per_device: float | None = None
+    purchase_as_of: str | None = None  # None where the user says what it cost
     all_in_kw_per_device: float | None = None
     spot: bool = False  # the offer's spot price is paid, interruptions are accepted
 

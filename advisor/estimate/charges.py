@@ -62,7 +62,8 @@ def _owned(available: Available, packing: Packing, terms: CostTerms) -> Charge:
     purchase, bought = _amortised_per_device(available, terms)
     power, powered = _electricity_per_device(available, terms)
     text = f"{packing.devices} x {available.node.device.id}: {bought}; {powered}{_idle(packing)}"
-    return Charge(_times(purchase, packing.devices), _times(power, packing.devices), None, text)
+    as_of = available.purchase_as_of if purchase is not None else None
+    return Charge(_times(purchase, packing.devices), _times(power, packing.devices), as_of, text)
 
 
 def _times(each: float | None, devices: int) -> float | None:

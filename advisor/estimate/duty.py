@@ -3,6 +3,8 @@
 Scale to zero after T seconds of rest, T counted from the end of an answer, with requests that arrive at random at a rate r while it may
 be on: a request finds it off when the gap before it was longer than T, P = exp(-r T); of a gap it stays on for
 E[min(gap, T)] = (1 - exp(-r T)) / r. Both follow from the exponential gaps of a Poisson stream; the answer's own time lengthens T.
+
+A batch that comes p times a month, each pile of n requests served at R a second, is on for p n / R and starts p times.
 """
 
 import math
@@ -43,6 +45,12 @@ def duty_of(running: Running | None, requests_per_month: float | None, answer_s:
     if running.scale_to_zero_after_s is None or not requests_per_month:
         return Duty(open_hours, starts, 0.0)  # switched on ahead of the first request
     return scaled_to_zero(open_hours, requests_per_month, after_s=running.scale_to_zero_after_s, answer_s=answer_s)
+
+
+def by_the_pile(piles_per_month: float, requests: int, requests_per_s: float) -> Duty:
+    """On for each pile of a batch and off between two of them; switched on ahead of it."""
+    hours = piles_per_month * requests / max(requests_per_s * SECONDS_PER_HOUR, 1e-9)
+    return Duty(min(hours, HOURS_PER_MONTH), piles_per_month, 0.0)
 
 
 def scaled_to_zero(open_hours: float, requests_per_month: float, *, after_s: float, answer_s: float) -> Duty:

@@ -69,12 +69,12 @@ class Simulation:
         request.cached_tokens = request.prompt_tokens
         self._join(request)
 
-    def run(self, on_finish: Callable[[SimulatedRequest], None]) -> None:
-        """Advance, and tell of each request that is over."""
+    def run(self, on_finish: Callable[[SimulatedRequest], None], until_s: float = float("inf")) -> None:
+        """Advance, no further than the event that reaches `until_s`, and tell of each request that is over."""
         self.on_finish = on_finish
         arrivals, waiting, running, prefilling = self.arrivals, self.waiting, self.running, self.prefilling
         ahead = self.steps.scheduling == "ahead"
-        while not self.stopped:
+        while not self.stopped and self.now_s < until_s:
             seen_s = self.step_began_s if ahead and (running or prefilling) else self.now_s
             while arrivals and arrivals[0][0] <= seen_s:
                 request = heapq.heappop(arrivals)[2]

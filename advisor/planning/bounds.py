@@ -57,21 +57,33 @@ def _longest_answer_s(demand: Demand, level: ServiceLevel) -> float | None:
     return level.ttft_p95_s + demand.output_tokens.max * level.tpot_p95_s
 
 
-def replicas_at_least(case: Case, sized: Sized) -> int:
-    """No fewer replicas can carry the load, whatever the scheduler does."""
+def replicas_needed(case: Case, sized: Sized) -> float:
+    """So many replicas' worth of work does the load ask for at least, whatever the scheduler does."""
     needed = requests_per_s_at_least(case.demand, case.workload.service_level)
     replica = Deployment(case.workload.name, sized.candidate, 1)
     capacity = capacity_bound(replica, case.demand, memory=sized.memory, steps=sized.steps)
-    return max(1, math.ceil(needed / capacity - 1e-9))
+    return needed / capacity
 
 
-def monthly_usd_at_least(case: Case, available: Available, *, nodes: int) -> float:
-    """What the instances alone cost while they are on, or the purchase where it is written off; electricity comes on top."""
-    rate, hours = case.workload.cost.price_usd_per_hour, duty_of(case.demand.running, case.demand.requests_per_month).hours
+def monthly_usd_at_least(case: Case, available: Available, *, nodes: float) -> float:
+    """What the instances alone cost while they are on, or the purchase where it is written off; electricity comes on top.
+
+    `nodes` are those that the load keeps busy: whole ones are paid for, but of a pile, after which they are switched off, only the hours.
+    """
+    rate, demand, whole = case.workload.cost.price_usd_per_hour, case.demand, max(1, math.ceil(nodes - 1e-9))
+    hours = duty_of(demand.running, demand.requests_per_month).hours
     if rate is not None:
-        return rate * hours
+        return rate * hours if demand.piles_per_month is None else 0.0  # the more nodes that takes, the sooner they are off
     if available.offer is None:
-        charge = hourly_charge(available, Packing(nodes, nodes * available.node.devices, 0), case.workload.cost)
+        charge = hourly_charge(available, Packing(whole, whole * available.node.devices, 0), case.workload.cost)
         return (charge.always_usd_per_hour or 0.0) * HOURS_PER_MONTH
     spot_usd_per_hour = available.offer.spot_usd_per_hour if available.spot else None
-    return (spot_usd_per_hour or available.offer.usd_per_hour) * nodes * hours
+    return (spot_usd_per_hour or available.offer.usd_per_hour) * _node_hours_at_least(demand, nodes, whole, hours)
+
+
+def _node_hours_at_least(demand: Demand, nodes: float, whole: int, hours: float) -> float:
+    """Half a node for all the hours of a pile is a whole one for half of them."""
+    piles, batch = demand.piles_per_month, demand.load.batch
+    if piles is None or batch is None:
+        return whole * hours
+    return min(nodes * piles * batch.finish_within_h, whole * hours)

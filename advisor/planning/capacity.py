@@ -10,6 +10,7 @@ from advisor.domain.quantity import Basis, Quantity
 from advisor.domain.workload import Load
 from advisor.estimate.largest_load import largest_load
 from advisor.planning.amounts import load_size, load_text
+from advisor.planning.routing import assumed_split
 from advisor.units import MONTHS_PER_YEAR
 
 
@@ -17,8 +18,8 @@ from advisor.units import MONTHS_PER_YEAR
 class Capacity:
     """Largest loads are in the workload's own unit, within its service level.
 
-    `largest` is what the deployment holds with the workload's replicas down, `largest_all_up` with none. The load is spread evenly over the
-    replicas, so that each holds as much as the next. `months_until_full` is None without growth.
+    `largest` is what the deployment holds with the workload's replicas down, `largest_all_up` with none. Each replica gets an equal part of
+    the load (`routing.assumed_split`), so that each holds as much as the next. `months_until_full` is None without growth.
     """
 
     replicas: int
@@ -68,7 +69,7 @@ def capacity_lines(capacity: Capacity, load: Load) -> Iterator[str]:
     if capacity.replicas > 1:
         down = f"{load_text(capacity.largest, load)} with {capacity.replicas_down} down, " if capacity.replicas_down else ""
         up = f"{load_text(capacity.largest_all_up, load)} with all up"
-        yield f"{capacity.replicas} replicas behind a router that spreads requests evenly: {down}{up}"
+        yield f"{capacity.replicas} replicas behind a router: {down}{up}; {assumed_split(load)}"
 
 
 def _growing(known: Capacity, now: float) -> Capacity:

@@ -1,7 +1,7 @@
 """A decision as the file that a team commits: deployments to edit, claims to recompute."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from advisor.catalog.catalog import Catalog
@@ -56,10 +56,18 @@ def compose_plan(decision: Decision, *, workload_path: str, workload_sha256: str
         ),
         evidence_required=(*_PROVEN_ALWAYS, *_latency_names(workload)),
         instead=tuple(_instead(loser) for loser in decision.losers),
-        changes_if=tuple(f"{change.when}: {change.then}" for change in (*decision.changes, *decision.relaxations)),
+        changes_if=tuple(_changes_if(decision)),
         measured=used_points(measured, (chosen,), decision.case),
         assumed=tuple(f"{assumption.path}: {assumption.text} ({assumption.basis})" for assumption in decision.assumptions),
     )
+
+
+def _changes_if(decision: Decision) -> Iterator[str]:
+    """What would change the answer, with what the rules say of the plan as a whole."""
+    yield from (f"{change.when}: {change.then}" for change in (*decision.changes, *decision.relaxations))
+    whole = {rule.id for rule in decision.case.rules.rules if rule.text.scope == "plan"}
+    verdicts = decision.chosen.verdicts if decision.chosen else ()
+    yield from (f"{verdict.message} [{verdict.rule}]" for verdict in verdicts if verdict.rule in whole)
 
 
 def decision_sentence(decision: Decision) -> str:

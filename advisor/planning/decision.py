@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from advisor.assess import Case, assess_asked
+from advisor.assess import Case, assess_asked, judged_by_prices
 from advisor.domain.assessment import Assessment
 from advisor.domain.witness import Ask, Testimony
 from advisor.planning.capacity import Capacity
@@ -11,6 +11,7 @@ from advisor.planning.demand import Assumption
 from advisor.planning.hosted import Hosted
 from advisor.planning.option import Space
 from advisor.planning.other_ways import OtherWay
+from advisor.rules.price_facts import PriceFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Decision:
     not_simulated: int = 0
     hosted: Hosted | None = None
     other_ways: tuple[OtherWay, ...] = ()  # to pay for the chosen deployment
+    prices: PriceFacts | None = None  # of the chosen deployment against what else was looked at
     notes: tuple[str, ...] = ()
     cheaper_if_proven: tuple[Loser, ...] = ()
     impossible: tuple[Impossible, ...] = ()
@@ -80,4 +82,6 @@ def with_engine_asked(decision: Decision, ask: Ask) -> Decision:
     if decision.chosen is None:
         return decision
     chosen, testimony = assess_asked(decision.chosen.deployment, decision.chosen.available, decision.case, ask)
+    if decision.prices is not None:
+        chosen = judged_by_prices(chosen, decision.case, decision.prices)
     return replace(decision, chosen=chosen, ranked=(chosen, *decision.ranked[1:]), testimony=testimony)

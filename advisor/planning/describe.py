@@ -3,10 +3,11 @@
 from advisor.domain.assessment import Assessment
 from advisor.domain.claim_labels import label_of
 from advisor.domain.deployment import Candidate
+from advisor.domain.estimate import CostEstimate
 from advisor.domain.hardware import Available
 from advisor.domain.quantity import Quantity
 from advisor.domain.verdict import Requirement
-from advisor.units import significant
+from advisor.units import HOURS_PER_MONTH, significant
 
 
 def recipe(candidate: Candidate) -> str:
@@ -68,6 +69,17 @@ def shown(quantity: Quantity, unit: str, *, bare: bool = False) -> str:
     if unit == " GiB" and quantity.low == quantity.high:
         return f"{quantity.value:,.2f}{unit}" if bare else f"{quantity.value:,.2f}{unit} ({quantity.basis})"
     return f"{significant(quantity.value)}{unit}" if bare else quantity.show(unit)
+
+
+def price_text(cost: CostEstimate) -> str:
+    """What an hour is charged for, and the day its price is of where it has one."""
+    return f"{cost.basis_text}, price of {cost.price_as_of}" if cost.price_as_of else cost.basis_text
+
+
+def charged_text(cost: CostEstimate) -> str:
+    """The same, with the hours of a month where those are not all."""
+    part = cost.hours_per_month is not None and cost.hours_per_month < HOURS_PER_MONTH
+    return price_text(cost) + (f", on for {significant(cost.hours_per_month or 0.0)} h a month" if part else "")
 
 
 def money(usd: float) -> str:

@@ -8,6 +8,7 @@ from advisor.domain.quantity import Quantity
 from advisor.estimate.charges import hourly_charge
 from advisor.estimate.load_requests import request_stream
 from advisor.estimate.packing import pack
+from advisor.planning.describe import price_text
 from advisor.planning.term import Term
 from advisor.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
@@ -16,8 +17,7 @@ def month_terms(case: Case, assessment: Assessment, sized: Sized) -> Iterator[Te
     """Whole machines, all hours of a month or those that they are on."""
     cost = assessment.estimate.cost
     assert cost is not None and cost.usd_per_hour is not None  # noqa: S101 - the claim exists only with it
-    dated = f", price of {cost.price_as_of}" if cost.price_as_of else ""
-    yield Term(cost.usd_per_hour.value, " USD", f"an hour: {cost.basis_text}{dated}", cost.usd_per_hour.source, adds=False)
+    yield Term(cost.usd_per_hour.value, " USD", f"an hour: {price_text(cost)}", cost.usd_per_hour.source, adds=False)
     if cost.hours_per_month == HOURS_PER_MONTH:
         yield Term(HOURS_PER_MONTH, " h", "a month, day and night", "365 days x 24 h / 12", adds=False)
         return
@@ -26,7 +26,11 @@ def month_terms(case: Case, assessment: Assessment, sized: Sized) -> Iterator[Te
         text = f"of it is paid whether they run or not, {HOURS_PER_MONTH} h a month"
         yield Term(charge.always_usd_per_hour, " USD", text, charge.text, adds=False)
     text = f"a month that they are on, {cost.starts_per_month:,.0f} starts included"
-    yield Term(cost.hours_per_month or 0.0, " h", text, "running in the workload; start-up estimate", adds=False)
+    known = "running in the workload; start-up estimate"
+    if case.demand.piles_per_month is not None:
+        yield Term(case.demand.piles_per_month, " piles", "a month", "volume of the workload over the requests of a pile", adds=False)
+        known = "piles x requests over the throughput; start-up estimate"
+    yield Term(cost.hours_per_month or 0.0, " h", text, known, adds=False)
 
 
 def request_terms(case: Case, assessment: Assessment, sized: Sized) -> Iterator[Term]:
@@ -38,6 +42,17 @@ def request_terms(case: Case, assessment: Assessment, sized: Sized) -> Iterator[
     elif performance is not None and cost is not None:
         text = "a month, if the busiest quarter of an hour lasted all month: no volume is stated"
         yield _served(performance.requests_per_s, cost.hours_per_month, text)
+
+
+def pile_terms(case: Case, assessment: Assessment, sized: Sized) -> Iterator[Term]:
+    """What stops with the machines, for the hours of one pile and the start before it."""
+    charge = hourly_charge(assessment.available, pack(assessment.deployment), case.workload.cost)
+    batch, performance = case.demand.load.batch, assessment.estimate.performance
+    assert batch is not None and performance is not None  # noqa: S101 - the claim exists only with them
+    yield Term(charge.on_usd_per_hour or 0.0, " USD", f"an hour that they are on: {charge.text}", charge.text, adds=False)
+    hours, rate = batch.requests / performance.requests_per_s.value / SECONDS_PER_HOUR, performance.requests_per_s
+    yield Term(hours, " h", f"for {batch.requests:,} requests", rate.source, adds=False)
+    yield Term(performance.start_s.value / SECONDS_PER_HOUR, " h", "for the start before it", performance.start_s.source, adds=False)
 
 
 def full_request_terms(case: Case, assessment: Assessment, sized: Sized) -> Iterator[Term]:

@@ -17,6 +17,7 @@ from advisor.planning.explain_money import (
     input_token_terms,
     month_terms,
     output_token_terms,
+    pile_terms,
     request_terms,
     user_terms,
 )
@@ -75,6 +76,7 @@ def _alone(claim: str) -> Terms:
 
 _MONEY: Mapping[str, Terms] = {
     "usd_per_month": month_terms,
+    "usd_per_pile": pile_terms,
     "usd_per_request": request_terms,
     "usd_per_request_at_capacity": full_request_terms,
     "usd_per_million_input_tokens": input_token_terms,

@@ -36,7 +36,7 @@ class Hosted:
     usd_per_month: float
     usd_per_request: float
     allowed: bool
-    break_even_requests_per_month: float | None
+    break_even_requests_per_month: float | None  # None without a bill, and where the bill grows with the requests
     reachable: bool | None
     dearer_here_usd_per_month: float | None  # what hosting it oneself costs more (below 0: less)
 
@@ -52,8 +52,8 @@ def hosted_price(case: Case, chosen: Assessment | None, models: Sequence[Model])
         return None
     cheapest = min(prices, key=lambda price: _usd_per_request(case, price))
     each = _usd_per_request(case, cheapest)
-    bill, most = _bill(chosen), _most_requests_per_month(chosen)
-    even = None if bill is None else bill / each
+    bill, most = _bill(chosen), _most_requests_per_month(case, chosen)
+    even = None if bill is None or _grows(case, chosen) else bill / each
     return Hosted(
         model=cheapest.model,
         same_model=same,
@@ -80,7 +80,7 @@ def hosted_lines(case: Case, hosted: Hosted | None) -> Iterator[str]:
     like = "" if hosted.same_model else ", nearest in size to yours that has a price"
     usd, requests = significant(hosted.usd_per_month), f"{hosted.requests_per_month:,.0f}"
     yield f"hosted API for {name}{like}: {usd} USD a month for {requests} requests ({price.provider}, {rates}){note}"
-    if hosted.break_even_requests_per_month is not None:
+    if hosted.dearer_here_usd_per_month is not None:
         yield _break_even(hosted, place)
 
 
@@ -89,7 +89,9 @@ def _break_even(hosted: Hosted, place: str) -> str:
     more = hosted.dearer_here_usd_per_month or 0.0
     keeping = f"keeping it {_PLACES[place]}" if place in _PLACES else "hosting it yourself"
     now = f"{keeping} costs {significant(abs(more))} USD a month {'more' if more >= 0 else 'less'} than that"
-    even = f"{significant(hosted.break_even_requests_per_month or 0.0)} requests a month"
+    if hosted.break_even_requests_per_month is None:
+        return f"{now}; both grow with the piles"
+    even = f"{significant(hosted.break_even_requests_per_month)} requests a month"
     if hosted.reachable is False:
         return f"{now}, and would at any volume: both cost the same at {even}, more than this deployment serves"
     return f"{now}; both cost the same at {even}"
@@ -114,11 +116,17 @@ def _bill(chosen: Assessment | None) -> float | None:
     return cost.usd_per_month.value if cost and cost.usd_per_month else None
 
 
-def _most_requests_per_month(chosen: Assessment | None) -> float | None:
+def _grows(case: Case, chosen: Assessment | None) -> bool:
+    """Rented for each pile of a batch: twice the piles are twice the bill."""
+    return case.demand.piles_per_month is not None and chosen is not None and chosen.available.acquisition == "rent"
+
+
+def _most_requests_per_month(case: Case, chosen: Assessment | None) -> float | None:
     performance, cost = (chosen.estimate.performance, chosen.estimate.cost) if chosen else (None, None)
     if performance is None or cost is None or cost.hours_per_month is None:
         return None
-    return performance.capacity_requests_per_s.value * SECONDS_PER_HOUR * cost.hours_per_month
+    hours = HOURS_PER_MONTH if case.demand.piles_per_month is not None else cost.hours_per_month
+    return performance.capacity_requests_per_s.value * SECONDS_PER_HOUR * hours
 
 
 def _of_like_model(case: Case, model: Model) -> Iterable[ApiPrice]:

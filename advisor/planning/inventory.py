@@ -31,7 +31,7 @@ def _owned(entry: OwnedHardware, catalog: Catalog) -> Available:
         node = in_use(node, round(entry.in_use_gib * GIB))
     known = _with_purchase(Available(node, entry.count // per_node, "owned"), catalog)
     paid, power = entry.usd_per_device, entry.all_in_kw_per_device
-    known = known if paid is None else replace(known, purchase_usd_per_device=paid)
+    known = known if paid is None else replace(known, purchase_usd_per_device=paid, purchase_as_of=None)
     return known if power is None else replace(known, all_in_kw_per_device=power)
 
 
@@ -109,5 +109,6 @@ def _with_purchase(available: Available, catalog: Catalog) -> Available:
         available.nodes,
         available.acquisition,
         purchase_usd_per_device=purchase.usd_per_device,
+        purchase_as_of=purchase.as_of if purchase.usd_per_device is not None else None,
         all_in_kw_per_device=purchase.all_in_kw_per_device,
     )

@@ -9,9 +9,10 @@ from advisor.domain.assessment import Assessment
 from advisor.domain.estimate import CostEstimate, PerformanceEstimate
 from advisor.domain.hardware import Available, Offer
 from advisor.domain.running import Running
-from advisor.domain.workload import CostTerms
+from advisor.domain.workload import Batch, CostTerms
 from advisor.estimate.charges import ASSUMED_WRITE_OFF_YEARS, hourly_charge
 from advisor.estimate.cost import estimate_cost
+from advisor.estimate.duty import by_the_pile
 from advisor.estimate.packing import pack
 from advisor.planning.describe import money
 from advisor.units import SECONDS_PER_HOUR, significant
@@ -111,8 +112,11 @@ def _rested(case: Case, chosen: Assessment) -> Iterator[OtherWay]:
     cost, performance = chosen.estimate.cost, chosen.estimate.performance
     if cost is None or cost.usd_per_month is None or performance is None:
         return
-    if case.demand.running is not None:
+    if cost.starts_per_month:
         yield from _starts(case, chosen, cost, performance)
+        if case.demand.piles_per_month is not None:
+            yield from _left_on(case, chosen, cost)
+    if case.demand.running is not None or case.demand.piles_per_month is not None:
         return
     if case.demand.load.batch is not None:
         yield from _one_pile(case, cost, performance)
@@ -127,16 +131,27 @@ def _rested(case: Case, chosen: Assessment) -> Iterator[OtherWay]:
 def _starts(case: Case, chosen: Assessment, cost: CostEstimate, performance: PerformanceEstimate) -> Iterator[OtherWay]:
     """What the starts from cold take of the bill: only what is paid by the hour that is on."""
     charge = hourly_charge(chosen.available, pack(chosen.deployment), case.workload.cost)
-    if cost.starts_per_month:
-        usd = cost.starts_per_month * performance.start_s.value / SECONDS_PER_HOUR * (charge.on_usd_per_hour or 0.0)
-        late = f"{cost.cold_share:.0%} of the requests wait for one" if cost.cold_share else "switched on ahead of the first request"
-        each = f"{significant(performance.start_s.value)} s each; {late}"
-        yield OtherWay(f"in the bill, {cost.starts_per_month:,.0f} starts from cold", usd, each)
+    usd = cost.starts_per_month * performance.start_s.value / SECONDS_PER_HOUR * (charge.on_usd_per_hour or 0.0)
+    late = f"{cost.cold_share:.0%} of the requests wait for one" if cost.cold_share else "switched on ahead of the first request"
+    each = f"{significant(performance.start_s.value)} s each; {late}"
+    yield OtherWay(f"in the bill, {cost.starts_per_month:,.0f} starts from cold", usd, each)
+
+
+def _left_on(case: Case, chosen: Assessment, cost: CostEstimate) -> Iterator[OtherWay]:
+    """Day and night instead of for each pile."""
+    always = _cost(case, chosen, chosen.available, case.workload.cost, Running())
+    if always.usd_per_month is not None and cost.usd_per_month is not None and always.usd_per_month.value > cost.usd_per_month.value:
+        yield OtherWay("left on between the piles", always.usd_per_month.value)
 
 
 def _one_pile(case: Case, cost: CostEstimate, performance: PerformanceEstimate) -> Iterator[OtherWay]:
     batch = case.demand.load.batch
-    assert batch is not None and cost.usd_per_hour is not None  # noqa: S101 - the caller looks
-    hours = batch.requests / performance.requests_per_s.value / SECONDS_PER_HOUR + performance.start_s.value / SECONDS_PER_HOUR
-    remark = f"as much for each further pile of {batch.requests:,}"
-    yield OtherWay(f"on for one pile a month only, {significant(hours)} h with the start", hours * cost.usd_per_hour.value, remark)
+    if batch is not None and cost.usd_per_pile is not None:
+        hours = hours_of_one_pile(batch, performance)
+        remark = f"as much for each further pile of {batch.requests:,}"
+        yield OtherWay(f"on for one pile a month only, {significant(hours)} h with the start", cost.usd_per_pile.value, remark)
+
+
+def hours_of_one_pile(batch: Batch, performance: PerformanceEstimate) -> float:
+    """With the start."""
+    return by_the_pile(1, batch.requests, performance.requests_per_s.value).hours_with_starts(performance.start_s.value)

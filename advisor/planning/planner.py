@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from advisor.assess import Case, assess
+from advisor.assess import Case, assess, judged_by_prices
 from advisor.catalog.catalog import Catalog
 from advisor.domain.assessment import Assessment
+from advisor.domain.demand import Demand
 from advisor.domain.hardware import Node
 from advisor.domain.model import Model
 from advisor.domain.quantity import InputBasis
@@ -17,19 +18,23 @@ from advisor.planning.changes import changes
 from advisor.planning.crossover import predicted_crossover
 from advisor.planning.decision import Decision, Impossible
 from advisor.planning.demand import Assumption, complete
+from advisor.planning.describe import money
 from advisor.planning.hosted import hosted_price
 from advisor.planning.impossible import impossible_limits
 from advisor.planning.inventory import inventory_of, no_offer
 from advisor.planning.losers import losers
 from advisor.planning.nearest import nearest
+from advisor.planning.nearly_as_cheap import nearly_as_cheap
 from advisor.planning.option import Option, Space
-from advisor.planning.other_ways import other_ways
+from advisor.planning.other_ways import hours_of_one_pile, other_ways
+from advisor.planning.price_flip import Ranked, price_flip
 from advisor.planning.prospects import prospects_by_model
 from advisor.planning.rank import ranked
 from advisor.planning.relax import relaxations
 from advisor.planning.remarks import cheaper_if_proven, notes
 from advisor.planning.search import SIMULATED_AT_MOST, SIMULATED_IN_PASSING, Searched, search
 from advisor.rules.rule import RuleSet
+from advisor.units import HOURS_PER_MONTH, significant
 
 INSISTABLE = ("engine", "model", "quantization", "device")
 
@@ -66,7 +71,7 @@ def decide(
         losers=(),
         changes=(),
         relaxations=(),
-        assumptions=(*assumptions, *more, *_assumed_hosts(order), *_assumed_write_off(order, workload)),
+        assumptions=(*assumptions, *more, *_assumed_hosts(order), *_assumed_write_off(order, workload), *_assumed_all_month(order, demand)),
         space=space,
         not_simulated=len(found.left),
     )
@@ -95,9 +100,17 @@ def _explored(decision: Decision, found: Searched, machine: Node | None, insist:
     if chosen is None or not closer.feasible:
         wishes = (*_nothing_to_rent(case), *impossible_limits(case, machine, decide, insist))
         return replace(closer, impossible=wishes, relaxations=relaxations(closer, machine, decide, insist))
+    prices = price_flip(case, _looked_at_for_price(case, found, order[0]))
     cheaper = cheaper_if_proven(case, chosen, order)
-    closer = replace(closer, capacity=capacity_of(case, chosen))
+    closer = replace(closer, chosen=judged_by_prices(chosen, case, prices), prices=prices, capacity=capacity_of(case, chosen))
     return replace(closer, changes=changes(closer), notes=notes(case, chosen, order), cheaper_if_proven=cheaper)
+
+
+def _looked_at_for_price(case: Case, found: Searched, best: Assessment) -> list[Ranked]:
+    """What was simulated, and what was not for its price alone: that would be in front if prices moved."""
+    family = next(option.prospect.family for assessment, option in found.assessments if assessment is best)
+    simulated = [(assessment, option.prospect.model_rank) for assessment, option in found.assessments]
+    return [*simulated, *nearly_as_cheap(case, found, family)]
 
 
 def _nothing_to_rent(case: Case) -> Iterator[Impossible]:
@@ -142,6 +155,18 @@ def _assumed_write_off(order: Sequence[Assessment], workload: Workload) -> list[
         return []
     text = f"bought hardware written off over {ASSUMED_WRITE_OFF_YEARS:g} years"
     return [Assumption("cost.amortisation_years", text, InputBasis.ASSUMED)]
+
+
+def _assumed_all_month(order: Sequence[Assessment], demand: Demand) -> list[Assumption]:
+    """That machines for a batch are never off, where nobody has said how often its pile comes."""
+    batch, cost, performance = demand.load.batch, *((order[0].estimate.cost, order[0].estimate.performance) if order else (None, None))
+    if batch is None or demand.running is not None or demand.requests_per_month is not None:
+        return []
+    if cost is None or cost.usd_per_pile is None or performance is None:
+        return []
+    each = f"one takes {significant(hours_of_one_pile(batch, performance))} h and {money(cost.usd_per_pile.value)} USD"
+    text = f"machines on for all {HOURS_PER_MONTH} h of a month: how often the pile comes is not stated; {each}"
+    return [Assumption("volume", text, InputBasis.ASSUMED)]
 
 
 def _assumed_hosts(order: Sequence[Assessment]) -> list[Assumption]:

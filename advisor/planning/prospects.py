@@ -36,9 +36,9 @@ class _Machine:
 
     available: Available
     counts: tuple[int, ...]
-    usd: dict[int, float] = field(default_factory=dict)
+    usd: dict[float, float] = field(default_factory=dict)
 
-    def usd_at_least(self, case: Case, nodes: int) -> float:
+    def usd_at_least(self, case: Case, nodes: float) -> float:
         """The same question for thousands of recipes."""
         usd = self.usd.get(nodes)
         if usd is None:
@@ -52,6 +52,7 @@ class _Supply:
 
     device: Device
     machines: tuple[_Machine, ...]
+    machines_paid: int
     usd_at_least: float
     points: int
     peak: float | None
@@ -67,6 +68,12 @@ class _Load:
     replicas_down: int
     ttft_s: float | None
     tpot_s: float | None
+    by_the_pile: bool  # machines are paid for the hours that a pile takes
+
+    @property
+    def machines_paid(self) -> int:
+        """Whole months of a machine that any answer pays at least."""
+        return 0 if self.by_the_pile else 1
 
 
 def prospects(case: Case, inventory: Inventory, models: Iterable[Model], insist: Mapping[str, str], space: Space) -> Iterator[Prospect]:
@@ -83,14 +90,17 @@ def prospects_by_model(
     machines: dict[Device, list[_Machine]] = {}
     for available in allowed:
         machines.setdefault(available.node.device, []).append(_Machine(available, _counts(available)))
-    supplies, load = [_supply(case, device, ways) for device, ways in machines.items()], _load(case)
+    load = _load(case)
+    supplies = [_supply(case, device, ways, load) for device, ways in machines.items()]
     for rank, model in enumerate(models):
         yield _of_model(case, model, rank, supplies, insist, load=load, space=space)
 
 
-def _supply(case: Case, device: Device, machines: Sequence[_Machine]) -> _Supply:
-    usd = min(machine.usd_at_least(case, 1) for machine in machines)
-    return _Supply(device, tuple(machines), usd, sum(len(machine.counts) for machine in machines), peak_flops_per_s(device))
+def _supply(case: Case, device: Device, machines: Sequence[_Machine], load: _Load) -> _Supply:
+    usd = min(machine.usd_at_least(case, load.machines_paid) for machine in machines)
+    return _Supply(
+        device, tuple(machines), load.machines_paid, usd, sum(len(machine.counts) for machine in machines), peak_flops_per_s(device)
+    )
 
 
 def _load(case: Case) -> _Load:
@@ -103,6 +113,7 @@ def _load(case: Case) -> _Load:
         replicas_down=demand.replicas_down,
         ttft_s=level.ttft_p95_s,
         tpot_s=level.tpot_p95_s,
+        by_the_pile=demand.piles_per_month is not None,
     )
 
 
@@ -179,7 +190,7 @@ def _large_enough(case: Case, recipe: Recipe, supply: _Supply, space: Space, too
     """Each affordable machine with how many of its devices to use; those that cannot hold the weights go aside."""
     needed = recipe.weights_bytes / (supply.device.memory_bytes * _FITS_SHARE)
     for machine in supply.machines:
-        if machine.usd_at_least(case, 1) <= space.usd_at_most:
+        if machine.usd_at_least(case, supply.machines_paid) <= space.usd_at_most:
             counts = _device_counts(recipe, machine, needed)
             if not counts:
                 too_large.append(machine)
@@ -273,9 +284,11 @@ def _hopeful(recipe: Recipe, device: Device, devices: int, load: _Load, reading:
     return load.tpot_s is None or reading.token_s * _USUAL_TOKEN <= load.tpot_s
 
 
-def _nodes_at_least(recipe: Recipe, available: Available, devices: int, peak: float | None, load: _Load) -> int:
-    """Machines without which the arithmetic of the load is not done, replicas that may be down included."""
+def _nodes_at_least(recipe: Recipe, available: Available, devices: int, peak: float | None, load: _Load) -> float:
+    """Machines without which the arithmetic of the load is not done, replicas that may be down included; of a pile the work alone."""
     flops_per_s = load.requests_per_s * load.request_tokens * recipe.flops_per_token
-    replicas = 1 if peak is None else max(1, math.ceil(flops_per_s / (peak * devices)))
     per_node = max(1, available.node.devices // devices)
+    if load.by_the_pile:
+        return flops_per_s / (peak * devices) / per_node if peak else 0.0
+    replicas = 1 if peak is None else max(1, math.ceil(flops_per_s / (peak * devices)))
     return math.ceil((replicas + load.replicas_down) / per_node)

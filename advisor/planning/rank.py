@@ -8,6 +8,7 @@ somebody must make first lose only against equals, for making them takes minutes
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from advisor.assess import monthly_usd
 from advisor.domain.assessment import Assessment
@@ -19,19 +20,41 @@ from advisor.planning.strain import missed_by, strain
 COST_BAND = 1.05
 _DEARER_THAN_NOTHING = 10_000
 _LOSS = {"none": 0, "slight": 0, "some": 1, "large": 2}
-Key = tuple[bool, float, int, int, tuple[int, int, bool], int, int, float, bool, float, float, float, str]
+
+
+class Key(NamedTuple):
+    """What an option is ranked by, the smaller the better: first what matters most."""
+
+    not_recommended: bool
+    missed_by: float
+    model_rank: int
+    cost_band: int
+    complexity: tuple[int, int, bool]
+    loss_step: int
+    headroom_step: int
+    asked_share: float
+    not_published: bool
+    strained: float
+    answer_s: float
+    usd: float
+    name: str
+
+    def at_price(self, usd: float, cheapest: float) -> "Key":
+        """The same option at another price a month, where the cheapest that is recommended costs so much."""
+        return self._replace(cost_band=cost_band(usd, cheapest), usd=usd)
 
 
 def ranked(assessments: Sequence[tuple[Assessment, int]], quantizations: Mapping[str, Quantization]) -> list[Assessment]:
     """Best first; each assessment comes with the rank of its model in the owner's list. What is not recommended: the nearest miss first."""
     cheapest = min((monthly_usd(a) for a, _ in assessments if a.recommended), default=0.0)
-    return [a for a, _ in sorted(assessments, key=lambda pair: _key(*pair, cheapest=cheapest, quantizations=quantizations))]
+    return [a for a, _ in sorted(assessments, key=lambda pair: key_of(*pair, cheapest=cheapest, quantizations=quantizations))]
 
 
-def _key(assessment: Assessment, model_rank: int, *, cheapest: float, quantizations: Mapping[str, Quantization]) -> Key:
+def key_of(assessment: Assessment, model_rank: int, *, cheapest: float, quantizations: Mapping[str, Quantization]) -> Key:
+    """What this option is ranked by."""
     candidate = assessment.deployment.candidate
     usd, strained = monthly_usd(assessment), strain(assessment.requirements)
-    return (
+    return Key(
         not assessment.recommended,
         round(missed_by(assessment), 2),
         model_rank,

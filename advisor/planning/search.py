@@ -103,7 +103,7 @@ def _search_model(case: Case, searched: Searched, prospects: Iterable[Prospect],
             searched.left.append(Left(entry, reason))
         elif isinstance(entry, Option):
             space.finalists += 1
-            searched.add(replicated(case, _affordable(case, entry, searched.best_usd * COST_BAND)), entry)
+            searched.add(replicated(case, affordable(case, entry, searched.best_usd * COST_BAND)), entry)
         else:
             found = _sized(case, searched, entry, space)
             if found is not None:
@@ -131,10 +131,11 @@ def _enough_better_liked(searched: Searched, rank: int, *, any_model: bool) -> b
     return sum(other < rank for other in searched.recommended_ranks) >= (_MODELS_OF_ANY if any_model else 1)
 
 
-def _affordable(case: Case, option: Option, usd: float) -> Option:
+def affordable(case: Case, option: Option, usd: float) -> Option:
     """The option with no more replicas than `usd` a month pays for: more would lose to the best one anyway."""
     node_usd = monthly_usd_at_least(case, option.available, nodes=1)
-    if math.isinf(usd) or node_usd <= 0:
+    by_the_hour = case.demand.piles_per_month is not None  # more replicas are done sooner, for the same money
+    if math.isinf(usd) or node_usd <= 0 or by_the_hour:
         return option
     at_most = max(1, math.floor(usd / node_usd + 1e-9)) * option.replicas_per_node
     return replace(option, replicas_at_most=min(option.replicas_at_most, at_most))

@@ -10,7 +10,7 @@ from advisor.domain.quantity import Basis
 from advisor.domain.verdict import Verdict
 from advisor.errors import UserInputError
 from advisor.estimate.step_time_base import StepTimeModel
-from advisor.planning.bounds import in_flight_wanted, monthly_usd_at_least, replicas_at_least
+from advisor.planning.bounds import in_flight_wanted, monthly_usd_at_least, replicas_needed
 from advisor.planning.describe import over
 from advisor.planning.option import DOES_NOT_FIT, Dropped, Missed, Option, Prospect
 from advisor.planning.size_llama_cpp import llama_cpp_size, quickest
@@ -110,6 +110,7 @@ def _option(case: Case, prospect: Prospect, sized: Sized) -> Option:
     available = prospect.available
     per_node = max(1, available.node.devices // sized.candidate.parallelism.devices)
     most = REPLICAS_AT_MOST if available.nodes is None else max(1, available.nodes * per_node)
-    least = replicas_at_least(case, sized) + case.demand.replicas_down
-    usd = monthly_usd_at_least(case, available, nodes=math.ceil(least / per_node))
+    needed = replicas_needed(case, sized)
+    least = max(1, math.ceil(needed - 1e-9)) + case.demand.replicas_down
+    usd = monthly_usd_at_least(case, available, nodes=needed / per_node if case.demand.piles_per_month else math.ceil(least / per_node))
     return Option(prospect, sized, least, most, max(usd, prospect.usd_per_month_at_least))

@@ -18,6 +18,7 @@ from advisor.planning.option import Space
 from advisor.planning.other_ways import OtherWay, other_ways
 from advisor.planning.prospects import prospects_by_model
 from advisor.planning.rank import ranked
+from advisor.planning.routing import Routing, routing_of
 from advisor.planning.search import SIMULATED_IN_PASSING, search
 
 Topic = Literal["capacity", "crossover", "cost", "constraints"]
@@ -33,6 +34,7 @@ class Told:
     case: Case
     assessment: Assessment
     capacity: Capacity | None = None
+    routing: Routing | None = None
     crossover: Crossover | None = None
     hosted: Hosted | None = None
     other_ways: tuple[OtherWay, ...] = ()
@@ -43,7 +45,7 @@ def tell(topic: Topic, case: Case, assessment: Assessment, *, machine: Node | No
     """`decide` answers the workload with a constraint given up; `machine` is this computer, where the workload uses it."""
     name = assessment.deployment.name
     if topic == "capacity":
-        return Told(topic, name, case, assessment, capacity=capacity_of(case, assessment))
+        return Told(topic, name, case, assessment, capacity=capacity_of(case, assessment), routing=routing_of(case, assessment))
     if topic == "crossover":
         return Told(topic, name, case, assessment, crossover=_crossover(case, assessment, machine))
     hosted = hosted_price(case, assessment, [assessment.deployment.candidate.model])

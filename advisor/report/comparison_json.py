@@ -3,23 +3,30 @@
 import dataclasses
 from typing import Any
 
+from advisor.domain.workload import Load
+from advisor.planning.amounts import unit_of
 from advisor.planning.capacity import Capacity
 from advisor.planning.crossover import FIRST, SECOND, Crossover
 from advisor.planning.crossover_words import crossover_sentence, measuring_command
 from advisor.planning.hosted import Hosted
 from advisor.planning.other_ways import OtherWay
+from advisor.planning.routing import Routing, assumed_split
 from advisor.report.quantity_json import number, optional
 
 
-def capacity_document(capacity: Capacity | None, unit: str) -> dict[str, Any] | None:
-    """Largest loads are in `unit`, within the service level; the router is taken to spread requests evenly."""
+def capacity_document(capacity: Capacity | None, load: Load, routing: Routing | None = None) -> dict[str, Any] | None:
+    """Largest loads are in `unit`, within the service level; `router` says how the load is taken to be split over the replicas.
+
+    `routing` compares that with a router that picks the fewest requests in hand, where that was simulated.
+    """
     if capacity is None:
         return None
     return {
-        "unit": unit.strip(),
+        "unit": unit_of(load).strip(),
         "replicas": capacity.replicas,
         "with_replicas_down": capacity.replicas_down,
-        "router": "spreads requests evenly over the replicas" if capacity.replicas > 1 else None,
+        "router": assumed_split(load) if capacity.replicas > 1 else None,
+        "routing": dataclasses.asdict(routing) if routing else None,
         "requests_held_typical_per_replica": number(capacity.requests_held_typical),
         "requests_held_longest_per_replica": number(capacity.requests_held_longest),
         "largest_load_one_replica": number(capacity.largest_of_one),

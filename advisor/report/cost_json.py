@@ -16,7 +16,8 @@ class TokenPricesJson(TypedDict):
 class CostJson(TypedDict):
     """Money of the whole deployment; null where no price was given.
 
-    `usd_per_million_input_tokens` and `usd_per_million_output_tokens` are the whole bill over the tokens of that kind alone.
+    `usd_per_pile` is one pile of a batch, its start included. `usd_per_million_input_tokens` and `usd_per_million_output_tokens` are the
+    whole bill over the tokens of that kind alone.
     """
 
     usd_per_hour: QuantityJson | None
@@ -28,6 +29,7 @@ class CostJson(TypedDict):
     usd_per_million_tokens_split: TokenPricesJson | None
     usd_per_million_tokens_split_at_capacity: TokenPricesJson | None
     usd_per_user_month: QuantityJson | None
+    usd_per_pile: QuantityJson | None
     hours_per_month: float | None
     starts_per_month: float
     cold_share: float
@@ -48,6 +50,7 @@ def cost_document(cost: CostEstimate | None) -> CostJson:
         "usd_per_million_tokens_split": _pair(cost.token_prices if cost else None),
         "usd_per_million_tokens_split_at_capacity": _pair(cost.token_prices_at_capacity if cost else None),
         "usd_per_user_month": optional(cost.usd_per_user_month if cost else None),
+        "usd_per_pile": optional(cost.usd_per_pile if cost else None),
         "hours_per_month": cost.hours_per_month if cost else None,
         "starts_per_month": cost.starts_per_month if cost else 0,
         "cold_share": cost.cold_share if cost else 0,

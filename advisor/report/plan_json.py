@@ -5,7 +5,7 @@ from typing import Any
 
 from advisor.domain.assessment import Assessment
 from advisor.domain.quantity import Quantity
-from advisor.planning.amounts import load_size, unit_of
+from advisor.planning.amounts import load_size
 from advisor.planning.compose import decision_sentence
 from advisor.planning.decision import Decision
 from advisor.planning.describe import option_text
@@ -37,7 +37,7 @@ def decision_document(decision: Decision, further: Further = NOT_ASKED) -> dict[
         "not_simulated": decision.not_simulated,
         "dropped_candidates": sum(dropped.alike for dropped in decision.space.dropped),
         "cost": cost_document(decision.chosen.estimate.cost) if decision.chosen else None,
-        "capacity": capacity_document(decision.capacity, unit_of(decision.case.demand.load)),
+        "capacity": capacity_document(decision.capacity, decision.case.demand.load),
         "crossover": crossover_document(decision.crossover),
         "hosted_price": hosted_document(decision.hosted),
         "scale": _staircase(further.staircase),

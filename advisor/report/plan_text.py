@@ -14,7 +14,7 @@ from advisor.planning.capacity import capacity_lines
 from advisor.planning.compose import decision_sentence, planned_settings
 from advisor.planning.crossover_words import crossover_sentence
 from advisor.planning.decision import Change, Decision, Loser
-from advisor.planning.describe import plain, shown
+from advisor.planning.describe import charged_text, plain, shown
 from advisor.planning.further import NOT_ASKED, Further
 from advisor.planning.hosted import hosted_lines
 from advisor.planning.staircase import staircase_lines
@@ -75,8 +75,15 @@ def _needs(console: Console, chosen: Assessment) -> None:
         console.print(row + Text(str(requirement.standing), style=_COLOURS[requirement.standing]), soft_wrap=True)
     for label, number, unit in _extras(chosen):
         console.print(Text(f"  {label:<{_LABEL - 2}} {'':<{_NEED}} {shown(number, unit)}"), soft_wrap=True)
-    for line in textwrap.wrap(_LEGEND, WIDTH - 4):
-        console.print(Text(f"  {line}", style="dim"))
+    for footnote in (_LEGEND, *_charged(chosen)):
+        for line in textwrap.wrap(footnote, WIDTH - 4):
+            console.print(Text(f"  {line}", style="dim"))
+
+
+def _charged(chosen: Assessment) -> Iterator[str]:
+    cost = chosen.estimate.cost
+    if cost is not None and cost.usd_per_month is not None:
+        yield f"charged: {charged_text(cost)}."
 
 
 def _worth_showing(chosen: Assessment) -> list[Requirement]:
@@ -111,6 +118,8 @@ def _money(chosen: Assessment, required: Container[str]) -> Iterator[tuple[str, 
         return
     if "usd_per_month" not in required:
         yield "cost a month", cost.usd_per_month, " USD"
+    if cost.usd_per_pile is not None:
+        yield label_of("usd_per_pile")[0], cost.usd_per_pile, " USD"
     if cost.usd_per_request is not None:
         many, of = _counted(cost.usd_per_request)
         yield f"cost {'of ' if many > 1 else ''}{of}", cost.usd_per_request.times(many), " USD"

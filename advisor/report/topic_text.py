@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from advisor.domain.claim_labels import label_of
-from advisor.planning.amounts import unit_of
 from advisor.planning.capacity import capacity_lines
 from advisor.planning.crossover import FIRST, SECOND, Crossover
 from advisor.planning.crossover_words import crossover_sentence, measuring_command
-from advisor.planning.describe import option_text, shown
+from advisor.planning.describe import charged_text, option_text, shown
 from advisor.planning.hosted import hosted_lines
 from advisor.planning.topics import Told
 from advisor.report.comparison_json import capacity_document, crossover_document, hosted_document, ways_document
@@ -20,6 +19,7 @@ from advisor.units import significant
 WIDTH = 80
 _MONEY = (
     "usd_per_month",
+    "usd_per_pile",
     "usd_per_request",
     "usd_per_request_at_capacity",
     "usd_per_million_input_tokens",
@@ -37,6 +37,8 @@ def topic_text(told: Told) -> str:
 def _lines(told: Told) -> Iterator[str]:
     if told.capacity is not None:
         yield from _items(capacity_lines(told.capacity, told.case.demand.load))
+        if told.routing is not None:
+            yield from _items([str(told.routing)])
         if told.capacity.months_until_full is not None:
             months = told.capacity.months_until_full.show(" months")
             yield from _items([f"growth of {told.capacity.growth_pct_per_year:g} % a year fills it in {months}"])
@@ -64,7 +66,7 @@ def _crossover(found: Crossover) -> Iterator[str]:
 def _cost(told: Told) -> Iterator[str]:
     cost = told.assessment.estimate.cost
     if cost is not None and cost.usd_per_month is not None:
-        yield from _items([f"charged: {cost.basis_text}{f', price of {cost.price_as_of}' if cost.price_as_of else ''}"])
+        yield from _items([f"charged: {charged_text(cost)}"])
         known = ((label_of(name)[0], getattr(cost, name)) for name in _MONEY)
         yield from _items(f"{label}: {shown(number, ' USD')}" for label, number in known if number is not None)
         for label, pair in (("", cost.token_prices), (" when full", cost.token_prices_at_capacity)):
@@ -84,7 +86,7 @@ def topic_document(told: Told) -> dict[str, Any]:
     """The same for programs; what the topic does not need is left out."""
     document: dict[str, Any] = {"schema": "advisor.explanation/1", "deployment": told.deployment, "topic": told.topic}
     if told.capacity is not None:
-        document["capacity"] = capacity_document(told.capacity, unit_of(told.case.demand.load))
+        document["capacity"] = capacity_document(told.capacity, told.case.demand.load, told.routing)
     if told.crossover is not None:
         document["crossover"] = crossover_document(told.crossover)
     if told.topic == "cost":

@@ -8,7 +8,7 @@ from advisor.domain.demand import Demand
 from advisor.domain.deployment import Candidate, Deployment
 from advisor.domain.engine import LlamaCppSettings, VllmSettings
 from advisor.domain.estimate import Estimate, MemoryEstimate
-from advisor.domain.hardware import Available, Node, ProcessorFeature
+from advisor.domain.hardware import Available, ProcessorFeature
 from advisor.domain.licence import Licence
 from advisor.domain.model import Model
 from advisor.domain.quantization import Quantization
@@ -31,6 +31,7 @@ from advisor.rules.facts import (
     WorkloadFacts,
 )
 from advisor.rules.outcome_facts import estimate_facts, requirement_facts
+from advisor.rules.price_facts import PriceFacts
 from advisor.units import gib
 
 _SIXTEEN_BIT_CACHES = frozenset({"f32", "f16", "bf16"})
@@ -50,6 +51,7 @@ def build_facts(
     deployment: Deployment | None = None,
     estimate: Estimate | None = None,
     requirements: Iterable[Requirement] = (),
+    prices: PriceFacts | None = None,
     manifest: ManifestFacts | None = None,
     hosted_by: str = "",
     graph: bool = True,  # count the tensors of llama.cpp's graph, which takes as long as all the rest
@@ -58,12 +60,11 @@ def build_facts(
 
     `quantization` and `licence` are the catalog's, `concurrency` and `needs_processor` the engine record's; `hosted_by`: an API provider.
     """
-    node = candidate.node if candidate else available.node if available else None
     estimated, estimate_basis = estimate_facts(estimate, candidate, demand)
     required, requirement_basis = requirement_facts(requirements)
     return Facts(
         workload=_workload(workload, demand),
-        hardware=_hardware(node, available, hosted_by),
+        hardware=_hardware(candidate, available, hosted_by),
         model=_model(candidate.model, licence) if candidate else ModelFacts(),
         quantization=_quantization(candidate, quantization),
         engine=_engine(candidate, concurrency, needs_processor),
@@ -74,6 +75,7 @@ def build_facts(
         deployment=_deployment(deployment),
         estimate=estimated,
         requirements=required,
+        prices=prices or PriceFacts(),
         manifest=manifest or ManifestFacts(),
         basis=estimate_basis | requirement_basis,
     )
@@ -117,7 +119,8 @@ def _in_flight_at_most(load: Load) -> int | None:
     return load.in_flight or (load.batch.requests if load.batch else None)
 
 
-def _hardware(node: Node | None, available: Available | None, hosted_by: str) -> HardwareFacts:
+def _hardware(candidate: Candidate | None, available: Available | None, hosted_by: str) -> HardwareFacts:
+    node = candidate.node if candidate else available.node if available else None
     if node is None:
         return HardwareFacts(acquisition="hosted" if hosted_by else "", provider=hosted_by)
     device, offer = node.device, available.offer if available else None

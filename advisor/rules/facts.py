@@ -14,6 +14,7 @@ from advisor.domain.hardware import Acquisition, DeviceClass, ProcessorFeature
 from advisor.domain.quantity import Basis
 from advisor.domain.strict import STRICT
 from advisor.domain.workload import LossBand, Place, Task
+from advisor.rules.price_facts import PriceFacts
 
 DATA_LABELS = ("public", "internal", "personal", "patient")
 CONCURRENCY = ("serial", "slots", "paged")
@@ -285,5 +286,6 @@ class Facts:
     deployment: DeploymentFacts = field(default_factory=DeploymentFacts)
     estimate: EstimateFacts = field(default_factory=EstimateFacts)
     requirements: RequirementFacts = field(default_factory=RequirementFacts)
+    prices: PriceFacts = field(default_factory=PriceFacts)
     manifest: ManifestFacts = field(default_factory=ManifestFacts)
     basis: Mapping[str, Basis] = field(default_factory=dict)

@@ -6,6 +6,7 @@ _INVENTORY = ("workload", "hardware")
 _SCREENED = (*_INVENTORY, "model", "quantization", "engine", "parallelism")
 _CONFIGURED = (*_SCREENED, "llama_cpp", "vllm")
 _ENGINE_GROUPS = {"llama_cpp": "llama.cpp", "vllm": "vllm"}
+_SCOPED_GROUPS = {"manifest": "manifest", "prices": "plan"}
 
 
 def visibility_fault(rule: RuleText, path: str) -> str | None:
@@ -14,8 +15,9 @@ def visibility_fault(rule: RuleText, path: str) -> str | None:
     owner = _ENGINE_GROUPS.get(group)
     if owner is not None and rule.applies_to.engine != (owner,):
         return f"{path} is a setting of {owner}: add `applies_to: {{engine: [{owner}]}}`"
-    if group == "manifest" and rule.scope != "manifest":
-        return f"{path} is known to rules of scope manifest alone"
+    scope = _SCOPED_GROUPS.get(group)
+    if scope is not None and rule.scope != scope:
+        return f"{path} is known to rules of scope {scope} alone"
     known = _groups(rule)
     if known and group not in known:
         return f"{path} is not known when this rule runs (stage {rule.stage}, scope {rule.scope}); known: {', '.join(known)}"

@@ -19,6 +19,7 @@ from advisor.domain.workload import (
     ServiceLevel,
     TokenLengths,
     Users,
+    Volume,
     Workload,
 )
 from advisor.planning.inventory import inventory_of
@@ -50,9 +51,11 @@ def question(seed: int) -> Workload:
         ServiceLevel(tpot_p95_s=0.03, with_replicas_down=1),
         ServiceLevel(e2e_p95_s=20.0),
     )
+    load = draw.choice(loads)
     return dataclasses.replace(
         CHAT,
-        load=draw.choice(loads),
+        load=load,
+        volume=Volume(2 * load.batch.requests) if load.batch and seed % 2 else None,  # every other batch is billed for its hours
         request=Request(TokenLengths(p50, 3 * p50, 6 * p50), TokenLengths(out, 2 * out, 4 * out), draw.choice((0, p50 // 2))),
         models=tuple(draw.sample(MODELS, 1)),
         quality=Quality(draw.choice(("slight", "some"))),

@@ -9,7 +9,7 @@ from advisor.domain.estimate import PerformanceEstimate
 from advisor.domain.hardware import Available, Offer
 from advisor.domain.quantity import Basis, Quantity
 from advisor.domain.running import Running
-from advisor.domain.workload import CostTerms, Load, Users
+from advisor.domain.workload import Batch, CostTerms, Load, Users
 from advisor.estimate.cost import estimate_cost
 from advisor.estimate.duty import duty_of
 from advisor.estimate.load import estimate_performance
@@ -218,3 +218,39 @@ def test_random_gaps_make_the_hours_that_the_formula_says():
 def test_round_the_clock_is_the_whole_month_without_a_start():
     assert duty_of(None, 1000.0) == duty_of(Running(), None)
     assert duty_of(None, 1000.0).hours_with_starts(100.0) == 730
+
+
+# ---- a batch that comes again
+
+
+PILE = replace(ASKED, load=Load(batch=Batch(36_000, 12)), requests_per_month=30 * 36_000)
+
+
+def test_a_pile_that_comes_again_is_billed_for_its_hours_and_its_starts():
+    """36,000 requests at one a second take 10 h; with the start before each of 30 piles a month."""
+    rented, served = Available(CATALOG.node("h100-sxm", 8), None, "rent", OFFER), performance_of(1.0, 1.0)
+    start_h = served.start_s.value / 3600
+    estimate = cost(replicas(1, on=8), rented, asked=PILE, performance=served)
+    assert estimate.hours_per_month == pytest.approx(30 * (10 + start_h))
+    assert estimate.usd_per_month.value == pytest.approx(88.0 * 30 * (10 + start_h))
+    assert estimate.usd_per_pile.value == pytest.approx(estimate.usd_per_month.value / 30)
+    assert estimate.usd_per_month.low == pytest.approx(88.0 * 30 * (10 / 1.25 + served.start_s.low / 3600))
+    assert estimate.usd_per_month.basis == Basis.MODELLED
+    slow = cost(replicas(1, on=8), rented, asked=PILE, performance=performance_of(0.1, 0.1))
+    assert slow.usd_per_month.value == 88.0 * 730
+
+
+def test_a_pile_whose_repetition_nobody_states_pays_for_the_whole_month():
+    rented, served = Available(CATALOG.node("h100-sxm", 8), None, "rent", OFFER), performance_of(1.0, 1.0)
+    once = cost(replicas(1, on=8), rented, asked=replace(PILE, requests_per_month=None), performance=served)
+    assert once.usd_per_month.value == 88.0 * 730
+    assert once.usd_per_pile.value == pytest.approx(88.0 * (10 + served.start_s.value / 3600))
+    office = cost(replicas(1, on=8), rented, asked=replace(PILE, running=OFFICE), performance=served)
+    assert office.hours_per_month == pytest.approx(220, rel=0.01)
+
+
+def test_what_is_owned_is_paid_for_between_the_piles_too():
+    served = performance_of(1.0, 1.0)
+    owned = cost(replicas(4), asked=PILE, performance=served)
+    hours = 30 * (10 + served.start_s.value / 3600)
+    assert owned.usd_per_month.value == pytest.approx(4 * (30_000 * 1.4 / (4 * 8760) * 730 + 1.73 * 0.20 * hours))

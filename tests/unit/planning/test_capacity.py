@@ -10,8 +10,11 @@ from advisor.domain.workload import Batch, HardwareChoice, Load, OwnedHardware, 
 from advisor.errors import UserInputError
 from advisor.planning.amounts import load_size, sized_load
 from advisor.planning.capacity import capacity_lines
+from advisor.planning.routing import assumed_split, routing_of
 from advisor.planning.staircase import parse_factors, scaled_workload, staircase, staircase_lines
+from advisor.planning.topics import Told
 from advisor.report.plan_json import decision_document
+from advisor.report.topic_text import topic_document
 from tests.unit.planning.questions import CHAT, ON_THREE_KINDS, decided
 
 FOUR = dataclasses.replace(
@@ -55,12 +58,40 @@ def test_growth_fills_it_in_the_months_of_compound_interest():
 
 def test_a_router_is_spoken_of_where_there_is_something_to_spread():
     lines = list(capacity_lines(decided(FOUR).capacity, FOUR.load))
-    assert "behind a router that spreads requests evenly" in lines[1]
+    assert "behind a router: " in lines[1] and lines[1].endswith(assumed_split(FOUR.load))
     assert len(list(capacity_lines(decided(CHAT).capacity, CHAT.load))) == 1
     document = decision_document(decided(FOUR))["capacity"]
     assert document["unit"] == "users"
-    assert document["router"]
+    assert document["router"] == assumed_split(FOUR.load) and document["routing"] is None
     assert document["requests_held_typical_per_replica"]["value"] >= document["requests_held_longest_per_replica"]["value"]
+
+
+def test_a_router_that_looks_is_compared_with_the_split_that_is_assumed():
+    decision = decided(FOUR)
+    told = topic_document(
+        Told("capacity", "chat", decision.case, decision.chosen, decision.capacity, routing_of(decision.case, decision.chosen))
+    )
+    routing, down = told["capacity"]["routing"], decision.chosen.deployment.replicas - 1
+    performance = decision.chosen.estimate.performance_degraded if down > 1 else decision.chosen.estimate.performance
+    assert routing["replicas_up"] == (down if down > 1 else 2)
+    assert routing["ttft_p95_s"] == performance.ttft_s.p95.value
+    assert 0 < routing["ttft_p95_s_fewest_requests"] < 1.2 * routing["ttft_p95_s"]
+    assert routing_of(decided(CHAT).case, decided(CHAT).chosen) is None
+
+
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [
+        (Load(requests_per_s=1), "arrivals at random"),
+        (Load(requests_per_s=1, gaps_cv=2), "bursts of its own"),
+        (Load(users=Users(8, 60)), "stays with one of them"),
+        (Load(in_flight=8), "comes to the same"),
+        (Load(users=Users(8, 60), start="together"), "comes to the same"),
+        (Load(batch=Batch(10, 1)), "part of the pile"),
+    ],
+)
+def test_how_the_load_is_split_is_said_for_each_kind_of_load(load, said):
+    assert said in assumed_split(load)
 
 
 def test_a_batch_holds_what_is_done_in_time():

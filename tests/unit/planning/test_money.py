@@ -114,6 +114,19 @@ def test_one_pile_needs_the_machines_for_its_own_hours():
     assert 0 < pile.usd_per_month <= cost.usd_per_hour.value * 7
 
 
+def test_a_pile_that_comes_each_night_is_billed_for_its_hours():
+    once = dataclasses.replace(ON_THREE_KINDS, load=Load(batch=Batch(5000, 6)), service_level=ServiceLevel())
+    nightly = dataclasses.replace(once, volume=Volume(5000, 30))
+    cost, of_once = decided(nightly).chosen.estimate.cost, decided(once).chosen.estimate.cost
+    assert cost.usd_per_month.value == pytest.approx(30 * cost.usd_per_pile.value)
+    assert cost.usd_per_month.value < of_once.usd_per_month.value == pytest.approx(730 * of_once.usd_per_hour.value)
+    assert ways(nightly)["left on between the piles"].usd_per_month == pytest.approx(730 * cost.usd_per_hour.value)
+    assert "both grow with the piles" in " ".join(hosted_lines(decided(nightly).case, decided(nightly).hosted))
+    (said,) = [assumption.text for assumption in decided(once).assumptions if assumption.path == "volume"]
+    assert "730 h" in said and "not stated" in said
+    assert "volume" not in {assumption.path for assumption in decided(nightly).assumptions}
+
+
 def test_a_price_stated_for_the_whole_is_compared_with_nothing_else():
     stated = dataclasses.replace(OWNED, cost=CostTerms(price_usd_per_hour=2.0))
     assert decided(stated).chosen.estimate.cost.usd_per_month.value == 1460
