@@ -49,7 +49,7 @@ class Matrices:
 
 
 def product_cost(times_s: Sequence[tuple[Matrices, float]]) -> ProductCost:
-    """The cost per weight and per row that explains two models' times; none is negative, so that noise is no gain.
+    """The cost per weight and per row that explains two models' times, which are not negative; nor is a cost: noise is no gain.
 
     Raises ValueError for models whose rows are equally long, of which neither can be told.
     """
@@ -59,9 +59,13 @@ def product_cost(times_s: Sequence[tuple[Matrices, float]]) -> ProductCost:
         raise ValueError("both models have rows of one length")
     weight_s = (first_s * second.rows - second_s * first.rows) / apart
     row_s = (first.weights * second_s - second.weights * first_s) / apart
-    together_s = max(first_s + second_s, 0.0)
     if weight_s < 0:
-        return ProductCost(0.0, together_s / (first.rows + second.rows))
-    if row_s < 0:
-        return ProductCost(together_s / (first.weights + second.weights), 0.0)
-    return ProductCost(weight_s, row_s)
+        weight_s, row_s = 0.0, (first_s + second_s) / (first.rows + second.rows)
+    elif row_s < 0:
+        weight_s, row_s = (first_s + second_s) / (first.weights + second.weights), 0.0
+    return ProductCost(_short(weight_s), _short(row_s))
+
+
+def _short(seconds: float) -> float:
+    """As many digits as can be repeated."""
+    return float(f"{seconds:.3g}")

@@ -89,7 +89,7 @@ def _timed(name: str, seen: Sequence[_Seen]) -> KernelTimes:
 
 def _seen(bench: KernelBench, architecture: ModelArchitecture, name: str) -> _Seen:
     """Times the model. Raises EngineFailed for a report that is none, and where others used the processors."""
-    quantization = Quantization(name, "gguf", "none", "numbers are made up", "16bit", mix=GgufMix(name))
+    quantization = _pure(name)
     path, runs = bench.folder / f"kernels-{name}.gguf", bench.runs
     write_gguf(path, architecture, quantization, tokenizer=False)
     try:
@@ -107,6 +107,11 @@ def _seen(bench: KernelBench, architecture: ModelArchitecture, name: str) -> _Se
         raise EngineFailed(f"{_NAME}: its report lacks or misshapes {error}") from None
     further_s = max(together_s - one_s, 0.0) / (runs.sequences - 1)
     return _Seen(matrices, one_s, further_s, prompts_s / (runs.sequences * runs.prompt_tokens))
+
+
+def _pure(name: str) -> Quantization:
+    """A file of nothing but this storage type."""
+    return Quantization(name, "gguf", "none", "numbers are made up", "16bit", mix=GgufMix(name))
 
 
 def _best(rows: Sequence[Mapping[str, Any]], at_once: int) -> tuple[float, float]:
