@@ -111,6 +111,7 @@ def test_nothing_but_the_result_is_left(machine, slower):
 def test_the_text_shows_what_was_measured(machine, slower):
     lines = calibrated_here().out.splitlines()
     assert "  memory      20.0 GB/s read, 40.0 GB/s copied (three moves a byte)" in lines
+    assert "  llama.cpp   kernels timed for Q6_K" in lines
     assert any(line.startswith("llama.cpp  calibrate/narrow    Q4_K_M          1") for line in lines)
     assert max(map(len, lines)) <= 80
 
