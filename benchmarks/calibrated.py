@@ -1,7 +1,8 @@
-"""Predictions for this machine after `advisor calibrate`, against `advisor crossover`. `python benchmarks/calibrated.py [RUNS]`
+"""Predictions for this machine after `advisor calibrate`, against `advisor crossover`. `python benchmarks/calibrated.py [RUNS [TRIES]]`
 
 The model has other dimensions than those that were calibrated on, and llama.cpp another quantisation. Medians of RUNS (5) crossovers;
-one in which other work used more than 5 % of the processors is not counted. Run `advisor calibrate` first, on a quiet machine.
+one in which other work used more than 5 % of the processors is not counted, and up to TRIES are begun for an engine that lacks one.
+Run `advisor calibrate` first, on a quiet machine.
 
 The crossover's requests are equal and start together, so they stay in step: a token then waits for no other request's prompt, as it
 does in the load that is predicted. Throughput does not mind; the time per token at several at once does, the more the longer prompts are.
@@ -23,9 +24,11 @@ AIM = 0.20
 
 def main() -> None:
     """Print predicted and measured, and how far apart they are."""
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    runs, tries, *_ = (*map(int, sys.argv[1:]), *(5, 10)[len(sys.argv) - 1 :])
     seen: dict[tuple[str, int], list[dict[str, float]]] = defaultdict(list)
-    for number in range(runs):
+    for number in range(tries):
+        if all(len(seen[engine, at_once]) >= runs for engine in QUANTIZATION for at_once in AT_ONCE):
+            break
         for engine, point, contention in crossover():
             if contention["disturbed"]:
                 print(f"run {number + 1}: {engine}: not counted: {contention['others_share']:.0%} of the processors were others'")

@@ -27,7 +27,8 @@ from advisor.intake.measured import Known, scales_of
 from advisor.resources import advisor_version
 from advisor.synthesis.gguf import write_gguf
 from advisor.synthesis.hf_folder import write_hf_folder
-from advisor.validation.calibrate.run import Bench, Terms, calibrate, first_line
+from advisor.validation.calibrate.kernels import KernelBench, Kernels, first_line, measure_kernels
+from advisor.validation.calibrate.run import Bench, Terms, calibrate
 from advisor.validation.contention import Contention
 from advisor.validation.crossover.contender import Contender, Loads, contender
 from advisor.validation.crossover.run import Equipped
@@ -64,7 +65,8 @@ def measure_machine(asked: Asked) -> tuple[CalibratedMachine, Contention]:
     with raised(), tempfile.TemporaryDirectory(dir=models_folder(), prefix="calibrate-") as folder:
         equip = partial(_equip, catalog=catalog, loads=loads, folder=Path(folder), llama_cpp=llama_cpp, vllm=vllm)
         python = llama_cpp.binding.python if llama_cpp else vllm.python if vllm else Path(sys.executable)
-        bench = Bench(inspect_machine().id, python, loads, runs.runs, absent, equip, partial(_doubt, catalog=catalog))
+        doubt, kernels = partial(_doubt, catalog=catalog), _kernels(catalog, llama_cpp, Path(folder))
+        bench = Bench(inspect_machine().id, python, loads, runs.runs, absent, equip, doubt, kernels)
         terms = Terms(asked.time_limit_s, today(), advisor_version())
         return calibrate(bench, terms, _silent if asked.quiet else _say)
 
@@ -110,6 +112,15 @@ def _equip(
         return _llama_cpp_side(size(), llama_cpp, folder)
     assert vllm is not None  # noqa: S101 - an engine that is absent is not equipped
     return _vllm_side(size(enforce_eager=True), vllm, folder)
+
+
+def _kernels(catalog: Catalog, found: _LlamaCpp | None, folder: Path) -> Callable[[float, Callable[[str], None]], Kernels] | None:
+    """What times llama.cpp's kernels, where it computes on processors."""
+    if found is None or found.binding.offloads:
+        return None
+    runs, yardsticks = catalog.yardsticks.runs.kernels, catalog.yardsticks
+    models = {name: model.architecture for name in runs.models if (model := yardsticks.model(name)) is not None}
+    return partial(measure_kernels, KernelBench(found.binding.python, runs, models, folder))
 
 
 def _llama_cpp_side(side: Contender, found: _LlamaCpp, folder: Path) -> Equipped:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from advisor.domain.kernels import KernelTimes
 from advisor.domain.measured import MeasuredPoint
 from advisor.domain.strict import STRICT, FieldFault, IsoDate
 
@@ -19,6 +20,7 @@ class MachineRates:
     read_bytes_per_s: float
     copy_bytes_per_s: float
     flops_per_s: float | None  # single precision; None: no numpy was there to multiply with
+    kernels: tuple[KernelTimes, ...] = ()  # of llama.cpp; none where it was not here or uses an accelerator
 
     def __post_init__(self) -> None:
         for name in ("threads", "read_bytes_per_s", "copy_bytes_per_s"):

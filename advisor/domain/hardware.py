@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from advisor.domain.kernels import KernelTimes
 from advisor.domain.strict import STRICT, FieldFault, IsoDate, Usd
 
 Backend = Literal["cuda", "rocm", "vulkan", "sycl", "metal", "cpu"]
@@ -85,6 +86,7 @@ class Host:
     repacks_weights: bool = False  # llama.cpp copies Q4 tensors into a CPU-friendly layout here (AVX2/AVX-512/ARM)
     source: str = ""
     download_bytes_per_s: float | None = None  # from where the weights are fetched; None: they are there, or nobody has said
+    kernels: tuple[KernelTimes, ...] = ()  # of llama.cpp on its processors, where they were measured
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+from advisor.domain.kernels import Matrices
 from advisor.domain.quantity import Basis
 
 
@@ -31,6 +32,7 @@ class WeightBytes:
     basis: Basis
     source: str
     repackable_bytes: int = 0  # of the layers' tensors, those that llama.cpp copies into a CPU layout (Q4_0, Q4_K, IQ4_NL on AVX2)
+    matrices: tuple[Matrices, ...] = ()  # of a GGUF file: what a step multiplies by, layers and head
     adapters: tuple[int, ...] = ()  # bytes of LoRA adapters that llama.cpp loads beside each layer; empty without any
     dense_until: tuple[int, ...] = field(init=False, repr=False, compare=False)  # dense bytes of the first 0, 1, 2 … layers
     experts_until: tuple[int, ...] = field(init=False, repr=False, compare=False)  # the experts' likewise

@@ -4,19 +4,23 @@ Layers split over devices run in turn, so their times add up.
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from advisor.domain.calibration import ErrorLevel, LlamaCppBackend, LlamaCppCalibration, LlamaCppCell, LlamaCppFormat
 from advisor.domain.deployment import Candidate
-from advisor.domain.engine import build_number
+from advisor.domain.engine import LlamaCppSettings, build_number
 from advisor.domain.hardware import Device
 from advisor.domain.quantization import Quantization
 from advisor.domain.weights import WeightBytes
 from advisor.errors import UserInputError
 from advisor.estimate.device_rates import MEASURED_MACHINE
+from advisor.estimate.kernels_llama_cpp import KernelMeans, kernel_means, measured_rates
 from advisor.estimate.llama_cpp_parts import LlamaCppConstants, LlamaCppRates, cache_s, decode_parts, llama_cpp_rates, prompt_parts
 from advisor.estimate.llama_cpp_replica import LlamaCppReplica, llama_cpp_replica
 from advisor.estimate.start_up import start_time
 from advisor.estimate.step_time_base import Parts, StepTimeModel, speed_range
+
+_MEASURED: Final = " with the kernels' times of this processor"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,9 +69,10 @@ def llama_cpp_steps(
     backend, cell = backend_of(candidate), cell_of(candidate, calibration)
     constants = llama_cpp_constants(candidate, calibration, quantization, cell=cell)
     level, known_class = _level(candidate.node.device, cell)
+    rates, means = llama_cpp_rates(replica.traits, constants), _measured_kernels(candidate, weights)
     kinds = set(candidate.model.architecture.kinds) <= set(calibration.measured_kinds.get(backend, ()))
     return LlamaCppSteps(
-        source=f"fit of {calibration.as_of} for llama.cpp on {'CPUs' if candidate.on_cpu else backend}",
+        source=f"fit of {calibration.as_of} for llama.cpp on {'CPUs' if candidate.on_cpu else backend}{_MEASURED if means else ''}",
         speed=speed_range(
             calibration,
             decode=level,
@@ -78,8 +83,15 @@ def llama_cpp_steps(
         request_floor_s=calibration.request_floor_s.value,
         start_s=start_time(candidate, weights, calibration.start_up, source=f"start-up of llama.cpp, {calibration.as_of}"),
         replica=replica,
-        rates=llama_cpp_rates(replica.traits, constants),
+        rates=measured_rates(rates, means, bits_per_weight=replica.traits.bits_per_weight) if means else rates,
     )
+
+
+def _measured_kernels(candidate: Candidate, weights: WeightBytes) -> KernelMeans | None:
+    """Those of this very processor, which were measured as llama.cpp runs them by default: with weights laid out anew."""
+    settings = candidate.settings
+    used = candidate.on_cpu and isinstance(settings, LlamaCppSettings) and settings.repack
+    return kernel_means(weights, candidate.node.host.kernels) if used else None
 
 
 def _level(device: Device, cell: LlamaCppCell | None) -> tuple[ErrorLevel, bool]:

@@ -1,12 +1,15 @@
 """Weight bytes of a checkpoint as the engine holds them, by layer and use."""
 
 import dataclasses
+from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 from advisor.architectures.tensors import Tensor, gguf_tensors
 from advisor.domain.architecture import ModelArchitecture
 from advisor.domain.engine import Parallelism
 from advisor.domain.ggml_types import tensor_bytes
+from advisor.domain.kernels import Matrices
 from advisor.domain.model import Checkpoint
 from advisor.domain.quantity import Basis
 from advisor.domain.quantization import Quantization
@@ -30,7 +33,18 @@ def gguf_weights(architecture: ModelArchitecture, quantization: Quantization, *,
     other = sum(size for tensor, size in sized if tensor.layer is None and tensor.role not in ("token_embd", "output"))
     source = f"llama-quantize's rules for {quantization.id}{' with an importance matrix' if imatrix else ''}, tensor by tensor"
     repacked = sum(size for tensor, size in sized if tensor.layer is not None and types[tensor.name] in _REPACKED_TYPES)
-    return WeightBytes(layers, table, output, other, architecture.tied_embeddings, Basis.EXACT, source, repacked)
+    matrices = _matrices(architecture, types)
+    return WeightBytes(layers, table, output, other, architecture.tied_embeddings, Basis.EXACT, source, repacked, matrices)
+
+
+def _matrices(architecture: ModelArchitecture, types: Mapping[str, str]) -> tuple[Matrices, ...]:
+    """By storage type: the layers' and the head, which of tied models is the embedding table."""
+    weights, rows = Counter[str](), Counter[str]()
+    for tensor in gguf_tensors(architecture):
+        if tensor.quantizable and (tensor.role != "token_embd" or architecture.tied_embeddings):
+            weights[types[tensor.name]] += tensor.elements
+            rows[types[tensor.name]] += tensor.elements // tensor.shape[0]
+    return tuple(Matrices(name, count, rows[name]) for name, count in weights.items())
 
 
 def _layers(sized: list[tuple[Tensor, int]], count: int) -> tuple[LayerWeights, ...]:

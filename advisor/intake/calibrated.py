@@ -45,7 +45,7 @@ def calibrated_machine(catalog: Catalog, *, processor_only: bool = False) -> Thi
 
 
 def with_rates(node: Node, rates: MachineRates) -> Node:
-    """The node with the bandwidth that its memory was seen to reach."""
+    """The node with the bandwidth that its memory was seen to reach, and what llama.cpp's kernels were seen to take."""
     reached = float(f"{rates.bytes_per_s:.2e}")
     device = replace(node.device, memory_bandwidth_bytes_per_s=reached) if node.device.is_cpu else node.device
-    return replace(node, device=device, host=replace(node.host, memory_bandwidth_bytes_per_s=reached))
+    return replace(node, device=device, host=replace(node.host, memory_bandwidth_bytes_per_s=reached, kernels=rates.kernels))

@@ -22,6 +22,8 @@ def _lines(found: CalibratedMachine, contention: Contention) -> Iterator[str]:
     yield f"  memory      {rates.read_bytes_per_s / 1e9:.1f} GB/s read, {rates.copy_bytes_per_s / 1e9:.1f} GB/s copied (three moves a byte)"
     flops = f"{rates.flops_per_s / 1e12:.2f} TFLOP/s in single precision" if rates.flops_per_s else "not measured: no numpy here"
     yield f"  arithmetic  {flops}"
+    if rates.kernels:
+        yield f"  llama.cpp   kernels timed for {', '.join(times.type for times in rates.kernels)}"
     if found.points:
         yield ""
         yield f"{'Engine':<11}{'model':<20}{'format':<9}{'at once':>8}{'per token':>12}{'first token':>14}"

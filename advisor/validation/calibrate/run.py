@@ -12,6 +12,7 @@ from advisor.domain.engine import EngineName
 from advisor.domain.machine_runs import MachineRun
 from advisor.domain.measured import MeasuredPoint
 from advisor.errors import AdvisorError, Interrupted
+from advisor.validation.calibrate.kernels import Kernels, first_line
 from advisor.validation.calibrate.rates import measure_rates
 from advisor.validation.contention import Contention, worst
 from advisor.validation.crossover.contender import Contender, Loads
@@ -19,6 +20,7 @@ from advisor.validation.crossover.curves import Curve
 from advisor.validation.crossover.run import Equipped, measure
 
 _LEAST_S: Final = 10.0  # of a run, beside the start of its engine
+_KERNELS_SHARE: Final = 0.35  # of the time, at most
 Say = Callable[[str], None]
 
 
@@ -33,6 +35,7 @@ class Bench:
     absent: dict[EngineName, str]  # engines that are not here, and what was said
     equip: Callable[[MachineRun, MachineRates], Equipped]
     doubt: Callable[..., str | None]  # why later plans could not use a point
+    kernels: Callable[[float, Say], Kernels] | None = None  # None: no llama.cpp that computes on processors
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,10 @@ def calibrate(bench: Bench, terms: Terms, say: Say) -> tuple[CalibratedMachine, 
         return terms.time_limit_s - (monotonic() - began_s)
 
     rates, contention = measure_rates(bench.python, left_s=left_s, say=say)
+    if bench.kernels is not None:
+        kernels = bench.kernels(_KERNELS_SHARE * terms.time_limit_s, say)
+        rates = replace(rates, kernels=kernels.times)
+        found.not_run += kernels.not_run
     for number, run in enumerate(bench.runs, 1):
         say(f"{number} of {len(bench.runs)}: {_name(run)}, {max(left_s(), 0):.0f} s left")
         try:
@@ -165,8 +172,3 @@ def _points(run: MachineRun, side: Contender, curve: Curve, bench: Bench, terms:
 def _short(seconds: float | None) -> float | None:
     """As many digits as were measured."""
     return None if seconds is None else float(f"{seconds:.4g}")
-
-
-def first_line(error: AdvisorError) -> str:
-    """What a fault says, without its last words."""
-    return str(error).splitlines()[0][:300]

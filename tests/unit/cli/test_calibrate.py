@@ -8,11 +8,13 @@ from types import SimpleNamespace
 import pytest
 
 from advisor.cli import calibrating
+from advisor.domain.kernels import KernelTimes, ProductCost
 from advisor.engines.find import FoundServer
 from advisor.errors import EngineFailed, Interrupted, NotProven
 from advisor.intake import calibrated
 from advisor.intake.machine import inspect_machine
 from advisor.validation.calibrate import rates, run
+from advisor.validation.calibrate.kernels import Kernels
 from advisor.validation.contention import Contention
 from advisor.validation.crossover.curves import Curve, Point
 from advisor.validation.smoke import ladder
@@ -23,6 +25,8 @@ from tests.unit.validation.hosts import BUSY, QUIET, watching
 FAKE = Path(__file__).parents[2] / "fakes/any_server.py"
 MACHINE = inspect_machine().id
 TOKEN_S = 0.006
+COST = ProductCost(weight_s=4e-11, row_s=1e-8)
+KERNELS = Kernels((KernelTimes("Q6_K", one=COST, further=ProductCost(1e-11, 0.0), prompt=ProductCost(5e-12, 0.0)),), ())
 TOLD = {"threads": 2, "read_bytes_per_s": 20e9, "copy_bytes_per_s": 40e9, "flops_per_s": 3e11}
 DEVICES = ("--input-tokens", "100", "--output-tokens", "20", "--format", "json")
 ESTIMATE = ("estimate", "Qwen/Qwen3-0.6B", "--engine", "llama.cpp", "--quantization", "Q6_K", *DEVICES)
@@ -45,6 +49,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(calibrating, "find_llama_server", lambda *_, **__: FoundServer(script, "a test", {}))
     monkeypatch.setattr(calibrating, "find_vllm", lambda _: vllm)
     monkeypatch.setattr(calibrating, "write_gguf", lambda path, *_: path.touch())
+    monkeypatch.setattr(calibrating, "measure_kernels", lambda *_: KERNELS)
     monkeypatch.setattr(calibrating, "write_hf_folder", lambda path, *_, **__: path.mkdir())
     return tmp_path
 
@@ -79,7 +84,9 @@ def test_rates_and_runs_are_kept_where_plans_look(machine, slower):
     assert ended.code == 0, ended.err
     document = json.loads(ended.out)
     assert document == json.loads(kept(machine).read_text())
+    kernels = document["rates"].pop("kernels")
     assert document["rates"] == TOLD
+    assert [(one["type"], one["further"]) for one in kernels] == [("Q6_K", {"weight_s": 1e-11, "row_s": 0.0})]
     assert document["not_run"] == []
     seen = {(point["engine"], point["model"], point["quantization"], point["concurrency"]) for point in document["points"]}
     assert {("llama.cpp", "calibrate/narrow", "Q4_K_M", 4), ("vllm", "calibrate/narrow", "bf16", 1)} <= seen
@@ -104,6 +111,7 @@ def test_nothing_but_the_result_is_left(machine, slower):
 def test_the_text_shows_what_was_measured(machine, slower):
     lines = calibrated_here().out.splitlines()
     assert "  memory      20.0 GB/s read, 40.0 GB/s copied (three moves a byte)" in lines
+    assert "  llama.cpp   kernels timed for Q6_K" in lines
     assert any(line.startswith("llama.cpp  calibrate/narrow    Q4_K_M          1") for line in lines)
     assert max(map(len, lines)) <= 80
 
@@ -171,6 +179,7 @@ def test_this_machine_is_scaled_by_its_calibration_and_others_are_not(machine, s
     calibrated_here()
     after = speed("--device", "this-machine")
     assert before["tpot_s"]["p50"]["basis"] == "modelled"
+    assert "kernels" in after["tpot_s"]["p50"]["source"] and "kernels" not in before["tpot_s"]["p50"]["source"]
     assert {after["tpot_s"]["p50"]["basis"], after["ttft_s"]["p95"]["basis"]} == {"scaled"}
     assert "advisor calibrate of" in after["tpot_s"]["p50"]["source"]
     assert speed("--device", "cpu") == other_before
@@ -185,6 +194,7 @@ def test_a_plan_for_this_machine_keeps_what_it_used(machine, slower):
     text = plan.read_text()
     assert "tpot_p95_s: {" in text and "basis: scaled" in text
     assert "model: calibrate/wide, quantization: Q6_K" in text and "memory_bandwidth_bytes_per_s: 40000000000.0" in text
+    assert "type: Q6_K" in text
     kept(machine).unlink()
     elsewhere = advisor("check", plan)
     assert not [line for line in elsewhere.out.splitlines() if "block" in line.split()[:2]], elsewhere.out
