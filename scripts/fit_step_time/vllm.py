@@ -72,7 +72,7 @@ def bands(data: Columns, errors: Mapping[ErrorLevel, Array]) -> tuple[ErrorBand,
     for metric in METRICS:
         wider = ErrorBand(metric, "point", 1.0, 1.0)
         for level in LEVELS:
-            own = error_band(data.observed, errors[level], metric=metric, level=level, corrected=True)
+            own = error_band(data.observed, errors[level], metric=metric, level=level)
             wider = ErrorBand(metric, level, min(own.low, wider.low), max(own.high, wider.high), own.note)
             found.append(wider)
     return tuple(found)
