@@ -8,6 +8,7 @@ the fewest requests in hand (join the shortest queue) sends nobody to wait while
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from heapq import heapify, heappop, heappush
 from random import Random
 from typing import Final, Literal
@@ -20,7 +21,8 @@ from advisor.estimate.load_requests import DRAWN, RequestStream, SimulatedReques
 from advisor.estimate.load_run import MEASURED
 from advisor.estimate.load_simulation import Simulation
 
-Picks = Literal["fewest requests", "at random"]
+Picks = Literal["fewest requests", "as assumed"]
+PICKS: Final[tuple[Picks, ...]] = ("as assumed", "fewest requests")
 REPLICAS_AT_MOST: Final = 16  # simulated side by side
 _WINDOW: Final = 0.05  # of the time that a request takes alone
 _WARM_UP: Final = 32  # requests of each replica
@@ -69,7 +71,7 @@ class _Router:
     picks: Picks
     simulations: list[Simulation] = field(init=False)
     in_hand: list[list[SimulatedRequest]] = field(init=False)
-    to_come: list[float] = field(default_factory=list)  # when users have paused
+    to_come: list[tuple[float, int]] = field(default_factory=list)  # when a user has paused, and the replica that he is with
     now_s: float = 0.0
     window_s: float = field(init=False)
     drawn: int = 0
@@ -84,9 +86,12 @@ class _Router:
         """Each as it is given to a replica, without end."""
         self._begin()
         while True:
-            at = self._next_s()
-            request = self._draw(at)
-            self._give(request)
+            arrived_s, own = self._next()
+            request = self._draw(arrived_s)
+            self._run_up_to(arrived_s)
+            chosen = own if self.picks == "as assumed" else self._fewest(arrived_s)
+            self.in_hand[chosen].append(request)
+            self.simulations[chosen].submit(request)
             yield request
 
     # ---- arrivals
@@ -102,17 +107,17 @@ class _Router:
                 in_hand.append(request)
         if self.load.users is not None:
             for index in range(max(self.load.users.active - share * self.replicas, 0)):
-                heappush(self.to_come, self._pause_s(-1 - index))
+                heappush(self.to_come, (self._pause_s(-1 - index), index % self.replicas))
 
-    def _next_s(self) -> float:
-        """When the next request comes: after a gap of the open stream, or when a user has paused.
+    def _next(self) -> tuple[float, int]:
+        """When the next request comes, and the replica that the load model gives it to: any one of an open stream, the user's own.
 
         Answers that end while the replicas run up to it make earlier ones, so they run no further than a window at a time.
         """
         if self.load.requests_per_s is not None:
             self.now_s += self.stream.gaps[self.drawn % DRAWN] / self.load.requests_per_s
-            return self.now_s
-        while not self.to_come or self.to_come[0] > self.now_s + self.window_s:
+            return self.now_s, self.random.randrange(self.replicas)
+        while not self.to_come or self.to_come[0][0] > self.now_s + self.window_s:
             self.now_s += self.window_s
             self._run_up_to(self.now_s)
         return heappop(self.to_come)
@@ -129,30 +134,22 @@ class _Router:
 
     # ---- routing
 
-    def _give(self, request: SimulatedRequest) -> None:
-        """Every replica runs up to the arrival, then one of them gets it."""
-        self._run_up_to(request.arrived_s)
-        chosen = self._chosen(request.arrived_s)
-        self.in_hand[chosen].append(request)
-        self.simulations[chosen].submit(request)
-
     def _run_up_to(self, until_s: float) -> None:
         """With an arrival in sight, which ends a stretch of decode steps as any arrival does, and is taken away again."""
         in_sight = (until_s, -1, SimulatedRequest(until_s, 1, 1))
-        for simulation in self.simulations:
+        for index, simulation in enumerate(self.simulations):
             heappush(simulation.arrivals, in_sight)
-            simulation.run(self._finished, until_s)
+            simulation.run(partial(self._finished, index), until_s)
             simulation.arrivals.remove(in_sight)
             heapify(simulation.arrivals)
 
-    def _finished(self, request: SimulatedRequest) -> None:
+    def _finished(self, replica: int, request: SimulatedRequest) -> None:
         if self.load.users is not None:
-            heappush(self.to_come, (request.finished_s or 0.0) + self._pause_s(self.drawn + len(self.to_come)))
+            heappush(self.to_come, ((request.finished_s or 0.0) + self._pause_s(self.drawn + len(self.to_come)), replica))
 
-    def _chosen(self, at: float) -> int:
+    def _fewest(self, now_s: float) -> int:
+        """Of several with as few, any."""
         for in_hand in self.in_hand:
-            in_hand[:] = [r for r in in_hand if r.finished_s is None or r.finished_s > at]
-        if self.picks == "at random":
-            return self.random.randrange(self.replicas)
+            in_hand[:] = [r for r in in_hand if r.finished_s is None or r.finished_s > now_s]
         fewest = min(map(len, self.in_hand))
         return self.random.choice([index for index, in_hand in enumerate(self.in_hand) if len(in_hand) == fewest])

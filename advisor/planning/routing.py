@@ -9,7 +9,7 @@ from advisor.domain.estimate import PerformanceEstimate
 from advisor.domain.workload import Load
 from advisor.estimate.load import speed_curves
 from advisor.estimate.load_requests import request_stream
-from advisor.estimate.load_routing import REPLICAS_AT_MOST, routed
+from advisor.estimate.load_routing import PICKS, REPLICAS_AT_MOST, routed
 from advisor.planning.describe import seconds
 
 FEWEST: Final = "a router that picks the replica with the fewest requests in hand"
@@ -18,9 +18,9 @@ _P95: Final = 1  # of p50, p95, p99
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """The same load on the same replicas, once split as the plan assumes and once by the fewest requests in hand.
+    """The same requests on the same replicas, simulated together: split as the plan assumes, and by the fewest requests in hand.
 
-    The first pair is the plan's own; the second simulates the replicas together at the expected speed, so neither has a range here.
+    At the expected speed, so neither has a range; the plan's own figures are of one replica under its part, measured for a shorter time.
     """
 
     replicas_up: int
@@ -32,7 +32,7 @@ class Routing:
     def __str__(self) -> str:
         planned = f"first token p95 {seconds(self.ttft_p95_s)} and per token p95 {seconds(self.tpot_p95_s)}"
         other = f"{seconds(self.ttft_p95_s_fewest_requests)} and {seconds(self.tpot_p95_s_fewest_requests)}"
-        return f"with {self.replicas_up} up, {planned} as split here; {other} behind {FEWEST} (simulated together)"
+        return f"{self.replicas_up} up, simulated together: {planned} split as here, {other} behind {FEWEST}"
 
 
 def assumed_split(load: Load) -> str:
@@ -58,11 +58,11 @@ def routing_of(case: Case, assessment: Assessment) -> Routing | None:
         return None
     sized, stream = size(deployment.candidate, case), request_stream(case.demand, SEED)
     curve, *_ = speed_curves(deployment, case.demand, memory=sized.memory, steps=sized.steps, stream=stream)
-    fewest = routed(curve, stream, case.demand.load, ranks)
+    assumed, fewest = (routed(curve, stream, case.demand.load, ranks, picks) for picks in PICKS)
     return Routing(
         replicas_up=up,
-        ttft_p95_s=performance.ttft_s.p95.value,
-        tpot_p95_s=performance.tpot_s.p95.value,
+        ttft_p95_s=assumed.ttft_s[_P95],
+        tpot_p95_s=assumed.tpot_s[_P95],
         ttft_p95_s_fewest_requests=fewest.ttft_s[_P95],
         tpot_p95_s_fewest_requests=fewest.tpot_s[_P95],
     )

@@ -26,9 +26,9 @@ def asked(busy, *, users=False):
     return curve, stream, Load(users=Users(round(rate * 5), 5.0)) if users else Load(requests_per_s=rate)
 
 
-def test_at_random_the_replicas_are_as_many_of_one_with_its_share():
+def test_assumed_the_replicas_are_as_many_of_one_with_its_share():
     curve, stream, load = asked(0.5)
-    one, both = observe(curve, stream, share_of_load(load, REPLICAS)), routed(curve, stream, load, REPLICAS, "at random")
+    one, both = observe(curve, stream, share_of_load(load, REPLICAS)), routed(curve, stream, load, REPLICAS, "as assumed")
     assert both.e2e_s[0] == pytest.approx(one.e2e_s[0], rel=0.08)
     assert both.tpot_s[0] == pytest.approx(one.tpot_s[0], rel=0.08)
     assert both.e2e_s[1] == pytest.approx(one.e2e_s[1], rel=0.2)  # of 640 requests
@@ -37,6 +37,6 @@ def test_at_random_the_replicas_are_as_many_of_one_with_its_share():
 @pytest.mark.parametrize("users", [False, True])
 def test_who_goes_to_the_fewest_requests_in_hand_waits_less(users):
     curve, stream, load = asked(0.8, users=users)
-    at_random, fewest = routed(curve, stream, load, REPLICAS, "at random"), routed(curve, stream, load, REPLICAS)
-    assert fewest.ttft_s[1] < 0.8 * at_random.ttft_s[1]
+    assumed, fewest = routed(curve, stream, load, REPLICAS, "as assumed"), routed(curve, stream, load, REPLICAS)
+    assert fewest.ttft_s[1] < 0.8 * assumed.ttft_s[1]
     assert fewest == routed(curve, stream, load, REPLICAS)
