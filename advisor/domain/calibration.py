@@ -120,6 +120,7 @@ class VllmCalibration:
     prefill_mfu_moe_factor: Fitted
     prefill_tensor_exponent: Fitted  # MFU falls as tensor-parallel size to the power of minus this
     prefill_peak_exponent: Fitted  # and as the device's peak does, above or below 1 PFLOP/s
+    prefill_desktop_factor: Fitted  # on the share of the peak that cards for a desk reach
     attention_mfu: Fitted  # of the 16-bit peak
     prompt_layer_s: Fitted  # per layer of a step with a prompt, more than in a decode step: launches outside of captured graphs
     overlap_norm: float  # p of the p-norm of reading and arithmetic

@@ -176,6 +176,7 @@ def vllm_constants(calibration: VllmCalibration, generation: VllmGeneration, ari
         prefill_mfu_moe_factor=calibration.prefill_mfu_moe_factor.value,
         prefill_tensor_exponent=calibration.prefill_tensor_exponent.value,
         prefill_peak_exponent=calibration.prefill_peak_exponent.value,
+        prefill_desktop_factor=calibration.prefill_desktop_factor.value,
         attention_mfu=calibration.attention_mfu.value,
         prompt_layer_s=calibration.prompt_layer_s.value,
         overlap_norm=calibration.overlap_norm,

@@ -14,7 +14,7 @@ ONE_PEAK_FLOPS_PER_S: Final = 1e15  # where `prefill_mfu` holds as it is
 
 @dataclass(frozen=True, slots=True)
 class RankTraits:
-    """What the rates depend on beside the constants. `moe` and `fast_link` are 1 or 0."""
+    """What the rates depend on beside the constants. `moe`, `fast_link` and `desktop` are 1 or 0."""
 
     bandwidth_bytes_per_s: float
     flops_per_s: float  # peak of the weights' own arithmetic
@@ -24,6 +24,7 @@ class RankTraits:
     layers: float
     moe: float
     fast_link: float
+    desktop: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class VllmConstants:
     prefill_mfu_moe_factor: float
     prefill_tensor_exponent: float
     prefill_peak_exponent: float
+    prefill_desktop_factor: float
     attention_mfu: float
     prompt_layer_s: float
     overlap_norm: float
@@ -94,7 +96,8 @@ class PromptWork:
 def vllm_rates(rank: RankTraits, fitted: VllmConstants) -> VllmRates:
     """The effective rates of a rank: less of a higher peak is reached, less in parallel, and several times less with experts."""
     faster = (rank.flops_per_s / ONE_PEAK_FLOPS_PER_S) ** fitted.prefill_peak_exponent
-    prefill = rank.flops_per_s * fitted.prefill_mfu / faster / rank.tensor**fitted.prefill_tensor_exponent
+    mfu = fitted.prefill_mfu * _either(rank.desktop, fitted.prefill_desktop_factor, 1.0)
+    prefill = rank.flops_per_s * mfu / faster / rank.tensor**fitted.prefill_tensor_exponent
     ring = 2 * (rank.tensor - 1) / rank.tensor
     return VllmRates(
         weights_bytes_per_s=rank.bandwidth_bytes_per_s * fitted.weights_efficiency,

@@ -31,6 +31,7 @@ class VllmRank:
     sixteen: Rate
     link: str
     link_bytes_per_s: float
+    desktop: bool  # made for a desk, not for a rack
 
     def stage_tokens(self, batch: float) -> float:
         """Tokens that one pipeline stage computes at a time: a micro-batch per stage."""
@@ -55,6 +56,7 @@ class VllmRank:
             layers=self.work.layers,
             moe=float(self.work.experts > 0),
             fast_link=float(self.link.startswith(fast_links)),
+            desktop=float(self.desktop),
         )
 
     def decode_work(self, batch: float) -> DecodeWork:
@@ -110,5 +112,6 @@ def vllm_rank(candidate: Candidate, weights: WeightBytes, quantization: Quantiza
         rate=arithmetic_rate(device, quantization, flops_per_byte=flops_per_byte),
         sixteen=sixteen_bit_rate(device, flops_per_byte=flops_per_byte),
         link=device.link or "",
+        desktop=device.device_class != "gpu-datacenter",
         link_bytes_per_s=device.link_among_bytes_per_s(parallel.tensor) or candidate.node.host.device_link_bytes_per_s,
     )

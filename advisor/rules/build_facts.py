@@ -44,22 +44,19 @@ def build_facts(
     *,
     available: Available | None = None,
     candidate: Candidate | None = None,
-    quantization: Quantization | None = None,
+    quantization: Quantization | None = None,  # the catalog's, like the licence
     licence: Licence | None = None,
-    concurrency: str = "",
+    concurrency: str = "",  # the engine record's, like the features that it needs
     needs_processor: tuple[ProcessorFeature, ...] = (),
     deployment: Deployment | None = None,
     estimate: Estimate | None = None,
     requirements: Iterable[Requirement] = (),
     prices: PriceFacts | None = None,
     manifest: ManifestFacts | None = None,
-    hosted_by: str = "",
+    hosted_by: str = "",  # an API provider
     graph: bool = True,  # count the tensors of llama.cpp's graph, which takes as long as all the rest
 ) -> Facts:
-    """Everything known so far. Give what there is: before the estimate its facts are null, before the candidate its groups are neutral.
-
-    `quantization` and `licence` are the catalog's, `concurrency` and `needs_processor` the engine record's; `hosted_by`: an API provider.
-    """
+    """Everything known so far. Give what there is: before the estimate its facts are null, before the candidate its groups are neutral."""
     estimated, estimate_basis = estimate_facts(estimate, candidate, demand)
     required, requirement_basis = requirement_facts(requirements)
     return Facts(

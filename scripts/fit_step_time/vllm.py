@@ -60,7 +60,11 @@ def fitted_to(cases: Sequence[Case], file: VllmCalibration) -> Fit[Columns]:
 def simulated_log(data: Columns, constants: Constants) -> Array:
     """Logarithms of what the product would say of every observation with these constants in its file."""
     values = {place: flow(Fitted(value, value, value)) for place, value in stated(constants).items()}
-    calibration = load(replaced(FILE.read_text(encoding="utf-8"), values), str(FILE), VllmCalibration)
+    return simulated_by(data, load(replaced(FILE.read_text(encoding="utf-8"), values), str(FILE), VllmCalibration))
+
+
+def simulated_by(data: Columns, calibration: VllmCalibration) -> Array:
+    """The same with a calibration."""
     catalog = load_catalog()
     said = simulated(data.cases, data.metrics, replace(catalog, calibrations={**catalog.calibrations, "vllm": calibration}))
     return np.where(data.observed.where("batch"), data.tokens_log - said, said)
@@ -114,6 +118,30 @@ def stated(constants: Constants) -> dict[str, float]:
     places |= {f"prefill_mfu.{arithmetic}": float(mfu) for arithmetic, mfu in zip(ARITHMETICS, own.prefill_mfu, strict=True)}
     rest = [f.name for f in fields(VllmConstants) if f.name not in (*OF_A_GENERATION, "prefill_mfu", "overlap_norm")]
     return places | {name: float(getattr(own, name)) for name in rest} | {"first_token_floor_s": constants["floor_s"]}
+
+
+def constants_in(file: VllmCalibration) -> Constants:
+    """The constants that a file states: the inverse of `stated`, where nothing was cut."""
+    old, middle, new = file.generations
+    direct = ("kv_efficiency", "all_reduce_fast_s", "all_reduce_slow_s", "link_efficiency", "decode_mfu", "attention_mfu", "prompt_layer_s")
+    return {
+        **{name: getattr(file, name).value for name in direct},
+        **{f"mfu_{arithmetic}": file.prefill_mfu[arithmetic].value for arithmetic in ARITHMETICS},
+        "weights_efficiency": new.weights_efficiency.value,
+        "weights_v0": old.weights_efficiency.value / new.weights_efficiency.value,
+        "layer_s": new.layer_s.value,
+        "layer_v0": old.layer_s.value / new.layer_s.value,
+        "layer_moe": new.layer_factor_moe.value,
+        "layer_moe_old": middle.layer_factor_moe.value / new.layer_factor_moe.value,
+        "sequence_s": new.sequence_s.value,
+        "sequence_v0": old.sequence_s.value / new.sequence_s.value,
+        "decode_moe": file.decode_mfu_moe.value / file.decode_mfu.value,
+        "mfu_moe": file.prefill_mfu_moe_factor.value,
+        "tensor_exponent": file.prefill_tensor_exponent.value,
+        "peak_exponent": file.prefill_peak_exponent.value,
+        "desktop": file.prefill_desktop_factor.value,
+        "floor_s": file.first_token_floor_s.value,
+    }
 
 
 def run(write: bool) -> str:

@@ -88,7 +88,7 @@ def test_replicas_over_tensor_parallelism_on_pcie():
     assert 1.2 <= gain <= 1.6
     many = Load(in_flight=64)
     split = served(both, many, memory_of(10**6)).output_tokens_per_s.value
-    assert served(alone, many, memory_of(10**6), replicas=2).output_tokens_per_s.value > 1.2 * split
+    assert served(alone, many, memory_of(10**6), replicas=2).output_tokens_per_s.value > 1.1 * split
 
 
 def test_batched_decode_of_llama_cpp_flattens():

@@ -170,7 +170,7 @@ def test_below_four_bits_llama_cpp_stops_speeding_up():
     seconds = {q: llama_cpp_steps(EIGHT_B, "rtx-3090", quantization=q) for q in ("Q8_0", "Q4_K_M", "Q2_K", "IQ2_XXS")}
     sizes = {q: weights_of(llama_cpp_candidate(EIGHT_B, "rtx-3090", quantization=q)).total_bytes for q in seconds}
     rate = {q: sizes[q] / seconds[q].decode_s(1, 100) for q in seconds}
-    assert rate["Q8_0"] > rate["Q4_K_M"] > rate["Q2_K"] > rate["IQ2_XXS"]
+    assert rate["Q8_0"] > rate["Q4_K_M"] > max(rate["Q2_K"], rate["IQ2_XXS"])
 
 
 def test_nothing_reads_faster_than_its_memory():
