@@ -38,6 +38,6 @@ def test_most_architectures_are_counted():
     assert len(counted) >= 20
 
 
-def test_every_answer_is_to_a_cell():
-    assert {(row.model, row.tensor, row.fully_sharded) for row in ROWS} <= set(golden.cells(CATALOG))
+def test_every_cell_was_asked():
+    assert {(row.model, row.tensor, row.fully_sharded) for row in ROWS} >= set(golden.cells(CATALOG))
     assert {row.engine_version for row in ROWS} == set(CATALOG.engine("vllm").versions.asked)
