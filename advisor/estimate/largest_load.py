@@ -66,8 +66,12 @@ def _largest(
         share = share_of_load(_sized(load, size), ranks)
         return within(observe(curve, stream, share), limits)
 
-    bracketed = at_least > 0 or at_most < math.inf
-    return _bisected(holds, at_least, min(top, at_most + whole), whole=whole, rounds=_ROUNDS_OF_RANGE if bracketed else _ROUNDS)
+    if at_least > 0 or at_most < math.inf:
+        return _bisected(holds, at_least, min(top, at_most + whole), whole=whole, rounds=_ROUNDS_OF_RANGE)
+    low, high, asked = 0.0, top, _size(load)
+    if asked < top:  # what is asked for holds or not as the plan says, though a little more may by chance hold again
+        low, high = (asked, top) if holds(asked) else (0.0, asked)
+    return _bisected(holds, low, high, whole=whole, rounds=_ROUNDS)
 
 
 def _bisected(holds: Callable[[float], bool], low: float, high: float, *, whole: bool, rounds: int) -> float:
@@ -88,6 +92,10 @@ def _beyond_capacity(curve: ReplicaCurve, load: Load, ranks: int) -> tuple[float
     if load.in_flight is not None:
         return math.ceil(ranks * most * 1.1) + 1, True
     return ranks * rate * 1.05, False
+
+
+def _size(load: Load) -> float:
+    return float(load.users.active if load.users is not None else load.in_flight or load.requests_per_s or 0.0)
 
 
 def _sized(load: Load, size: float) -> Load:
