@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 
 from advisor import resources
-from advisor.accuracy.vllm_cases import vllm_cases
+from advisor.accuracy.vllm_cases import IN_STEP, UNSERVED, vllm_cases
 from advisor.accuracy.vllm_physics import BELOW_ARITHMETIC, QUEUED, WARM
 from advisor.catalog import load_catalog
 from advisor.catalog.measurements import Names, load_published
@@ -101,6 +101,27 @@ def test_lengths_drawn_from_a_range_are_shorter_than_the_nominal_ones():
     assert (case.input_tokens, case.output_tokens) == (900.0, pytest.approx(180.9))
     counted = only(completed_requests=10, total_input_tokens=5000, total_output_tokens=1000)
     assert (counted.input_tokens, counted.output_tokens) == (500.0, 100.0)
+
+
+def test_a_harness_that_is_known_is_simulated_as_it_sends():
+    inferencemax = only(flags="if_InferenceX_origin:random_range_ratio_0.8=>actual", output_len_kind="nominal").harness
+    assert (inferencemax.together, inferencemax.rounds, inferencemax.states_mean) == (True, 10, True)
+    assert inferencemax.longest == pytest.approx(1 / 0.9)
+    stated = only(client_or_dataset="InferenceX benchmark_serving_random", num_prompts=40, output_len_kind="fixed")
+    assert (stated.harness.rounds, stated.harness.states_mean, dict(stated.unreliable)) == (5, False, {})
+
+
+def test_first_tokens_of_clients_that_may_keep_in_step_are_not_judged():
+    assert only(output_len_kind="fixed").unreliable == {"ttft_s": IN_STEP}
+    assert not only(output_len_kind="mean").unreliable
+    assert not only(output_len_kind="fixed", load_class="single", max_concurrency=1).unreliable
+
+
+def test_a_run_without_a_server_tells_nothing_of_one_in_the_same_process():
+    offline = {"load_class": "offline", "max_concurrency": None, "num_prompts": 100, "output_throughput_tok_s": 2000.0}
+    old, new = (only(**offline, client_or_dataset="LLM.generate", engine_version=version) for version in ("0.7.3", "0.19.0"))
+    assert old.unreliable["output_tokens_per_s"] == UNSERVED
+    assert "output_tokens_per_s" not in new.unreliable
 
 
 def test_a_throughput_gives_the_time_per_token():

@@ -25,6 +25,7 @@ from tests.unit.estimate.serving_for_tests import (
     memory_of,
     steps_of,
     vllm_candidate,
+    vllm_steps,
 )
 
 SETTINGS = replace(VLLM, max_model_len=40960, max_num_seqs=1024, max_num_batched_tokens=8192, enable_prefix_caching=False)
@@ -312,6 +313,41 @@ def test_a_long_prompt_takes_its_chunks_whether_or_not_others_run():
     run([other, late], chunked)
     assert late.first_token_s > alone.first_token_s
     assert other.finished_s > chunks_s
+
+
+def as_scheduled(version):
+    """A request that generates all the while, and one that comes a hundredth of a step after its eleventh step has begun."""
+    steps = vllm_steps(EIGHT_B, "h100-sxm", version=version)
+    decode_s, first_s = steps.decode_s(1, 100), steps.prefill_s(100)
+    limits = ReplicaLimits(4, 2048, 10**6, 10**6, preempts=True, reused_tokens=0, shares_prefix=False)
+    runs, comes = SimulatedRequest(0.0, 100, 400), SimulatedRequest(first_s + 10.01 * decode_s, 100, 1)
+    run([runs, comes], limits, steps)
+    return steps, decode_s, runs, comes
+
+
+def test_a_request_waits_for_the_step_that_runs_and_for_one_put_together_ahead():
+    waited = {}
+    for version in ("0.12.0", "0.33.0"):
+        steps, decode_s, _, comes = as_scheduled(version)
+        own_s = steps.mixed_step_s(1, 111, prefill_tokens=100)
+        waited[version] = (comes.first_token_s - comes.arrived_s - own_s) / decode_s
+    assert waited["0.12.0"] == pytest.approx(0.99, abs=0.05)
+    assert waited["0.33.0"] == pytest.approx(1.99, abs=0.05)
+
+
+def test_before_v1_nobody_generates_while_a_prompt_is_computed():
+    steps, decode_s, runs, comes = as_scheduled("0.7.3")
+    assert steps.scheduling == "separate"
+    assert comes.first_token_s - comes.arrived_s == pytest.approx(0.99 * decode_s + steps.prefill_s(100), rel=0.01)
+    alone_s = steps.prefill_s(100) + 399 * steps.decode_s(1, 300)
+    assert runs.finished_s == pytest.approx(alone_s + steps.prefill_s(100), rel=0.001)
+
+
+def test_the_first_round_of_those_who_begin_together_is_in_the_mean_alone():
+    """Lengths that differ a little pull clients out of step: first tokens of the first round wait for all prompts, later ones for few."""
+    apart = {"input_tokens": Lengths(900, 990, 1000), "output_tokens": Lengths(900, 990, 1000)}
+    together = letters(demand(Load(in_flight=32, start="together"), **apart))
+    assert together.ttft_mean_s.value > 1.3 * together.ttft_s.p50.value
 
 
 # ---- bounds and the largest load
