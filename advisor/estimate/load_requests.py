@@ -53,6 +53,16 @@ class SimulatedRequest:
         self.prompt_tokens = input_tokens  # to be cached before the next token; after a preemption with what was generated
 
 
+def drawn(stream: RequestStream, index: int, arrived_s: float, longest_tokens: int) -> SimulatedRequest:
+    """Request `index` of a stream, cut to what a replica takes; after the last the stream starts over."""
+    at = index % DRAWN
+    prompt, output = stream.input_tokens[at], stream.output_tokens[at]
+    if prompt + output > longest_tokens:
+        prompt = max(min(prompt, longest_tokens - 1), 1)
+        output = max(min(output, longest_tokens - prompt), 1)
+    return SimulatedRequest(arrived_s, prompt, output)
+
+
 def request_stream(demand: Demand, seed: int) -> RequestStream:
     """The stream of a demand: log-normal lengths through p50 and p95, cut at the longest; gaps exponential, or gamma in bursts."""
     return _stream(demand.input_tokens, demand.output_tokens, demand.load.gaps_cv or 1.0, seed)

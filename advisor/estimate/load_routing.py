@@ -17,7 +17,7 @@ from advisor.domain.workload import Load
 from advisor.estimate.load import share_of_load
 from advisor.estimate.load_equilibrium import ReplicaCurve
 from advisor.estimate.load_observed import Three, percentiles
-from advisor.estimate.load_requests import DRAWN, RequestStream, SimulatedRequest
+from advisor.estimate.load_requests import DRAWN, RequestStream, SimulatedRequest, drawn
 from advisor.estimate.load_run import MEASURED
 from advisor.estimate.load_simulation import Simulation
 
@@ -52,7 +52,7 @@ def routed(curve: ReplicaCurve, stream: RequestStream, load: Load, replicas: int
 
 
 def _seen(curve: ReplicaCurve, requests: list[SimulatedRequest]) -> Routed:
-    floor_s = curve.steps.request_floor_s * curve.steps.prefill_scale
+    floor_s = curve.floor_s
     served = [r for r in requests if not r.failed and r.finished_s is not None and r.first_token_s is not None]
     first = [(r.first_token_s or 0.0) - r.arrived_s + floor_s for r in served]
     whole = [(r.finished_s or 0.0) - r.arrived_s + floor_s for r in served]
@@ -127,10 +127,8 @@ class _Router:
         return (self.load.users.pause_s or 0.0) * self.stream.pauses[index % DRAWN]
 
     def _draw(self, at: float) -> SimulatedRequest:
-        index, longest = self.drawn % DRAWN, self.curve.limits.request_tokens
         self.drawn += 1
-        prompt = max(min(self.stream.input_tokens[index], longest - 1), 1)
-        return SimulatedRequest(at, prompt, max(min(self.stream.output_tokens[index], longest - prompt), 1))
+        return drawn(self.stream, self.drawn - 1, at, self.curve.limits.request_tokens)
 
     # ---- routing
 

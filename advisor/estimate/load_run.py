@@ -9,7 +9,7 @@ from typing import Final
 from advisor.domain.workload import Load, ServiceLevel
 from advisor.estimate.load_equilibrium import Equilibrium, ReplicaCurve
 from advisor.estimate.load_observed import Observed, observed
-from advisor.estimate.load_requests import DRAWN, RequestStream, SimulatedRequest
+from advisor.estimate.load_requests import DRAWN, RequestStream, SimulatedRequest, drawn
 from advisor.estimate.load_simulation import Simulation
 
 MEASURED: Final = 320  # requests in the percentiles
@@ -53,14 +53,8 @@ class _Feed:
         self.measured: list[SimulatedRequest] = []
 
     def request(self, arrived_s: float) -> SimulatedRequest:
-        at = self.drawn % DRAWN
         self.drawn += 1
-        stream, longest = self.stream, self.longest_tokens
-        prompt, output = stream.input_tokens[at], stream.output_tokens[at]
-        if prompt + output > longest:
-            prompt = max(min(prompt, longest - 1), 1)
-            output = max(min(output, longest - prompt), 1)
-        return SimulatedRequest(arrived_s, prompt, output)
+        return drawn(self.stream, self.drawn - 1, arrived_s, self.longest_tokens)
 
     def finished(self, request: SimulatedRequest) -> None:
         if request.measured:
