@@ -33,9 +33,9 @@ from fit_step_time.observations import Array, Observation, Observations, observa
 from fit_step_time.optimise import Constants, Predict, Prior
 
 ROWS_THAT_COUNT, DAMPING = 2, 0.25  # half the groups have two rows; a site of one odd group weighs no more than one of many
-TPOT_SIGMA, TTFT_SIGMA, BATCH_SIGMA = 0.10, 0.40, 0.20  # of a good model, and how much other times may pull at the constants of decoding
 FitMetric = Metric | Literal["batch"]
-SIGMA: Final[Mapping[FitMetric, float]] = {"decode": TPOT_SIGMA, "prefill": TTFT_SIGMA, "batch": BATCH_SIGMA}
+# Of a good model, and how much times other than per token may pull at the constants of decoding.
+SIGMA: Final[Mapping[FitMetric, float]] = {"decode": 0.10, "prefill": 0.40, "batch": 0.20}
 WAITS: Final[Mapping[Scheduling, float]] = {"mixed": 0.5, "ahead": 1.5, "separate": -0.5}
 MOST: Final = 0.95  # of a nominal rate: nothing reads or multiplies faster
 OLD_ENGINE: Final = "V0"  # the generation whose prompts ran in steps of their own
